@@ -1,0 +1,1 @@
+"""Events in, spans out: what the agent does between the spool and the wire."""

@@ -1,0 +1,78 @@
+"""
+Names that others see: attribute keys, span names, resource keys.
+
+OpenTelemetry's own names come first (GenAI conventions, development channel 1.42; core conventions 1.44);
+ours live under ``cc_otel.``. They are kept here rather than taken from the published constants packages,
+which lag behind both the conventions and their readers.
+"""
+
+from typing import Final
+
+SCOPE_NAME: Final = "cc_otel"
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.44.0"
+SERVICE_NAME_VALUE: Final = "claude-code"
+
+# Resource
+SERVICE_NAME: Final = "service.name"
+SERVICE_VERSION: Final = "service.version"
+HOST_NAME: Final = "host.name"
+
+# GenAI: open-telemetry/semantic-conventions-genai, model/gen-ai/spans.yaml
+OPERATION_NAME: Final = "gen_ai.operation.name"
+AGENT_NAME: Final = "gen_ai.agent.name"
+CONVERSATION_ID: Final = "gen_ai.conversation.id"
+PROVIDER_NAME: Final = "gen_ai.provider.name"
+REQUEST_MODEL: Final = "gen_ai.request.model"
+RESPONSE_MODEL: Final = "gen_ai.response.model"
+RESPONSE_ID: Final = "gen_ai.response.id"
+RESPONSE_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+TOOL_NAME: Final = "gen_ai.tool.name"
+TOOL_TYPE: Final = "gen_ai.tool.type"
+TOOL_CALL_ID: Final = "gen_ai.tool.call.id"
+TOOL_CALL_ARGUMENTS: Final = "gen_ai.tool.call.arguments"
+TOOL_CALL_RESULT: Final = "gen_ai.tool.call.result"
+INPUT_MESSAGES: Final = "gen_ai.input.messages"
+OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
+USAGE_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+USAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+USAGE_CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
+# The conventions say cache_write since #440; today's readers (Jaeger, Phoenix) know cache_creation. Both are set.
+USAGE_CACHE_WRITE_TOKENS: Final = "gen_ai.usage.cache_write.input_tokens"
+USAGE_CACHE_CREATION_TOKENS: Final = "gen_ai.usage.cache_creation.input_tokens"
+USAGE_REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
+
+OPERATION_INVOKE_AGENT: Final = "invoke_agent"
+OPERATION_EXECUTE_TOOL: Final = "execute_tool"
+OPERATION_CHAT: Final = "chat"
+
+# MCP: open-telemetry/semantic-conventions-genai, model/mcp
+MCP_METHOD_NAME: Final = "mcp.method.name"
+
+# Core
+ERROR_TYPE: Final = "error.type"
+SESSION_ID: Final = "session.id"
+FILE_PATH: Final = "file.path"
+PROCESS_PID: Final = "process.pid"
+PROCESS_EXIT_CODE: Final = "process.exit.code"
+PROCESS_WORKING_DIRECTORY: Final = "process.working_directory"
+
+# Ours
+HOOK_EVENT: Final = "cc_otel.hook.event"
+SUMMARY: Final = "cc_otel.summary"
+SUMMARY_SOURCE: Final = "cc_otel.summary.source"
+SUMMARY_MODEL: Final = "cc_otel.summary.model"
+PROMPT_ID: Final = "cc_otel.prompt.id"
+SOURCE_APP: Final = "cc_otel.source_app"
+AGENT_ID: Final = "cc_otel.agent.id"
+CLOSED_BY: Final = "cc_otel.closed_by"
+INTERRUPTED: Final = "cc_otel.interrupted"
+LATE: Final = "cc_otel.late"
+LINK: Final = "cc_otel.link"
+TOOL_WAIT_MS: Final = "cc_otel.tool.wait_ms"
+TOOL_EXECUTION_MS: Final = "cc_otel.tool.execution_ms"
+TRUNCATED: Final = "cc_otel.truncated"
+REDACTIONS: Final = "cc_otel.redactions"
+COST_USD: Final = "cc_otel.cost_usd"
+PERMISSION_MODE: Final = "cc_otel.permission_mode"
+# Fields of a payload that no convention names, each under its own name: ``cc_otel.payload.source``.
+PAYLOAD_PREFIX: Final = "cc_otel.payload."

@@ -1,0 +1,1 @@
+"""The graph-exporter: OTLP spans in, vertices and edges out."""

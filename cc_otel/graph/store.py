@@ -1,0 +1,103 @@
+"""
+The contract every graph store keeps, and what crosses it.
+
+A graph is vertices and edges, both JSON documents with a key derived from what they stand for, in named
+collections (docs/graph.md). Stores differ in where they put them; nobody above this module knows which it has.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+Document = Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Vertex:
+    """A document in a vertex collection; ``key`` is unique there and fit for an ArangoDB ``_key``."""
+
+    collection: str
+    key: str
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A directed connection; ``source`` and ``target`` are ids of vertices: ``collection/key``."""
+
+    collection: str
+    key: str
+    source: str
+    target: str
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class GraphBatch:
+    """What is written together: one or more requests' worth of vertices and edges, without repeated keys."""
+
+    vertices: Sequence[Vertex] = ()
+    edges: Sequence[Edge] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A vertex or edge that the store can never take, and why. Retrying it would not help."""
+
+    item: Vertex | Edge
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A named query and what to fill in: ``Query("tree", {"trace_id": ...})``."""
+
+    name: str
+    parameters: Mapping[str, str | int | float | None] = field(default_factory=dict)
+
+
+class StoreUnavailable(Exception):
+    """The store cannot take or answer now; the same call may succeed later."""
+
+
+class UnknownQuery(Exception):
+    """No query has this name."""
+
+
+class GraphStore(Protocol):
+    """Where the graph lives."""
+
+    def prepare(self) -> None:
+        """
+        Make the store ready: database, collections, indexes.
+
+        MUST be idempotent, also when what it made was dropped behind its back.
+        MUST raise StoreUnavailable when it could not finish.
+        """
+
+    def write(self, batch: GraphBatch) -> Sequence[Refusal]:
+        """
+        Persist vertices and edges; answer those that can never be stored.
+
+        MUST be idempotent: the same batch twice leaves one copy; of two documents with one key the later stays.
+        MUST return only once the rest of the batch is durable; raise StoreUnavailable to be retried.
+        MUST accept an edge whose ends do not exist yet: a child often arrives before its parent.
+        """
+
+    def query(self, query: Query) -> Iterator[dict[str, Json]]:
+        """
+        Answer a named query, row by row.
+
+        MUST raise UnknownQuery for a name it does not know, and StoreUnavailable when it cannot answer now.
+        """
+
+    def prune(self, now_s: float, *, dry_run: bool = False) -> Mapping[str, int]:
+        """
+        Remove every document whose ``expire_at`` (s since the epoch) has passed; answer how many by collection.
+
+        MUST take the edges of a removed vertex with it. With ``dry_run`` it counts the same and removes nothing.
+        """
+
+    def close(self) -> None:
+        """Let go of files and connections. A closed store MUST NOT be used again."""

@@ -1,0 +1,1 @@
+"""OTLP: our spans as protobuf, sent and received."""
