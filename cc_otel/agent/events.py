@@ -1,0 +1,323 @@
+"""
+Untyped JSON in, `HookEvent` out: the one place that reads what Claude Code wrote.
+
+A `HookEvent` is identity alone: who, when, which call, under which prompt. It never holds content, so that the
+assembler stays small and the journal may keep events long after their content has left. Everything is read from
+the redacted payload, so nothing that was a secret can become a name or an id.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from hashlib import blake2b
+from typing import Any, Final
+
+import orjson
+
+Payload = Mapping[str, Any]
+
+PROMPT_EVENT: Final = "UserPromptSubmit"
+AGENT_TOOLS: Final = frozenset({"Agent", "Task"})
+"""The subagent tool; clients before 2.1 called it Task."""
+
+DEFAULT_SUBAGENT_TYPE: Final = "general-purpose"
+NO_PLUGIN: Final = "-"
+"""``plugin_root`` of an event that settings wired; an empty root is another wiring than none."""
+
+KNOWN_EVENTS: Final = frozenset(
+    "SessionStart SessionEnd Setup UserPromptSubmit UserPromptExpansion PreToolUse PostToolUse PostToolUseFailure "
+    "PostToolBatch PermissionRequest PermissionDenied Notification MessageDisplay Stop StopFailure SubagentStart "
+    "SubagentStop PreCompact PostCompact PreModelSwitch PostModelSwitch TaskCreated TaskCompleted TeammateIdle "
+    "ConfigChange InstructionsLoaded CwdChanged FileChanged DirectoryAdded WorktreeCreate WorktreeRemove "
+    "Elicitation ElicitationResult".split()
+)
+"""The 33 events of Claude Code 2.1.330. Others are accepted all the same."""
+
+NAME_LENGTH_MAX: Final = 512
+"""Longest id or name kept, characters. Real ones have at most 60."""
+
+# What a batch says of a call that was not allowed: by rule, by the user, by a hook, by auto mode.
+_DENIED: Final = re.compile(
+    r"\A(?:Permission to use .{1,200} has been denied"
+    r"|.{1,2000}? needs approval\."
+    r"|PreToolUse:\S{1,200} hook error:"
+    r"|Auto mode is unavailable"
+    r"|The user doesn't want to (?:proceed|take this action)"
+    r"|Permission (?:for|to) .{1,200} (?:was|has been) denied)",
+    re.DOTALL,
+)
+_NOTIFIED: Final = re.compile(r"<tool-use-id>([^<\s]{1,200})</tool-use-id>")
+_EXIT_CODE: Final = re.compile(r"\AExit code (-?\d{1,10})\b")
+
+
+class Unreadable(Exception):
+    """The payload cannot become an event; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as a `PostToolBatch` names it; ``denied`` where its response says that it was not allowed."""
+
+    tool_use_id: str
+    denied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """The user stopped what a prompt had started: a record of the transcript."""
+
+    prompt_id: str
+    clock_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class HookEvent:
+    """
+    What the assembler knows of one hook event. An absent text is empty; times are ns since the epoch.
+
+    ``id`` is the journal's, ``digest`` the payload's. ``gone_pids``, ``interruptions`` and ``agent_tool_use_id``
+    are evidence that was gathered when the event was taken in, so that assembling it again decides the same.
+    """
+
+    name: str
+    clock_ns: int
+    session_id: str
+    digest: str
+    id: int = 0
+    pid: int = 0
+    plugin_root: str = NO_PLUGIN
+    entrypoint: str = ""
+    trace_parent: str = ""
+    client: str = ""
+    source_app: str = ""
+    prompt_id: str = ""
+    agent_id: str = ""
+    agent_type: str = ""
+    tool_use_id: str = ""
+    tool_name: str = ""
+    input_digest: str = ""
+    duration_ms: float = -1.0
+    source: str = ""
+    subagent_type: str = ""
+    launched_agent_id: str = ""
+    calls: tuple[Call, ...] = ()
+    error_type: str = ""
+    interrupted: bool = False
+    notified_by: str = ""
+    truncated: bool = False
+    gone_pids: tuple[int, ...] = ()
+    interruptions: tuple[Interruption, ...] = ()
+    agent_tool_use_id: str = ""
+
+    def to_json(self) -> bytes:
+        """Give the fields that say something, as JSON for the journal; `from_json` is its inverse."""
+        return orjson.dumps(
+            {
+                name: value
+                for name in _STORED
+                if (value := getattr(self, name)) != _DEFAULTS[name] or name in _ALWAYS
+            }
+        )
+
+    @classmethod
+    def from_json(cls, data: bytes | str, event_id: int) -> "HookEvent":
+        """Read what `to_json` gave."""
+        stored = orjson.loads(data)
+        stored["calls"] = tuple(Call(**call) for call in stored.get("calls", ()))
+        stored["interruptions"] = tuple(Interruption(**item) for item in stored.get("interruptions", ()))
+        stored["gone_pids"] = tuple(stored.get("gone_pids", ()))
+        return cls(id=event_id, **stored)
+
+
+_ALWAYS: Final = frozenset({"name", "clock_ns", "session_id", "digest"})
+_STORED: Final = tuple(field.name for field in fields(HookEvent) if field.name != "id")
+_DEFAULTS: Final = {field.name: field.default for field in fields(HookEvent)}
+
+
+def parse(data: bytes) -> tuple[dict[str, Any], bool]:
+    """
+    Read a payload: the JSON object, and whether it is whole.
+
+    Of an object that was cut in the middle, the members that are whole are kept.
+
+    Raises:
+        Unreadable: not a JSON object, nor the beginning of one.
+
+    """
+    if not data.strip():
+        raise Unreadable("empty")
+    try:
+        value = _loads(data)
+    except ValueError:
+        members = _whole_members(data)
+        if not members:
+            raise Unreadable("not JSON") from None
+        return members, False
+    except RecursionError:
+        raise Unreadable("nested too deeply") from None
+    if not isinstance(value, dict):
+        raise Unreadable(f"a JSON {type(value).__name__}, not an object")
+    return value, True
+
+
+def _loads(data: bytes) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        # Lone surrogates, NaN and a byte-order mark are real on this wire, and the standard library reads them.
+        return json.loads(data.decode("utf-8-sig", "replace"))
+
+
+def _whole_members(data: bytes) -> dict[str, Any]:
+    text = data.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    members: dict[str, Any] = {}
+    position = 1 if text.startswith("{") else len(text)
+    decoder = json.JSONDecoder(strict=False)
+    try:
+        while position < len(text):
+            key, position = decoder.raw_decode(text, _skip(text, position, ", \t\r\n"))
+            value, position = decoder.raw_decode(text, _skip(text, position, ": \t\r\n"))
+            # A number or a literal at the very end may go on in what is missing.
+            if not isinstance(key, str) or position >= len(text):
+                break
+            members[key] = value
+    except (ValueError, RecursionError):
+        pass
+    return members
+
+
+def _skip(text: str, position: int, characters: str) -> int:
+    while position < len(text) and text[position] in characters:
+        position += 1
+    return position
+
+
+def read(
+    payload: Payload,
+    variables: Mapping[str, str],
+    *,
+    clock_ns: int,
+    digest: str,
+    truncated: bool = False,
+) -> HookEvent:
+    """
+    Read an event from its redacted payload and the hook's recorded variables.
+
+    ``digest`` is that of the payload's bytes as they came. Fields of a wrong type count as absent.
+
+    Raises:
+        Unreadable: it names no session, or no event.
+
+    """
+    name = text_of(payload, "hook_event_name") or variables.get("CC_OTEL_EVENT_TYPE", "")
+    session_id = text_of(payload, "session_id")
+    if not session_id:
+        raise Unreadable("no session_id")
+    if not name:
+        raise Unreadable("no hook_event_name")
+    tool_name = text_of(payload, "tool_name")
+    tool_input = payload.get("tool_input")
+    error = payload.get("error")
+    duration = payload.get("duration_ms")
+    return HookEvent(
+        name=name[:NAME_LENGTH_MAX],
+        clock_ns=clock_ns,
+        session_id=session_id,
+        digest=digest,
+        pid=_pid(variables.get("CLAUDE_PID", "")),
+        plugin_root=variables.get("CLAUDE_PLUGIN_ROOT", NO_PLUGIN),
+        entrypoint=variables.get("CLAUDE_CODE_ENTRYPOINT", ""),
+        trace_parent=variables.get("TRACEPARENT", ""),
+        client=variables.get("AI_AGENT", ""),
+        source_app=variables.get("CC_OTEL_SOURCE_APP", ""),
+        prompt_id=text_of(payload, "prompt_id"),
+        agent_id=text_of(payload, "agent_id"),
+        agent_type=text_of(payload, "agent_type"),
+        tool_use_id=text_of(payload, "tool_use_id"),
+        tool_name=tool_name,
+        input_digest=_digest(tool_input) if name in {"PreToolUse", "PermissionRequest"} else "",
+        duration_ms=_positive(duration),
+        source=text_of(payload, "source"),
+        subagent_type=_subagent_type(name, tool_name, tool_input),
+        launched_agent_id=_launched(name, tool_name, payload.get("tool_response")),
+        calls=tuple(_calls(payload.get("tool_calls"))) if name == "PostToolBatch" else (),
+        error_type=_error_type(name, error),
+        interrupted=name == "PostToolUseFailure" and payload.get("is_interrupt") is True,
+        notified_by=_notified_by(name, payload.get("prompt")),
+        truncated=truncated,
+    )
+
+
+def text_of(payload: Payload, key: str) -> str:
+    """Give a text of the payload, at most `NAME_LENGTH_MAX` characters; empty where it is absent or no text."""
+    value = payload.get(key)
+    return value[:NAME_LENGTH_MAX] if isinstance(value, str) else ""
+
+
+def exit_code(error: object) -> int | None:
+    """Give the exit code that a failed Bash call's error text begins with, if it does."""
+    found = _EXIT_CODE.match(error) if isinstance(error, str) else None
+    return int(found[1]) if found else None
+
+
+def _pid(text: str) -> int:
+    # Linux and macOS stay far below this.
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
+
+
+def _positive(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return -1.0
+    # A day is longer than any tool call; an int may be too large for a float.
+    return float(value) if 0 <= value <= 86_400_000 else -1.0
+
+
+def _digest(value: object) -> str:
+    try:
+        data = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except (TypeError, RecursionError):
+        data = repr(value).encode("utf-8", "replace")
+    return blake2b(data, digest_size=8).hexdigest()
+
+
+def _subagent_type(name: str, tool_name: str, tool_input: object) -> str:
+    if name != "PreToolUse" or tool_name not in AGENT_TOOLS:
+        return ""
+    asked = text_of(tool_input, "subagent_type") if isinstance(tool_input, dict) else ""
+    return asked or DEFAULT_SUBAGENT_TYPE
+
+
+def _launched(name: str, tool_name: str, response: object) -> str:
+    if name != "PostToolUse" or tool_name not in AGENT_TOOLS or not isinstance(response, dict):
+        return ""
+    return text_of(response, "agentId")
+
+
+def _calls(calls: object) -> Iterable[Call]:
+    for call in calls if isinstance(calls, list) else ():
+        if isinstance(call, dict) and (tool_use_id := text_of(call, "tool_use_id")):
+            response = call.get("tool_response")
+            yield Call(tool_use_id, isinstance(response, str) and _DENIED.match(response) is not None)
+
+
+def _error_type(name: str, error: object) -> str:
+    """Give a low-cardinality class of failure (core conventions 1.44, Recording errors)."""
+    match name:
+        case "PermissionDenied":
+            return "denied"
+        case "StopFailure":
+            return error[:64] if isinstance(error, str) and error else "unknown"
+        case "PostToolUseFailure":
+            if isinstance(error, str) and "timed out after" in error[:500]:
+                return "timeout"
+            return "exit_code" if exit_code(error) is not None else "tool_error"
+        case _:
+            return ""
+
+
+def _notified_by(name: str, prompt: object) -> str:
+    if name != PROMPT_EVENT or not isinstance(prompt, str) or not prompt.startswith("<task-notification>"):
+        return ""
+    found = _NOTIFIED.search(prompt[:4096])
+    return found[1] if found else ""
