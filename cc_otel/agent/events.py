@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 
@@ -91,6 +91,7 @@ class HookEvent:
     trace_parent: str = ""
     client: str = ""
     source_app: str = ""
+    transcript_path: str = ""
     prompt_id: str = ""
     agent_id: str = ""
     agent_type: str = ""
@@ -113,11 +114,7 @@ class HookEvent:
     def to_json(self) -> bytes:
         """Give the fields that say something, as JSON for the journal; `from_json` is its inverse."""
         return orjson.dumps(
-            {
-                name: value
-                for name in _STORED
-                if (value := getattr(self, name)) != _DEFAULTS[name] or name in _ALWAYS
-            }
+            {name: value for name in _STORED if (value := getattr(self, name)) != _DEFAULTS[name] or name in _ALWAYS}
         )
 
     @classmethod
@@ -166,7 +163,13 @@ def _loads(data: bytes) -> Any:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
         # Lone surrogates, NaN and a byte-order mark are real on this wire, and the standard library reads them.
-        return json.loads(data.decode("utf-8-sig", "replace"))
+        return _without_surrogates(json.loads(data.decode("utf-8-sig", "replace")))
+
+
+def _without_surrogates(value: Any) -> Any:
+    # Half a character has no UTF-8 form: neither SQLite nor protobuf would take it.
+    text = json.dumps(value, ensure_ascii=False)
+    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def _whole_members(data: bytes) -> dict[str, Any]:
@@ -184,7 +187,7 @@ def _whole_members(data: bytes) -> dict[str, Any]:
             members[key] = value
     except (ValueError, RecursionError):
         pass
-    return members
+    return cast(dict[str, Any], _without_surrogates(members))
 
 
 def _skip(text: str, position: int, characters: str) -> int:
@@ -231,6 +234,7 @@ def read(
         trace_parent=variables.get("TRACEPARENT", ""),
         client=variables.get("AI_AGENT", ""),
         source_app=variables.get("CC_OTEL_SOURCE_APP", ""),
+        transcript_path=payload["transcript_path"] if isinstance(payload.get("transcript_path"), str) else "",
         prompt_id=text_of(payload, "prompt_id"),
         agent_id=text_of(payload, "agent_id"),
         agent_type=text_of(payload, "agent_type"),

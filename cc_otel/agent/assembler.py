@@ -1,0 +1,423 @@
+"""
+Events to spans: a pure fold over what happened, in the order it is told.
+
+`Assembler.add` takes one input and gives the spans it finished. The same inputs in the same order give the same
+spans, so the journal keeps nothing but the inputs (docs/decisions/0001-journal-of-inputs.md). No file, clock or
+socket is touched here: time arrives in events and signals. The rules are those of docs/spans.md.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Final
+
+from cc_otel.agent.events import AGENT_TOOLS, PROMPT_EVENT, HookEvent
+from cc_otel.agent.home import TOOL_RESULTS, anchor, launching_calls, scope, turn_links
+from cc_otel.agent.tree import Cause, Closing, Draft, Node, Process, Role, Session, Signal, Step
+from cc_otel.span import INSTANT_NS, span_id_of, trace_id_of
+
+SESSION_START_WAIT_NS: Final = 2_000_000_000
+"""How long an event waits for its process's SessionStart, which may come after it."""
+
+NOBODY_WAITS: Final = "sdk-cli"
+"""The entrypoint of ``claude -p``: a call that would prompt is refused at once."""
+
+
+_Handler = Callable[[Session, HookEvent, Node | None, str], None]
+
+
+class Assembler:
+    """Folds the hook events of any number of sessions into finished spans."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, Session] = {}
+        self._step = Step()
+        self._handlers: dict[str, _Handler] = {
+            **dict.fromkeys(TOOL_RESULTS, self._tool_result),
+            PROMPT_EVENT: self._prompt,
+            "PreToolUse": self._tool,
+            "PermissionRequest": self._permission,
+            "PostToolBatch": self._batch,
+            "SubagentStart": self._subagent,
+            "SubagentStop": self._subagent_stop,
+            "PreCompact": self._compact,
+            "PostCompact": self._compacted,
+            "SessionStart": self._session_start,
+            "SessionEnd": self._session_end,
+            "Stop": self._stop,
+            "StopFailure": self._stop,
+        }
+
+    # What the agent tells and asks
+
+    def add(self, told: HookEvent | Signal) -> Step:
+        """Take one input and give what it finished."""
+        self._step = Step()
+        session = self._sessions.setdefault(told.session_id, Session(told.session_id))
+        process = session.process(told.pid, told.clock_ns)
+        if isinstance(told, Signal):
+            self._notice(session, process, told)
+        elif span_id := session.told_first(told):
+            if told.clock_ns > process.first_ns + SESSION_START_WAIT_NS:
+                self._stop_waiting(session, process)
+            process.last_event_ns = max(process.last_event_ns, told.clock_ns)
+            self._place(session, process, told, span_id)
+        else:
+            self._step.duplicates.append(told.id)
+        return self._step
+
+    def knows(self, session_id: str) -> bool:
+        """Whether the session is in memory."""
+        return session_id in self._sessions
+
+    def forget(self, session_id: str) -> None:
+        """Drop a session from memory; telling its inputs again brings it back."""
+        self._sessions.pop(session_id, None)
+
+    def quiet_sessions(self, before_ns: int) -> list[str]:
+        """Give the sessions with nothing open whose last event is older than that."""
+        return [
+            session.session_id
+            for session in self._sessions.values()
+            if not session.busy and all(p.last_event_ns < before_ns for p in session.processes.values())
+        ]
+
+    def open_processes(self) -> Iterator[tuple[str, int, int]]:
+        """Give session id, pid and last event (ns) of each process with something open or waiting."""
+        for session in self._sessions.values():
+            for process in session.processes.values():
+                if process.open or process.waiting:
+                    yield session.session_id, process.pid, process.last_event_ns
+
+    def overdue(self, now_ns: int) -> list[Signal]:
+        """Give the signals for processes that have waited long enough for their SessionStart."""
+        return [
+            Signal(Cause.WAITED, session.session_id, process.pid, now_ns)
+            for session in self._sessions.values()
+            for process in session.processes.values()
+            if process.waiting and now_ns > process.first_ns + SESSION_START_WAIT_NS
+        ]
+
+    # Where an event goes
+
+    def _place(self, session: Session, process: Process, event: HookEvent, span_id: str) -> None:
+        parent = anchor(session, process, event)
+        rootless = parent is None and not _is_root(event) and process.start is None and not process.start_missing
+        if rootless or process.waits_for(event):
+            process.waiting.append((event, span_id))
+            return
+        if parent is not None:
+            parent.touch(event.clock_ns)
+        self._handlers.get(event.name, self._instant)(session, event, parent, span_id)
+        if process.over:
+            # It told us after its end: nothing will come to close what this opened.
+            error_type = process.over if process.over == Cause.PROCESS_GONE else ""
+            self._close_process(session, process, Closing(event.clock_ns, process.over, None, error_type))
+
+    def _stop_waiting(self, session: Session, process: Process) -> None:
+        process.start_missing = process.start is None
+        waiting, process.waiting = process.waiting, []
+        for event, span_id in waiting:
+            self._place(session, process, event, span_id)
+
+    def _notice(self, session: Session, process: Process, signal: Signal) -> None:
+        self._stop_waiting(session, process)
+        gone = signal.cause is Cause.PROCESS_GONE
+        if gone:
+            process.over = signal.cause
+        if signal.cause is not Cause.WAITED:
+            error_type = str(signal.cause) if gone else ""
+            closing = Closing(signal.clock_ns, signal.cause, None, error_type, signal.interruptions)
+            self._close_process(session, process, closing)
+
+    # What each event does; `parent` is where it hangs
+
+    def _instant(
+        self, session: Session, event: HookEvent, parent: Node | None, span_id: str, *, late: bool = False
+    ) -> None:
+        draft = Draft(
+            role=Role.HOOK,
+            event=event,
+            trace_id="" if parent else trace_id_of("root", span_id),
+            span_id=span_id,
+            parent_id=parent.span_id if parent else None,
+            start_ns=event.clock_ns,
+            end_ns=event.clock_ns + INSTANT_NS,
+            late=late,
+        )
+        if parent is None:
+            self._step.drafts.append(draft)
+        else:
+            self._emit_below(parent, draft)
+
+    def _prompt(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
+        if parent is not None:
+            self._instant(session, event, parent, span_id)
+            return
+        process = session.process(event.pid, event.clock_ns)
+        if process.turn and process.turn.is_open:
+            self._close(process.turn, Closing(event.clock_ns, event.name, None, "", event.interruptions))
+        # Clients before 2.1.196 give prompts no id; the event's own then tells its turn from others.
+        key = event.prompt_id or span_id
+        turn = self._open(Role.TURN, event, None, span_id_of("turn", session.session_id, key))
+        turn.root_trace_id = trace_id_of("turn", session.session_id, key)
+        turn.links = tuple(turn_links(session, process, event))
+        session.turns[key] = session.last_turn = process.turn = turn
+
+    def _tool(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
+        if not event.tool_use_id or event.tool_use_id in session.tools:
+            self._instant(session, event, parent, span_id)
+            return
+        tool_id = span_id_of("tool", session.session_id, event.tool_use_id)
+        session.tools[event.tool_use_id] = self._open(Role.TOOL, event, parent, tool_id)
+
+    def _tool_result(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
+        tool = session.tools.get(event.tool_use_id)
+        if tool is None:
+            self._instant(session, event, parent, span_id)
+            return
+        self._instant(session, event, tool, span_id, late=_is_late(tool, event))
+        if tool.is_open:
+            if tool.wait and tool.wait.is_open and event.duration_ms >= 0:
+                granted_ns = event.clock_ns - int(event.duration_ms * 1e6)
+                self._end(tool.wait, tool.wait.end_within(granted_ns, event.clock_ns), event.name)
+            error_type = "" if event.interrupted else event.error_type
+            self._end(tool, event.clock_ns, event.name, event, error_type, interrupted=event.interrupted)
+        if event.tool_name in AGENT_TOOLS:
+            self._agent_call_answered(session, event, tool)
+
+    def _permission(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
+        asks = parent is not None and parent.role is Role.TOOL
+        if parent is not None and asks:
+            parent.asked = True
+        if parent is None or not asks or event.entrypoint == NOBODY_WAITS:
+            self._instant(session, event, parent, span_id)
+            return
+        parent.wait = self._open(Role.WAIT, event, parent, span_id)
+
+    def _batch(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
+        self._instant(session, event, parent, span_id)
+        for call in event.calls:
+            tool = session.tools.get(call.tool_use_id)
+            if tool and tool.is_open:
+                tool.touch(event.clock_ns)
+                self._end(tool, event.clock_ns, event.name, event, "denied" if call.denied else "")
+
+    def _subagent(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
+        if not event.agent_id or event.agent_id in session.subagents:
+            self._instant(session, event, parent, span_id)
+            return
+        subagent = self._open(Role.SUBAGENT, event, parent, span_id_of("subagent", session.session_id, event.agent_id))
+        session.subagents[event.agent_id] = subagent
+        proven = session.launched.pop(event.agent_id, None)
+        candidates = [proven] if proven else launching_calls(session, event)
+        if candidates:
+            subagent.candidates = candidates
+            session.undecided[subagent] = None
+            self._decide_where_single(session)
+
+    def _subagent_stop(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
+        subagent = session.subagents.get(event.agent_id)
+        if subagent is None:
+            self._instant(session, event, parent, span_id)
+            return
+        launcher = session.tools.get(event.agent_tool_use_id)
+        if launcher:
+            self._decide(session, subagent, launcher)
+            self._decide_where_single(session)
+        self._instant(session, event, subagent, span_id, late=_is_late(subagent, event))
+        if subagent.is_open:
+            self._close_below(subagent, Closing(event.clock_ns, event.name))
+            self._end(subagent, event.clock_ns, event.name, event)
+
+    def _compact(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
+        process = session.process(event.pid, event.clock_ns)
+        if process.compact and process.compact.is_open:
+            self._close(process.compact, Closing(event.clock_ns, event.name))
+        process.compact = self._open(Role.COMPACT, event, parent, span_id)
+
+    def _compacted(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
+        compact = session.process(event.pid, event.clock_ns).compact
+        self._instant(session, event, parent, span_id, late=compact is not None and _is_late(compact, event))
+        if compact and compact.is_open:
+            self._close_below(compact, Closing(event.clock_ns, event.name))
+            self._end(compact, event.clock_ns, event.name, event)
+
+    def _stop(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
+        turn = parent if parent and parent.role is Role.TURN else None
+        self._instant(session, event, parent, span_id, late=turn is not None and _is_late(turn, event))
+        if turn and turn.is_open:
+            for subagent in list(session.undecided):
+                if subagent.candidates and turn in subagent.candidates[0].lineage():
+                    self._decide_earliest(session, subagent)
+            self._close_below(turn, Closing(event.clock_ns, event.name))
+            self._end(turn, event.clock_ns, event.name, event, event.error_type)
+
+    def _session_start(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
+        if not _is_root(event):
+            self._instant(session, event, parent, span_id)
+            return
+        for other in list(session.processes.values()):
+            if other.pid and other.pid != event.pid and other.pid in event.gone_pids:
+                signal = Signal(Cause.PROCESS_GONE, session.session_id, other.pid, event.clock_ns, event.interruptions)
+                self._notice(session, other, signal)
+            elif other.pid == 0:
+                closing = Closing(event.clock_ns, event.name, None, "", event.interruptions)
+                self._close_process(session, other, closing)
+        process = session.process(event.pid, event.clock_ns)
+        start = self._open(Role.SESSION, event, None, span_id)
+        if session.last_start:
+            start.links = (session.last_start.reference("resumed_from"),)
+        process.start = session.last_start = start
+        process.over = ""
+        self._end(start, event.clock_ns, "")
+        self._stop_waiting(session, process)
+
+    def _session_end(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
+        self._instant(session, event, parent, span_id)
+        process = session.process(event.pid, event.clock_ns)
+        process.over = event.name
+        closing = Closing(event.clock_ns, event.name, event.clock_ns, "", event.interruptions)
+        self._close_process(session, process, closing)
+
+    # Which call launched a subagent
+
+    def _agent_call_answered(self, session: Session, event: HookEvent, tool: Node) -> None:
+        subagent = session.subagents.get(event.launched_agent_id)
+        if subagent:
+            self._decide(session, subagent, tool)
+        elif event.launched_agent_id:
+            session.launched[event.launched_agent_id] = tool
+        self._decide_where_single(session)
+        for waiting in list(session.undecided):
+            if waiting.candidates and tool in waiting.candidates:
+                self._decide_earliest(session, waiting)
+
+    def _decide_where_single(self, session: Session) -> None:
+        # Deciding one takes a candidate from the others: go on until nothing changes.
+        decided = True
+        while decided:
+            decided = False
+            for subagent in list(session.undecided):
+                free = _free_candidates(session, subagent)
+                if len(free) <= 1:
+                    self._decide(session, subagent, free[0] if free else None)
+                    decided = True
+
+    def _decide_earliest(self, session: Session, subagent: Node) -> None:
+        free = _free_candidates(session, subagent)
+        self._decide(session, subagent, free[0] if free else None)
+        self._decide_where_single(session)
+
+    def _decide(self, session: Session, subagent: Node, launcher: Node | None) -> None:
+        """Hang a subagent from the call that launched it, or leave it at home; a decision is made once."""
+        if subagent.candidates is None:
+            return
+        # Evidence may be wrong, and a call inside the subagent cannot have launched it.
+        if launcher and subagent not in launcher.lineage():
+            launcher.launched = subagent
+            if subagent.parent:
+                subagent.parent.open_children.pop(subagent, None)
+            subagent.parent = launcher
+            if subagent.is_open:
+                launcher.open_children[subagent] = None
+                launcher.touch(subagent.last_event_ns)
+        session.undecided.pop(subagent, None)
+        subagent.candidates = None
+        blocked, subagent.blocked = subagent.blocked, []
+        for item in blocked:
+            if isinstance(item, Node):
+                self._emit(item)
+            else:
+                self._emit_below(*item)
+
+    # Opening, closing, ending
+
+    def _open(self, role: Role, event: HookEvent, parent: Node | None, span_id: str) -> Node:
+        process = self._sessions[event.session_id].process(event.pid, event.clock_ns)
+        node = Node(role, event, process, span_id, parent, event.clock_ns, last_event_ns=event.clock_ns)
+        if parent is None:
+            node.root_trace_id = trace_id_of("root", span_id)
+        else:
+            parent.open_children[node] = None
+        process.open[node] = None
+        return node
+
+    def _close_process(self, session: Session, process: Process, closing: Closing) -> None:
+        self._stop_waiting(session, process)
+        for subagent in list(session.undecided):
+            if subagent.process is process:
+                self._decide_earliest(session, subagent)
+        for node in reversed(list(process.open)):
+            self._close(node, closing)
+
+    def _close(self, node: Node, closing: Closing) -> None:
+        """End a span by rule, and all open spans below it first."""
+        if not node.is_open:
+            return
+        self._close_below(node, closing)
+        background = node.background()
+        interrupted_ns = None if background else closing.interruption_of(node.event.prompt_id)
+        if interrupted_ns is not None:
+            end_ns = interrupted_ns
+        elif closing.end_ns is not None:
+            end_ns = closing.end_ns
+        else:
+            end_ns = scope(node).last_event_ns
+        end_ns = node.end_within(end_ns, closing.clock_ns)
+        error_type = "" if interrupted_ns is not None else closing.error_type
+        self._end(node, end_ns, closing.closed_by, None, error_type, interrupted=interrupted_ns is not None)
+
+    def _close_below(self, node: Node, closing: Closing) -> None:
+        for child in reversed(list(node.open_children)):
+            self._close(child, closing)
+
+    def _end(
+        self,
+        node: Node,
+        end_ns: int,
+        closed_by: str,
+        closer: HookEvent | None = None,
+        error_type: str = "",
+        *,
+        interrupted: bool = False,
+    ) -> None:
+        node.end_ns = node.end_within(end_ns, end_ns)
+        node.closed_by, node.closer = closed_by, closer
+        node.error_type, node.interrupted = error_type, interrupted
+        if node.wait and node.wait.is_open:
+            self._end(node.wait, node.end_ns, closed_by)
+        node.process.open.pop(node, None)
+        if node.parent:
+            node.parent.open_children.pop(node, None)
+        self._emit(node)
+
+    # Leaving
+
+    def _emit(self, node: Node) -> None:
+        undecided = node.undecided()
+        if undecided:
+            undecided.blocked.append(node)
+            return
+        self._step.drafts.append(node.draft())
+
+    def _emit_below(self, parent: Node, draft: Draft) -> None:
+        undecided = parent.undecided()
+        if undecided:
+            undecided.blocked.append((parent, draft))
+        else:
+            self._step.drafts.append(replace(draft, trace_id=parent.trace_id()))
+
+
+def _is_root(event: HookEvent) -> bool:
+    return event.name == PROMPT_EVENT or (event.name == "SessionStart" and event.source != "compact")
+
+
+def _is_late(node: Node, event: HookEvent) -> bool:
+    return not node.is_open and node.closed_by != event.name
+
+
+def _free_candidates(session: Session, subagent: Node) -> list[Node]:
+    """Give the calls that may have launched it and are not known to have launched another."""
+    free = [tool for tool in subagent.candidates or () if tool.launched is None]
+    spoken_for = set(session.launched.values())
+    return [tool for tool in free if tool not in spoken_for] or free

@@ -1,0 +1,284 @@
+"""
+The tree while it grows: what the assembler remembers of sessions, processes and open spans.
+
+Plain state and the questions it answers. The rules that change it are in `assembler`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from cc_otel.agent.events import HookEvent, Interruption
+from cc_otel.span import INSTANT_NS, span_id_of
+
+DUPLICATE_WINDOW_NS: Final = 2_000_000_000
+"""Within this, byte-equal events of two wirings are one event."""
+
+RECENT_EVENTS_MAX: Final = 1024
+"""How many events of a session are remembered to find duplicates."""
+
+
+class Role(StrEnum):
+    """What a span stands for; it decides the span's name and attributes."""
+
+    TURN = "turn"
+    TOOL = "tool"
+    SUBAGENT = "subagent"
+    COMPACT = "compact"
+    WAIT = "wait"
+    SESSION = "session"
+    HOOK = "hook"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A link to another span: ``session``, ``previous_turn``, ``resumed_from``, ``launched_by`` or ``native``."""
+
+    kind: str
+    trace_id: str
+    span_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """
+    A finished span before it has content: where it stands, when it ran, how it ended.
+
+    ``event`` is the one it belongs to, ``closer`` the one that brought its result, if any did. Times are ns.
+    """
+
+    role: Role
+    event: HookEvent
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    start_ns: int
+    end_ns: int
+    closer: HookEvent | None = None
+    closed_by: str = ""
+    error_type: str = ""
+    interrupted: bool = False
+    late: bool = False
+    wait_ms: float | None = None
+    links: tuple[Reference, ...] = ()
+
+
+class Cause(StrEnum):
+    """What an agent notices beside the events; ``waited``: no SessionStart came in time."""
+
+    PROCESS_GONE = "process_gone"
+    IDLE = "idle"
+    WAITED = "waited"
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Something noticed about a client process at that time, with what its transcript says of interruptions."""
+
+    cause: Cause
+    session_id: str
+    pid: int
+    clock_ns: int
+    interruptions: tuple[Interruption, ...] = ()
+
+
+@dataclass(slots=True)
+class Step:
+    """What one input led to: finished spans, and the id of an event that turned out to be told twice."""
+
+    drafts: list[Draft] = field(default_factory=list)
+    duplicates: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Why and when spans are closed by rule; ``end_ns`` where the closer itself gives the end."""
+
+    clock_ns: int
+    closed_by: str
+    end_ns: int | None = None
+    error_type: str = ""
+    interruptions: tuple[Interruption, ...] = ()
+
+    def interruption_of(self, prompt_id: str) -> int | None:
+        """Give when the user stopped what this prompt had started, ns."""
+        return next((i.clock_ns for i in self.interruptions if prompt_id and i.prompt_id == prompt_id), None)
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """A span that others may hang from, open until ``end_ns`` is set."""
+
+    role: Role
+    event: HookEvent
+    process: "Process"
+    span_id: str
+    parent: "Node | None"
+    start_ns: int
+    root_trace_id: str = ""
+    end_ns: int | None = None
+    closer: HookEvent | None = None
+    closed_by: str = ""
+    error_type: str = ""
+    interrupted: bool = False
+    links: tuple[Reference, ...] = ()
+    open_children: dict["Node", None] = field(default_factory=dict)
+    last_event_ns: int = 0
+    # A tool: whether permission was asked, the wait for it, and the subagent it launched.
+    asked: bool = False
+    wait: "Node | None" = None
+    launched: "Node | None" = None
+    # A subagent: the calls that may have launched it, while none is proven, and what cannot leave before.
+    candidates: list["Node"] | None = None
+    blocked: list["Node | tuple[Node, Draft]"] = field(default_factory=list)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still go on."""
+        return self.end_ns is None
+
+    def had_ended(self, clock_ns: int) -> bool:
+        """Whether it was over at that time."""
+        return self.end_ns is not None and self.end_ns <= clock_ns
+
+    def lineage(self) -> Iterator["Node"]:
+        """Itself, its parent, and on up to the root."""
+        node: Node | None = self
+        while node is not None:
+            yield node
+            node = node.parent
+
+    def undecided(self) -> "Node | None":
+        """Give the nearest subagent on the way up whose launching call is not proven yet."""
+        return next((node for node in self.lineage() if node.candidates is not None), None)
+
+    def trace_id(self) -> str:
+        """Give its root's trace. Only meaningful while nothing on the way up is undecided."""
+        if not self.root_trace_id and self.parent is not None:
+            self.root_trace_id = self.parent.trace_id()
+        return self.root_trace_id
+
+    def background(self) -> "Node | None":
+        """Give the subagent it belongs to that outlives the call which launched it, if there is one."""
+        for node in self.lineage():
+            if node.role is Role.SUBAGENT and node.parent is not None and not node.parent.is_open:
+                return node
+        return None
+
+    def touch(self, clock_ns: int) -> None:
+        """Note that something happened in it, and so in all it is part of."""
+        for node in self.lineage():
+            node.last_event_ns = max(node.last_event_ns, clock_ns)
+
+    def reference(self, kind: str) -> Reference:
+        """Give a link to it."""
+        return Reference(kind, self.trace_id(), self.span_id)
+
+    def draft(self) -> Draft:
+        """Give it as it ended."""
+        wait = self.wait
+        return Draft(
+            role=self.role,
+            event=self.event,
+            trace_id=self.trace_id(),
+            span_id=self.span_id,
+            parent_id=self.parent.span_id if self.parent else None,
+            start_ns=self.start_ns,
+            end_ns=self.end_ns or self.start_ns + INSTANT_NS,
+            closer=self.closer,
+            closed_by=self.closed_by,
+            error_type=self.error_type,
+            interrupted=self.interrupted,
+            wait_ms=(wait.end_ns - wait.start_ns) / 1e6 if wait and wait.end_ns else None,
+            links=self.links,
+        )
+
+    def end_within(self, end_ns: int, latest_ns: int) -> int:
+        """Give an end that is after its start and, where that allows, not after ``latest_ns``."""
+        return max(min(end_ns, latest_ns), self.start_ns + INSTANT_NS)
+
+
+@dataclass(slots=True)
+class Told:
+    """An event that was told lately, and the wirings that told it."""
+
+    clock_ns: int
+    wirings: set[str]
+
+
+@dataclass(eq=False, slots=True)
+class Process:
+    """One client process in one session: ``pid`` 0 where it is unknown; ``over`` says what ended it."""
+
+    pid: int
+    first_ns: int
+    last_event_ns: int = 0
+    start: Node | None = None
+    start_missing: bool = False
+    turn: Node | None = None
+    compact: Node | None = None
+    open: dict[Node, None] = field(default_factory=dict)
+    waiting: list[tuple[HookEvent, str]] = field(default_factory=list)
+    over: str = ""
+
+    def waits_for(self, event: HookEvent) -> bool:
+        """Whether an event that this one builds on is itself waiting for the SessionStart."""
+        return any(
+            (event.tool_use_id and event.tool_use_id == earlier.tool_use_id)
+            or (event.agent_id and event.agent_id == earlier.agent_id)
+            for earlier, _ in self.waiting
+        )
+
+
+@dataclass(eq=False, slots=True)
+class Session:
+    """One session id: all its processes, and what can be found by identity."""
+
+    session_id: str
+    processes: dict[int, Process] = field(default_factory=dict)
+    turns: dict[str, Node] = field(default_factory=dict)
+    tools: dict[str, Node] = field(default_factory=dict)
+    subagents: dict[str, Node] = field(default_factory=dict)
+    # Agent calls that said which subagent they launched before it started.
+    launched: dict[str, Node] = field(default_factory=dict)
+    undecided: dict[Node, None] = field(default_factory=dict)
+    last_turn: Node | None = None
+    last_start: Node | None = None
+    recent: dict[tuple[int, str], list[Told]] = field(default_factory=dict)
+
+    def process(self, pid: int, clock_ns: int) -> Process:
+        """Give the process of that pid; the first event seen of it makes it."""
+        if pid not in self.processes:
+            self.processes[pid] = Process(pid, clock_ns)
+        return self.processes[pid]
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything in it is open or waits."""
+        return bool(self.undecided) or any(p.open or p.waiting for p in self.processes.values())
+
+    def open_tools(self) -> list[Node]:
+        """Give its open tool spans, the earliest first."""
+        tools = [node for process in self.processes.values() for node in process.open if node.role is Role.TOOL]
+        return sorted(tools, key=lambda node: node.start_ns)
+
+    def told_first(self, event: HookEvent) -> str:
+        """
+        Give the event's span id, or nothing where another wiring has told the same event already.
+
+        Wired in a plugin and in settings, both handlers fire: the n-th event of one wiring and the n-th byte-equal
+        event of the same process under another are one. Equal events of one wiring are two, also at one instant.
+        """
+        told = self.recent.setdefault((event.pid, event.digest), [])
+        told[:] = [earlier for earlier in told if earlier.clock_ns >= event.clock_ns - DUPLICATE_WINDOW_NS]
+        for earlier in told:
+            near = earlier.clock_ns - event.clock_ns <= DUPLICATE_WINDOW_NS
+            if near and event.plugin_root not in earlier.wirings:
+                earlier.wirings.add(event.plugin_root)
+                return ""
+        same_instant = sum(earlier.clock_ns == event.clock_ns for earlier in told)
+        told.append(Told(event.clock_ns, {event.plugin_root}))
+        if len(self.recent) > RECENT_EVENTS_MAX:
+            del self.recent[next(iter(self.recent))]
+        return span_id_of("event", event.digest, str(event.pid), str(event.clock_ns), str(same_instant))
