@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from hashlib import blake2b
 
-AttributeValue = (
-    str | bool | int | float | bytes | None | Sequence["AttributeValue"] | Mapping[str, "AttributeValue"]
-)
+AttributeValue = str | bool | int | float | bytes | None | Sequence["AttributeValue"] | Mapping[str, "AttributeValue"]
 Attributes = Mapping[str, AttributeValue]
 
 INSTANT_NS = 1_000
@@ -100,3 +98,18 @@ def _derive(parts: tuple[str, ...], size_bytes: int) -> str:
         digest.update(len(data).to_bytes(8, "big") + data)
     # An all-zero id is invalid (W3C trace context 3.2.2.3); one digest in 2^64 is.
     return digest.hexdigest() if any(digest.digest()) else "1".zfill(size_bytes * 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """
+    A span as it goes over the wire, encoded once in its life.
+
+    ``span`` is a serialized ``opentelemetry.proto.trace.v1.Span``; ``resource`` a serialized ``ResourceSpans`` that
+    holds resource and scope but no span, to group by.
+    """
+
+    trace_id: str
+    span_id: str
+    resource: bytes
+    span: bytes

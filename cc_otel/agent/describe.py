@@ -1,0 +1,307 @@
+"""
+A draft and what its events said become a span: names, attributes, links, status.
+
+Everything here was redacted when it was taken in. Values are cut to the limits, and what was cut is told with its
+true size. Names are those of `cc_otel.conventions`; which span carries which is the table of docs/spans.md.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from cc_otel import conventions as c
+from cc_otel.agent.events import exit_code
+from cc_otel.agent.limits import fit, text
+from cc_otel.agent.tree import Draft, Role
+from cc_otel.span import AttributeValue, Link, Span, StatusCode
+
+SPAN_BYTES_MAX: Final = 1 << 20
+"""All attribute values of a span together, bytes."""
+
+PAYLOAD_KEYS_MAX: Final = 64
+"""How many fields of a payload become attributes of their own; the SDK's limit for all is 128."""
+
+STATUS_MESSAGE_BYTES_MAX: Final = 256
+
+_VERSION: Final = re.compile(r"_(\d+(?:-\d+)+)(?:_|\Z)")
+
+# Fields that stand under another name, or that are identity and no content.
+_NAMED: Final = frozenset(
+    "session_id transcript_path agent_transcript_path cwd hook_event_name prompt_id permission_mode agent_id "
+    "tool_use_id tool_input tool_response tool_calls duration_ms".split()
+)
+# Fields whose values are words of the client's own, never the user's: they stay without content too.
+_WORDS: Final = frozenset(
+    "source reason trigger notification_type load_reason memory_type expansion_type action mode event "
+    "stop_hook_active is_interrupt index final agent_type tool_name effort model from_model to_model error".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an event said, redacted and cut: the payload, how much was redacted, what was cut (true sizes, bytes)."""
+
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    redactions: int = 0
+    truncated: Mapping[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> bytes:
+        """Give it as JSON for the journal."""
+        return orjson.dumps({"payload": self.payload, "redactions": self.redactions, "truncated": self.truncated})
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "Content":
+        """Read what `to_json` gave."""
+        return cls(**orjson.loads(data))
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One sentence about a span; ``source`` is rule, cache or model, ``model`` the one that wrote it."""
+
+    text: str
+    source: str = "rule"
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A draft with what its events said."""
+
+    draft: Draft
+    opener: Content
+    closer: Content | None = None
+
+    @property
+    def response(self) -> object:
+        """What the tool answered, wherever the closing event holds it; None where nothing did."""
+        if self.closer is None:
+            return None
+        for call in _list(self.closer.payload.get("tool_calls")):
+            if isinstance(call, dict) and call.get("tool_use_id") == self.draft.event.tool_use_id:
+                return call.get("tool_response")
+        return self.closer.payload.get("tool_response", self.closer.payload.get("error"))
+
+
+class Describer:
+    """Makes spans of findings."""
+
+    def __init__(self, resource: Mapping[str, str], *, value_bytes_max: int, with_content: bool) -> None:
+        """Take the resource of all spans, the longest value (bytes), and whether values may hold content."""
+        self._resource = dict(resource)
+        self._value_bytes_max = value_bytes_max
+        self._with_content = with_content
+
+    def span(self, finding: Finding, summary: Summary) -> Span:
+        """Give the span."""
+        draft = finding.draft
+        values = _Values(self._value_bytes_max)
+        for key, value in _identity(draft, summary):
+            values.add(key, value)
+        for key, value in _genai(draft):
+            values.add(key, value)
+        if self._with_content:
+            for key, value in _content(finding):
+                values.add(key, value)
+        for key, value in self._payload(finding):
+            values.add(c.PAYLOAD_PREFIX + key, value)
+        contents = [finding.opener, *([finding.closer] if finding.closer else [])]
+        redactions = sum(content.redactions for content in contents)
+        if redactions:
+            values.add(c.REDACTIONS, redactions)
+        return Span(
+            trace_id=draft.trace_id,
+            span_id=draft.span_id,
+            parent_id=draft.parent_id,
+            name=text(_name(draft), STATUS_MESSAGE_BYTES_MAX),
+            start_ns=draft.start_ns,
+            end_ns=draft.end_ns,
+            status=StatusCode.ERROR if draft.error_type else StatusCode.UNSET,
+            status_message=self._status_message(finding),
+            attributes=values.finished(contents, cut_short=draft.event.truncated),
+            links=tuple(Link(link.trace_id, link.span_id, {c.LINK: link.kind}) for link in draft.links),
+            resource=self._resource | _service_version(draft.event.client),
+            scope_name=c.SCOPE_NAME,
+        )
+
+    def _payload(self, finding: Finding) -> Iterator[tuple[str, Any]]:
+        fields = [(key, value) for key, value in finding.opener.payload.items() if key not in _NAMED]
+        for key, value in fields[:PAYLOAD_KEYS_MAX]:
+            known_word = key in _WORDS and len(str(value)) <= 64
+            if value is not None and (self._with_content or known_word) and not _repeats(finding.draft, key):
+                yield key, value
+
+    def _status_message(self, finding: Finding) -> str:
+        if not finding.draft.error_type or not self._with_content or not finding.closer:
+            return ""
+        error = finding.closer.payload.get("error") or finding.response
+        return text(error, STATUS_MESSAGE_BYTES_MAX) if isinstance(error, str) else ""
+
+
+class _Values:
+    """The attributes of one span while they are gathered, within its limits."""
+
+    def __init__(self, value_bytes_max: int) -> None:
+        self._value_bytes_max = value_bytes_max
+        self._attributes: dict[str, AttributeValue] = {}
+        self._truncated: dict[str, int] = {}
+        self._size = 0
+
+    def add(self, key: str, value: Any) -> None:
+        if isinstance(value, str):
+            kept = text(value, self._value_bytes_max)
+            if kept != value:
+                self._truncated[key] = len(value.encode("utf-8", "replace"))
+            size, value = len(kept), kept
+        elif isinstance(value, bool | int | float):
+            size = 8
+        else:
+            fitted = fit(value, self._value_bytes_max)
+            self._truncated |= {f"{key}.{path}" if path else key: true for path, true in fitted.truncated.items()}
+            value = orjson.dumps(fitted.value).decode()
+            size = len(value)
+        if self._size + size > SPAN_BYTES_MAX:
+            self._truncated[key] = size
+            return
+        self._size += size
+        self._attributes[key] = value
+
+    def finished(self, contents: list[Content], *, cut_short: bool) -> dict[str, AttributeValue]:
+        for content in contents:
+            self._truncated |= {key: size for key, size in content.truncated.items() if key not in self._truncated}
+        if cut_short:
+            self._truncated.setdefault("payload", 0)
+        if self._truncated:
+            self._attributes[c.TRUNCATED] = text(orjson.dumps(self._truncated).decode(), self._value_bytes_max)
+        return self._attributes
+
+
+def _name(draft: Draft) -> str:
+    event = draft.event
+    match draft.role:
+        case Role.TURN:
+            return f"{c.OPERATION_INVOKE_AGENT} {c.SERVICE_NAME_VALUE}"
+        case Role.TOOL:
+            return f"{c.OPERATION_EXECUTE_TOOL} {event.tool_name or 'tool'}"
+        case Role.SUBAGENT:
+            return f"{c.OPERATION_INVOKE_AGENT} {event.agent_type or 'subagent'}"
+        case Role.COMPACT:
+            return "compact"
+        case Role.SESSION:
+            return f"session {event.source or 'start'}"
+        case _:
+            return f"hook {event.name}"
+
+
+def _identity(draft: Draft, summary: Summary) -> Iterator[tuple[str, Any]]:
+    event = draft.event
+    yield c.HOOK_EVENT, event.name
+    yield c.SESSION_ID, event.session_id
+    yield c.SUMMARY, summary.text
+    yield c.SUMMARY_SOURCE, summary.source
+    optional: dict[str, Any] = {
+        c.SUMMARY_MODEL: summary.model,
+        c.PROMPT_ID: event.prompt_id,
+        c.SOURCE_APP: event.source_app,
+        c.AGENT_ID: event.agent_id,
+        c.PROCESS_PID: event.pid,
+        c.CLOSED_BY: draft.closed_by,
+        c.ERROR_TYPE: draft.error_type,
+        c.INTERRUPTED: draft.interrupted,
+        c.LATE: draft.late,
+    }
+    yield from ((key, value) for key, value in optional.items() if value)
+    if draft.wait_ms is not None:
+        yield c.TOOL_WAIT_MS, draft.wait_ms
+    if draft.role is Role.TOOL and draft.closer and draft.closer.duration_ms >= 0:
+        yield c.TOOL_EXECUTION_MS, draft.closer.duration_ms
+
+
+def _genai(draft: Draft) -> Iterator[tuple[str, Any]]:
+    event = draft.event
+    match draft.role:
+        case Role.TURN:
+            yield c.OPERATION_NAME, c.OPERATION_INVOKE_AGENT
+            yield c.AGENT_NAME, c.SERVICE_NAME_VALUE
+            yield c.CONVERSATION_ID, event.session_id
+        case Role.SUBAGENT:
+            yield c.OPERATION_NAME, c.OPERATION_INVOKE_AGENT
+            yield c.AGENT_NAME, event.agent_type or "subagent"
+            yield c.CONVERSATION_ID, event.session_id
+        case Role.TOOL:
+            yield c.OPERATION_NAME, c.OPERATION_EXECUTE_TOOL
+            yield c.TOOL_NAME, event.tool_name
+            yield c.TOOL_TYPE, "function"
+            yield c.TOOL_CALL_ID, event.tool_use_id
+            yield c.CONVERSATION_ID, event.session_id
+            if event.agent_type:
+                yield c.AGENT_NAME, event.agent_type
+            if event.tool_name.startswith("mcp__"):
+                # MCP conventions: with the call already traced, its attributes stand on the execute_tool span.
+                yield c.MCP_METHOD_NAME, "tools/call"
+        case _ if event.name == "PreToolUse":
+            # A call without an id has no span of its own: this instant is all there is of it.
+            yield c.TOOL_NAME, event.tool_name
+
+
+def _content(finding: Finding) -> Iterator[tuple[str, Any]]:
+    """Give what holds content: arguments and results on the tool's span alone, messages on the agents'."""
+    draft, payload = finding.draft, finding.opener.payload
+    if directory := payload.get("cwd"):
+        yield c.PROCESS_WORKING_DIRECTORY, directory
+    if mode := payload.get("permission_mode"):
+        yield c.PERMISSION_MODE, mode
+    tool_input = payload.get("tool_input")
+    if path := _file_path(tool_input if isinstance(tool_input, dict) else payload):
+        yield c.FILE_PATH, path
+    if draft.role is Role.TOOL:
+        if tool_input is not None:
+            yield c.TOOL_CALL_ARGUMENTS, _structure(tool_input)
+        if finding.response is not None:
+            yield c.TOOL_CALL_RESULT, _structure(finding.response)
+        if finding.closer and (code := exit_code(finding.closer.payload.get("error"))) is not None:
+            yield c.PROCESS_EXIT_CODE, code
+    elif draft.event.name in {"PreToolUse", "PermissionRequest"} and tool_input is not None:
+        # These have no span of the call's own to look at.
+        yield c.TOOL_CALL_ARGUMENTS, _structure(tool_input)
+    if draft.role in {Role.TURN, Role.SUBAGENT}:
+        if isinstance(prompt := payload.get("prompt"), str):
+            yield c.INPUT_MESSAGES, _message("user", prompt)
+        last = finding.closer.payload.get("last_assistant_message") if finding.closer else None
+        if isinstance(last, str):
+            yield c.OUTPUT_MESSAGES, _message("assistant", last)
+
+
+def _repeats(draft: Draft, key: str) -> bool:
+    """Whether a field of the payload stands on this span under a convention's name already."""
+    by_role = {Role.TURN: {"prompt"}, Role.TOOL: {"tool_name"}, Role.SUBAGENT: {"agent_type"}}
+    return key in by_role.get(draft.role, ())
+
+
+def _structure(value: object) -> object:
+    # A text stays as it is: JSON of it would only add quotes. None marks what JSON would call null.
+    return value if isinstance(value, str | dict | list) else orjson.dumps(value).decode()
+
+
+def _message(role: str, content: str) -> list[dict[str, Any]]:
+    # GenAI conventions, message JSON schemas: a message has a role and parts.
+    return [{"role": role, "parts": [{"type": "text", "content": content}]}]
+
+
+def _file_path(holder: Mapping[str, Any]) -> str:
+    for key in ("file_path", "notebook_path"):
+        if isinstance(path := holder.get(key), str):
+            return path
+    return ""
+
+
+def _service_version(client: str) -> dict[str, str]:
+    found = _VERSION.search(client)
+    return {c.SERVICE_VERSION: found[1].replace("-", ".")} if found else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

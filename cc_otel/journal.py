@@ -1,0 +1,369 @@
+"""
+What the agent must not forget: the inputs of the assembler, and the spans that nobody has acknowledged yet.
+
+One SQLite file, WAL, ``synchronous=FULL``: what a transaction has committed survives kill -9. An input is taken in
+once, by the digest of the file it came in; it gets its place in the order (``seq``) when it is assembled. Telling
+a session's inputs again in that order rebuilds the assembler's state, so nothing else is kept of it
+(docs/decisions/0001-journal-of-inputs.md).
+"""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from cc_otel.span import Parcel
+
+log = logging.getLogger(__name__)
+
+VERSION: Final = 1
+BUSY_TIMEOUT_S: Final = 30.0
+GIVE_UP_SHARE: Final = 0.1
+"""How much of the limit is made free when it is reached."""
+
+_SCHEMA: Final = """
+CREATE TABLE inputs (
+  id INTEGER PRIMARY KEY,
+  digest TEXT UNIQUE,
+  session TEXT NOT NULL,
+  clock_ns INTEGER NOT NULL,
+  seq INTEGER,
+  fields BLOB NOT NULL,
+  content BLOB
+) STRICT;
+CREATE INDEX inputs_pending ON inputs (clock_ns, id) WHERE seq IS NULL;
+CREATE INDEX inputs_of_session ON inputs (session, seq, clock_ns);
+CREATE INDEX inputs_live ON inputs (session) WHERE content IS NOT NULL;
+CREATE TABLE outbox (
+  number INTEGER PRIMARY KEY,
+  span_id TEXT NOT NULL UNIQUE,
+  trace_id TEXT NOT NULL,
+  session TEXT NOT NULL,
+  start_ns INTEGER NOT NULL,
+  resource BLOB,
+  span BLOB
+) STRICT;
+CREATE INDEX outbox_waiting ON outbox (number, trace_id, start_ns, length(span)) WHERE span IS NOT NULL;
+CREATE INDEX outbox_of_session ON outbox (session);
+CREATE TABLE counts (
+  what TEXT PRIMARY KEY,
+  count INTEGER NOT NULL,
+  first_ns INTEGER NOT NULL,
+  last_ns INTEGER NOT NULL
+) STRICT;
+CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+"""
+
+
+class JournalUnavailable(Exception):
+    """The journal cannot be read or written now: its disk is full, or its file is locked or gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An event as it is taken in: ``fields`` are the assembler's, ``content`` the redacted rest. ``clock_ns``: ns."""
+
+    digest: str
+    session: str
+    clock_ns: int
+    fields: bytes
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A recorded input of the assembler."""
+
+    id: int
+    fields: bytes
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """
+    An input that the assembler was told: an event by its ``id``, or a signal, which gets its row now (``id`` 0).
+
+    ``fields`` replace those it arrived with, for evidence that was gathered since.
+    """
+
+    id: int
+    session: str
+    clock_ns: int
+    fields: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A finished span on its way to the outbox, and the session it is forgotten with."""
+
+    session: str
+    start_ns: int
+    parcel: Parcel
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How often something happened, the first time and the last (ns)."""
+
+    count: int
+    first_ns: int
+    last_ns: int
+
+
+class Journal:
+    """The agent's only state. One process at a time may write it; any may read."""
+
+    def __init__(self, path: Path) -> None:
+        """
+        Open the journal at ``path``, or make it.
+
+        Raises:
+            JournalUnavailable: it cannot be opened, or was written by a newer version.
+
+        """
+        self._lock = threading.RLock()
+        self._path = path
+        try:
+            self._db = _open(path)
+        except sqlite3.DatabaseError as error:
+            raise JournalUnavailable(f"{path}: {error}") from error
+        self._seq = self._one("SELECT coalesce(max(seq), 0) FROM inputs")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._db.close()
+
+    # Taking in
+
+    def take_in(self, arrivals: Iterable[Arrival]) -> int:
+        """Record events in one transaction; give how many were new. Those known by their digest change nothing."""
+        with self._transaction() as db:
+            before = db.total_changes
+            db.executemany(
+                "INSERT OR IGNORE INTO inputs (digest, session, clock_ns, fields, content) VALUES (?, ?, ?, ?, ?)",
+                ((a.digest, a.session, a.clock_ns, a.fields, a.content) for a in arrivals),
+            )
+            return db.total_changes - before
+
+    # Assembling
+
+    def pending(self, before_ns: int, count_max: int) -> list[Input]:
+        """Give inputs that wait to be assembled and are older than that, in the order of their clocks."""
+        rows = self._all(
+            "SELECT id, fields, content FROM inputs WHERE seq IS NULL AND clock_ns < ? ORDER BY clock_ns, id LIMIT ?",
+            before_ns,
+            count_max,
+        )
+        return [Input(*row) for row in rows]
+
+    def told(self, session: str) -> Iterator[Input]:
+        """Give what the assembler was told of a session, in order."""
+        rows = self._all("SELECT id, fields FROM inputs WHERE session = ? AND seq IS NOT NULL ORDER BY seq", session)
+        return (Input(*row) for row in rows)
+
+    def live_sessions(self) -> list[str]:
+        """Give the sessions with assembled inputs whose spans have not all been encoded."""
+        rows = self._all(
+            "SELECT DISTINCT session FROM inputs WHERE content IS NOT NULL AND seq IS NOT NULL ORDER BY session"
+        )
+        return [session for (session,) in rows]
+
+    def contents(self, ids: Sequence[int]) -> dict[int, bytes]:
+        """Give the content of inputs, where it is still kept."""
+        marks = ",".join("?" * len(ids))
+        rows = self._all(f"SELECT id, content FROM inputs WHERE id IN ({marks}) AND content IS NOT NULL", *ids)  # noqa: S608 - marks only
+        return dict(rows)
+
+    def commit(self, told: Iterable[Told], outgoing: Iterable[Outgoing], done: Iterable[int]) -> None:
+        """
+        Record one stretch of assembling in one transaction.
+
+        The inputs told get their place in the order, the spans enter the outbox unless they were there before, and
+        the inputs in ``done`` lose their content: every span that needs it has been encoded.
+        """
+        with self._transaction() as db:
+            seq = self._seq
+            for item in told:
+                seq += 1
+                if item.id:
+                    db.execute("UPDATE inputs SET seq = ?, fields = ? WHERE id = ?", (seq, item.fields, item.id))
+                else:
+                    db.execute(
+                        "INSERT INTO inputs (session, clock_ns, seq, fields) VALUES (?, ?, ?, ?)",
+                        (item.session, item.clock_ns, seq, item.fields),
+                    )
+            db.executemany(
+                "INSERT OR IGNORE INTO outbox (span_id, trace_id, session, start_ns, resource, span)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    (o.parcel.span_id, o.parcel.trace_id, o.session, o.start_ns, o.parcel.resource, o.parcel.span)
+                    for o in outgoing
+                ),
+            )
+            db.executemany("UPDATE inputs SET content = NULL WHERE id = ?", ((event_id,) for event_id in done))
+        self._seq = seq
+
+    # The outbox
+
+    def waiting(self, spans_max: int, bytes_max: int) -> list[Parcel]:
+        """Give the oldest spans that nobody has acknowledged, at least one and within these limits."""
+        parcels: list[Parcel] = []
+        size = 0
+        with self._lock:
+            # Row by row: a span may have a MiB.
+            for row in self._rows(
+                "SELECT trace_id, span_id, resource, span FROM outbox WHERE span IS NOT NULL ORDER BY number LIMIT ?",
+                spans_max,
+            ):
+                parcel = Parcel(*row)
+                size += len(parcel.span)
+                if parcels and size > bytes_max:
+                    break
+                parcels.append(parcel)
+        return parcels
+
+    def acknowledge(self, parcels: Sequence[Parcel]) -> None:
+        """Let go of spans that a receiver has stored. Their ids stay, so that they are not encoded again."""
+        with self._transaction() as db:
+            db.executemany(
+                "UPDATE outbox SET span = NULL, resource = NULL WHERE span_id = ?", ((p.span_id,) for p in parcels)
+            )
+
+    def backlog(self) -> tuple[int, int]:
+        """Give how many events wait to be assembled and how many spans to be acknowledged."""
+        events = self._one("SELECT count(*) FROM inputs WHERE seq IS NULL")
+        spans = self._one("SELECT count(*) FROM outbox WHERE span IS NOT NULL")
+        return events, spans
+
+    # Limits
+
+    def give_up(self, bytes_max: int) -> int:
+        """
+        Where the journal has outgrown the limit, give up whole traces, the oldest first; give how many spans.
+
+        What is given up is counted as ``spans_given_up``, with the times of the first and the last of them.
+        """
+        if self.size_bytes() <= bytes_max:
+            return 0
+        goal = int(bytes_max * GIVE_UP_SHARE)
+        with self._transaction() as db:
+            freed = given_up = 0
+            times: list[int] = []
+            # Oldest first: a trace stands where its first waiting span does.
+            traces = db.execute(
+                "SELECT trace_id, count(*), sum(length(span)), min(start_ns), max(start_ns) FROM outbox"
+                " WHERE span IS NOT NULL GROUP BY trace_id ORDER BY min(number)"
+            ).fetchall()
+            for trace_id, spans, size, first_ns, last_ns in traces:
+                if freed >= goal:
+                    break
+                db.execute("UPDATE outbox SET span = NULL, resource = NULL WHERE trace_id = ?", (trace_id,))
+                freed, given_up = freed + size, given_up + spans
+                times += [first_ns, last_ns]
+            if times:
+                _count(db, "spans_given_up", given_up, min(times), max(times))
+        return given_up
+
+    def forget(self, before_ns: int) -> int:
+        """Forget the sessions that were last heard of before that time and owe nothing; give how many."""
+        with self._transaction() as db:
+            rows = db.execute(
+                "SELECT session FROM inputs GROUP BY session HAVING max(clock_ns) < ? AND count(content) = 0"
+                " AND min(seq IS NOT NULL) = 1",
+                (before_ns,),
+            ).fetchall()
+            sessions = [row for row in rows if not self._owes(row[0])]
+            db.executemany("DELETE FROM inputs WHERE session = ?", sessions)
+            db.executemany("DELETE FROM outbox WHERE session = ?", sessions)
+        with self._lock:
+            self._db.execute("PRAGMA incremental_vacuum").fetchall()
+        return len(sessions)
+
+    def _owes(self, session: str) -> bool:
+        return bool(self._one("SELECT count(*) FROM outbox WHERE session = ? AND span IS NOT NULL", session))
+
+    def size_bytes(self) -> int:
+        """Give how much of the disk the journal's data needs, free pages aside."""
+        pages = self._one("PRAGMA page_count") - self._one("PRAGMA freelist_count")
+        return pages * self._one("PRAGMA page_size")
+
+    # Counts and notes, for `status`
+
+    def count(self, what: str, by: int = 1, at_ns: int | None = None) -> None:
+        """Add to a count. ``at_ns`` is the time of what is counted; now, unless given."""
+        at_ns = time.time_ns() if at_ns is None else at_ns
+        with self._transaction() as db:
+            _count(db, what, by, at_ns, at_ns)
+
+    def counts(self) -> Mapping[str, Count]:
+        """Give all counts."""
+        return {what: Count(*rest) for what, *rest in self._all("SELECT * FROM counts ORDER BY what")}
+
+    def note(self, name: str, value: str) -> None:
+        """Keep a text under a name, for others to read while the agent runs."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
+
+    def notes(self) -> Mapping[str, str]:
+        """Give all texts kept."""
+        return dict(self._all("SELECT name, value FROM notes"))
+
+    # SQLite
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException as error:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                if isinstance(error, sqlite3.OperationalError):
+                    raise JournalUnavailable(f"{self._path}: {error}") from error
+                raise
+
+    def _all(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return list(self._rows(sql, *parameters))
+
+    def _rows(self, sql: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
+        try:
+            yield from self._db.execute(sql, parameters)
+        except sqlite3.OperationalError as error:
+            raise JournalUnavailable(f"{self._path}: {error}") from error
+
+    def _one(self, sql: str, *parameters: object) -> int:
+        return int(self._all(sql, *parameters)[0][0])
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    path.touch(mode=0o600)
+    db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    # Before the first table: it cannot be switched on later without rewriting the file.
+    db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        db.close()
+        raise JournalUnavailable(f"{path} was written by a newer cc-otel (journal version {version}): upgrade cc-otel")
+    if version == 0:
+        db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+    return db
+
+
+def _count(db: sqlite3.Connection, what: str, by: int, first_ns: int, last_ns: int) -> None:
+    db.execute(
+        "INSERT INTO counts VALUES (?, ?, ?, ?) ON CONFLICT (what) DO UPDATE SET count = count + excluded.count,"
+        " first_ns = min(first_ns, excluded.first_ns), last_ns = max(last_ns, excluded.last_ns)",
+        (what, by, first_ns, last_ns),
+    )
