@@ -1,0 +1,20 @@
+# The real Collector, Jaeger and Compose's loader, and the tests that run them. Included by the Makefile.
+.PHONY: stack test-stack image-lock
+
+# Builds what is not built yet (stack/build.sh says what it costs).
+stack:
+	@sh stack/build.sh
+
+# Exit 3 means that something has to be installed first: then the tests skip and repeat what, unless
+# CC_OTEL_REQUIRE_STACK=1 makes them fail.
+test-stack: $(READY)
+	@sh stack/build.sh || test $$? -eq 3
+	$(BIN)/pytest -m stack
+
+IMAGE_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+  --custom-compile-command "make image-lock" --constraint $(LOCK)
+
+# What the Dockerfile installs: the lock's versions, without litellm and the tools for developing.
+image-lock: $(READY)
+	$(IMAGE_COMPILE) --extra arango pyproject.toml -o requirements/image.txt
+	echo hatchling | $(IMAGE_COMPILE) - -o requirements/image-build.txt
