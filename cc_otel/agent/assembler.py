@@ -6,7 +6,7 @@ spans, so the journal keeps nothing but the inputs (docs/decisions/0001-journal-
 socket is touched here: time arrives in events and signals. The rules are those of docs/spans.md.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -81,12 +81,15 @@ class Assembler:
             if not session.busy and all(p.last_event_ns < before_ns for p in session.processes.values())
         ]
 
-    def open_processes(self) -> Iterator[tuple[str, int, int]]:
-        """Give session id, pid and last event (ns) of each process with something open or waiting."""
-        for session in self._sessions.values():
-            for process in session.processes.values():
-                if process.open or process.waiting:
-                    yield session.session_id, process.pid, process.last_event_ns
+    def open_processes(self, session_id: str | None = None) -> list[tuple[str, int, int]]:
+        """Give session id, pid and last event (ns) of each process with something open, of one session or all."""
+        found = self._sessions.values() if session_id is None else filter(None, [self._sessions.get(session_id)])
+        return [
+            (session.session_id, process.pid, process.last_event_ns)
+            for session in found
+            for process in session.processes.values()
+            if process.open or process.waiting
+        ]
 
     def overdue(self, now_ns: int) -> list[Signal]:
         """Give the signals for processes that have waited long enough for their SessionStart."""

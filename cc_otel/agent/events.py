@@ -118,12 +118,18 @@ class HookEvent:
         )
 
     @classmethod
-    def from_json(cls, data: bytes | str, event_id: int) -> "HookEvent":
+    def from_json(cls, data: bytes, event_id: int) -> "HookEvent":
         """Read what `to_json` gave."""
-        stored = orjson.loads(data)
-        stored["calls"] = tuple(Call(**call) for call in stored.get("calls", ()))
-        stored["interruptions"] = tuple(Interruption(**item) for item in stored.get("interruptions", ()))
-        stored["gone_pids"] = tuple(stored.get("gone_pids", ()))
+        return cls.from_stored(orjson.loads(data), event_id)
+
+    @classmethod
+    def from_stored(cls, stored: dict[str, Any], event_id: int) -> "HookEvent":
+        """Take the fields that `to_json` gave, as they were parsed."""
+        for name, kind in (("calls", Call), ("interruptions", Interruption)):
+            if name in stored:
+                stored[name] = tuple(kind(**item) for item in stored[name])
+        if "gone_pids" in stored:
+            stored["gone_pids"] = tuple(stored["gone_pids"])
         return cls(id=event_id, **stored)
 
 
@@ -213,7 +219,7 @@ def read(
         Unreadable: it names no session, or no event.
 
     """
-    name = text_of(payload, "hook_event_name") or variables.get("CC_OTEL_EVENT_TYPE", "")
+    name = text_of(payload, "hook_event_name")
     session_id = text_of(payload, "session_id")
     if not session_id:
         raise Unreadable("no session_id")

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+import orjson
+
 from cc_otel.agent.events import HookEvent, Interruption
 from cc_otel.span import INSTANT_NS, span_id_of
 
@@ -81,6 +83,19 @@ class Signal:
     pid: int
     clock_ns: int
     interruptions: tuple[Interruption, ...] = ()
+
+    def to_json(self) -> bytes:
+        """Give it as JSON for the journal; `told_of` is its inverse."""
+        return orjson.dumps(self)
+
+
+def told_of(fields: bytes, event_id: int) -> HookEvent | Signal:
+    """Read an input of the assembler as the journal keeps it: an event, or a signal."""
+    stored = orjson.loads(fields)
+    if "cause" not in stored:
+        return HookEvent.from_stored(stored, event_id)
+    interruptions = tuple(Interruption(**item) for item in stored["interruptions"])
+    return Signal(Cause(stored["cause"]), stored["session_id"], stored["pid"], stored["clock_ns"], interruptions)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,137 @@
+"""
+Taking in: a file of the spool becomes a row of the journal, redacted and cut before it touches the disk again.
+
+What can never become an event goes to ``failed/``, counted, in its redacted form; the file leaves the spool only
+when its event is in the journal or its failure is kept.
+"""
+
+import logging
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final
+
+from cc_otel.agent import events
+from cc_otel.agent.describe import Content
+from cc_otel.agent.events import Unreadable
+from cc_otel.agent.limits import fit
+from cc_otel.agent.redact import redact, redact_text
+from cc_otel.journal import Arrival, Journal
+from cc_otel.spool import Entry, Recorded, Spool
+from cc_otel.spool import Unreadable as UnreadableFile
+
+log = logging.getLogger(__name__)
+
+CONTENT_BYTES_MAX: Final = 1 << 20
+"""How much of an event's content is kept, bytes: no span may carry more."""
+
+FAILED_BYTES_MAX: Final = 1 << 20
+FILES_MAX: Final = 500
+"""How many files one transaction takes in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one round of taking in did: files that left the spool, sessions heard of, and whether more are waiting."""
+
+    files: int
+    sessions: frozenset[str]
+    newest_ns: int
+    more: bool
+
+
+class Intake:
+    """Moves events from the spool to the journal."""
+
+    def __init__(self, spool: Spool, journal: Journal) -> None:
+        """Take both ends."""
+        self._spool = spool
+        self._journal = journal
+
+    def take(self, now_ns: int) -> Taken:
+        """
+        Take in the oldest files, as many as fit one transaction.
+
+        Raises:
+            JournalUnavailable: nothing was taken; everything still stands in the spool.
+
+        """
+        entries = self._spool.oldest(FILES_MAX)
+        arrivals: list[Arrival] = []
+        gone: list[Entry] = []
+        for entry in entries:
+            if (arrival := self._read(entry, now_ns, gone)) is not None:
+                arrivals.append(arrival)
+        if arrivals:
+            self._journal.take_in(arrivals)
+        # A crash before this line leaves files whose digests the journal knows.
+        for entry in gone:
+            self._spool.remove(entry)
+        return Taken(
+            files=len(gone),
+            sessions=frozenset(arrival.session for arrival in arrivals),
+            newest_ns=entries[-1].mtime_ns if entries else now_ns,
+            more=len(entries) == FILES_MAX,
+        )
+
+    def _read(self, entry: Entry, now_ns: int, gone: list[Entry]) -> Arrival | None:
+        try:
+            recorded = self._spool.read(entry, now_ns)
+        except UnreadableFile as error:
+            self._spool.set_aside(entry)
+            self._complain(str(error))
+            return None
+        if recorded is None:
+            return None
+        arrival = self._arrival(recorded, now_ns)
+        gone.append(entry)
+        return arrival
+
+    def _arrival(self, recorded: Recorded, now_ns: int) -> Arrival | None:
+        try:
+            return arrival_of(recorded, now_ns)
+        except Unreadable as error:
+            self._fail(recorded, str(error))
+        except Exception:
+            # The seam around one event: whatever it holds, it must not stop the others.
+            log.exception("an event could not be read")
+            self._fail(recorded, "an error in cc-otel; its log says more")
+        return None
+
+    def _fail(self, recorded: Recorded, reason: str) -> None:
+        content, _ = redact_text(recorded.payload[:FAILED_BYTES_MAX].decode("utf-8", "replace"))
+        self._spool.fail(recorded, reason, content.encode("utf-8", "replace"))
+        self._complain(reason)
+
+    def _complain(self, reason: str) -> None:
+        self._journal.count("events_failed")
+        log.warning("an event was set aside in failed/: %s", reason)
+
+
+def arrival_of(recorded: Recorded, now_ns: int) -> Arrival:
+    """
+    Read one recorded event: its fields, and its content redacted and cut. A clock ahead of ``now_ns`` is put back.
+
+    Raises:
+        Unreadable: it cannot become an event.
+
+    """
+    payload, whole = events.parse(recorded.payload)
+    if not whole and not recorded.ended:
+        # Its writer died in the middle of the hook, or still writes after all this time.
+        raise Unreadable("cut short")
+    redacted = redact(payload)
+    fitted = fit(redacted.value, CONTENT_BYTES_MAX)
+    event = events.read(
+        redacted.value,
+        {name: _clean(value) for name, value in recorded.variables.items()},
+        clock_ns=min(recorded.clock_ns, now_ns),
+        digest=blake2b(recorded.payload, digest_size=16).hexdigest(),
+        truncated=not whole or recorded.payload_bytes > len(recorded.payload),
+    )
+    content = Content(fitted.value, redacted.count, fitted.truncated)
+    return Arrival(recorded.digest, event.session_id, event.clock_ns, event.to_json(), content.to_json())
+
+
+def _clean(value: str) -> str:
+    text, _ = redact_text(value.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+    return text[: events.NAME_LENGTH_MAX]

@@ -1,0 +1,268 @@
+"""
+The agent: spool to journal, journal to spans, spans to the outbox; one thread, one round after the other.
+
+A round that fails, for a full disk say, changes nothing and is done again. The sender works beside it in a thread
+of its own and meets it only in the journal.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from cc_otel.agent import rules
+from cc_otel.agent.assembler import Assembler
+from cc_otel.agent.describe import Content, Describer, Finding, Summary
+from cc_otel.agent.events import PROMPT_EVENT, HookEvent, Interruption
+from cc_otel.agent.intake import Intake
+from cc_otel.agent.processes import alive
+from cc_otel.agent.transcript import Transcripts
+from cc_otel.agent.tree import Cause, Draft, Signal, told_of
+from cc_otel.journal import Journal, JournalUnavailable, Outgoing, Told
+from cc_otel.otlp.convert import encode
+from cc_otel.spool import Spool
+
+log = logging.getLogger(__name__)
+
+SETTLE_NS: Final = 100_000_000
+"""Events are assembled once they are this old: hooks that run at once arrive up to 38 ms out of order."""
+
+INPUTS_MAX: Final = 1000
+"""How many events one transaction assembles."""
+
+POLL_S: Final = 0.05
+UNAVAILABLE_WAIT_S: Final = 1.0
+WATCH_NS: Final = 1_000_000_000
+HOUSEKEEPING_NS: Final = 5_000_000_000
+FORGET_NS: Final = 600_000_000_000
+"""A session with nothing open leaves memory after this; its next event brings it back from the journal."""
+
+GONE_GRACE_NS: Final = 2_000_000_000
+"""A client that was seen alive is gone when its process is, and its last hooks have had this long to arrive."""
+
+UNSEEN_GRACE_NS: Final = 60_000_000_000
+"""A client never seen alive may live where we cannot look, in a container: silence for this long decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the agent may take: bytes on disk, and how long (s) it keeps and waits."""
+
+    journal_bytes_max: int
+    keep_s: float
+    idle_s: float
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """What one transaction will record."""
+
+    told: list[Told]
+    drafts: list[Draft]
+    done: list[int]
+    contents: dict[int, bytes]
+
+
+class Agent:
+    """Turns what the hook recorded into spans in the outbox."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        journal: Journal,
+        describer: Describer,
+        transcripts: Transcripts,
+        limits: Limits,
+    ) -> None:
+        """Take the rooms it works between. Nothing happens before the first round."""
+        self._spool = spool
+        self._journal = journal
+        self._describer = describer
+        self._transcripts = transcripts
+        self._limits = limits
+        self._intake = Intake(spool, journal)
+        self._assembler = Assembler()
+        self._recalled = False
+        # When each session was last heard of, by our clock (ns), and the clients that were seen alive.
+        self._heard: dict[str, int] = {}
+        self._seen: set[tuple[str, int]] = set()
+        self._watched_ns = 0
+        self._kept_ns = 0
+
+    def run(self, stop: threading.Event, wake: Callable[[], None]) -> None:
+        """Go round until told to stop; ``wake`` is called when spans have entered the outbox."""
+        while not stop.is_set():
+            try:
+                if self.round(time.time_ns()):
+                    wake()
+                    continue
+                stop.wait(POLL_S)
+            except JournalUnavailable as error:
+                log.warning("waiting for the journal: %s", error)
+                stop.wait(UNAVAILABLE_WAIT_S)
+            except OSError as error:
+                log.warning("waiting for the spool: %s", error)
+                stop.wait(UNAVAILABLE_WAIT_S)
+
+    def round(self, now_ns: int) -> bool:
+        """
+        Take in, assemble and encode what has settled by ``now_ns``; give whether there was anything to do.
+
+        Raises:
+            JournalUnavailable: the journal took nothing; the next round does the same work again.
+            OSError: the spool cannot be read.
+
+        """
+        try:
+            if not self._recalled:
+                self._recall_live(now_ns)
+            taken = self._intake.take(now_ns)
+            self._heard |= dict.fromkeys(taken.sessions, now_ns)
+            # Files that still wait may be older than events that are in: those must not overtake them.
+            newest_ns = min(now_ns, taken.newest_ns) if taken.more else now_ns
+            told = self._assemble(newest_ns - SETTLE_NS)
+            self._keep_house(now_ns)
+            return bool(taken.files or told) or self._notice(now_ns)
+        except JournalUnavailable:
+            # The assembler may be ahead of the journal: it is told again what the journal knows.
+            self._assembler = Assembler()
+            self._recalled = False
+            raise
+
+    # Assembling
+
+    def _assemble(self, before_ns: int) -> int:
+        inputs = self._journal.pending(before_ns, INPUTS_MAX)
+        stretch = _Stretch([], [], [], {item.id: item.content for item in inputs if item.content is not None})
+        for item in inputs:
+            event = HookEvent.from_json(item.fields, item.id)
+            self._tell(self._with_evidence(event), stretch)
+        self._commit(stretch)
+        return len(inputs)
+
+    def _tell(self, told: HookEvent | Signal, stretch: _Stretch) -> None:
+        if not self._assembler.knows(told.session_id):
+            self._recall(told.session_id, stretch)
+        step = self._assembler.add(told)
+        event_id = told.id if isinstance(told, HookEvent) else 0
+        stretch.told.append(Told(event_id, told.session_id, told.clock_ns, told.to_json()))
+        stretch.drafts.extend(step.drafts)
+        stretch.done.extend(step.duplicates)
+
+    def _recall(self, session_id: str, stretch: _Stretch) -> None:
+        """Bring a session back into memory. What it finished long ago is in the outbox, and stays as it is."""
+        for item in self._journal.told(session_id):
+            step = self._assembler.add(told_of(item.fields, item.id))
+            stretch.done.extend(step.duplicates)
+            stretch.drafts.extend(step.drafts)
+
+    def _recall_live(self, now_ns: int) -> None:
+        for session_id in self._journal.live_sessions():
+            stretch = _Stretch([], [], [], {})
+            self._recall(session_id, stretch)
+            self._commit(stretch)
+            self._heard.setdefault(session_id, now_ns)
+        self._recalled = True
+
+    def _commit(self, stretch: _Stretch) -> None:
+        if not stretch.told and not stretch.drafts:
+            return
+        needed = {event.id for draft in stretch.drafts for event in _sources(draft)}
+        missing = sorted(needed - stretch.contents.keys())
+        for start in range(0, len(missing), INPUTS_MAX):
+            stretch.contents |= self._journal.contents(missing[start : start + INPUTS_MAX])
+        # A draft without content was encoded before: its span is in the outbox.
+        drafts = [draft for draft in stretch.drafts if draft.event.id in stretch.contents]
+        outgoing = [self._outgoing(draft, stretch.contents) for draft in drafts]
+        done = [*stretch.done, *(event.id for draft in drafts for event in _sources(draft))]
+        self._journal.commit(stretch.told, outgoing, done)
+
+    def _outgoing(self, draft: Draft, contents: dict[int, bytes]) -> Outgoing:
+        found = [contents.get(event.id) for event in _sources(draft)]
+        opener, *closers = [Content.from_json(data) if data else Content() for data in found]
+        finding = Finding(draft, opener, closers[0] if closers else None)
+        try:
+            span = self._describer.span(finding, self._summary(finding))
+        except Exception:
+            # The seam around one event: a span without content is better than none, and than no others.
+            log.exception("a span could not be described")
+            self._journal.count("spans_without_content")
+            span = self._describer.span(Finding(draft, Content()), Summary(draft.event.name))
+        return Outgoing(draft.event.session_id, draft.start_ns, encode(span))
+
+    def _summary(self, finding: Finding) -> Summary:
+        return rules.summary(finding)
+
+    # Evidence, gathered once: it is recorded with the event
+
+    def _with_evidence(self, event: HookEvent) -> HookEvent:
+        if event.name == "SubagentStop" and event.agent_id:
+            call = self._transcripts.launching_call(event.transcript_path, event.session_id, event.agent_id)
+            return replace(event, agent_tool_use_id=call)
+        starts = event.name == "SessionStart" and event.source != "compact"
+        if not starts and event.name not in {PROMPT_EVENT, "SessionEnd"}:
+            return event
+        others = self._assembler.open_processes(event.session_id)
+        if not others:
+            return event
+        gone = [pid for _, pid, seen_ns in others if starts and pid and pid != event.pid and not alive(pid, seen_ns)]
+        interruptions = self._transcripts.interruptions(event.transcript_path)
+        return replace(event, gone_pids=tuple(gone), interruptions=interruptions)
+
+    def _notice(self, now_ns: int) -> bool:
+        """Tell the assembler what no event says: clients gone, sessions idle, a SessionStart that never came."""
+        signals = self._assembler.overdue(now_ns)
+        if now_ns - self._watched_ns >= WATCH_NS:
+            self._watched_ns = now_ns
+            signals += self._watch(now_ns)
+        stretch = _Stretch([], [], [], {})
+        for signal in signals:
+            self._tell(signal, stretch)
+        self._commit(stretch)
+        return bool(signals)
+
+    def _watch(self, now_ns: int) -> list[Signal]:
+        signals = []
+        for session_id, pid, seen_ns in self._assembler.open_processes():
+            silent_ns = now_ns - self._heard.setdefault(session_id, now_ns)
+            if pid == 0:
+                if silent_ns > self._limits.idle_s * 1e9:
+                    signals.append(Signal(Cause.IDLE, session_id, pid, now_ns))
+            elif alive(pid, seen_ns):
+                self._seen.add((session_id, pid))
+            elif silent_ns > (GONE_GRACE_NS if (session_id, pid) in self._seen else UNSEEN_GRACE_NS):
+                signals.append(Signal(Cause.PROCESS_GONE, session_id, pid, now_ns, self._interruptions(session_id)))
+        return signals
+
+    def _interruptions(self, session_id: str) -> tuple[Interruption, ...]:
+        path = next((told.transcript_path for told in self._events_of(session_id) if told.transcript_path), "")
+        return self._transcripts.interruptions(path)
+
+    def _events_of(self, session_id: str) -> Iterable[HookEvent]:
+        told = (told_of(item.fields, item.id) for item in self._journal.told(session_id))
+        return (event for event in told if isinstance(event, HookEvent))
+
+    # Limits
+
+    def _keep_house(self, now_ns: int) -> None:
+        if now_ns - self._kept_ns < HOUSEKEEPING_NS:
+            return
+        self._kept_ns = now_ns
+        self._spool.keep_limit()
+        self._spool.prune(now_ns)
+        if lost := self._spool.take_lost():
+            self._journal.count("events_lost", lost)
+        if given_up := self._journal.give_up(self._limits.journal_bytes_max):
+            log.warning("the journal is at its limit: %d spans were given up, the oldest traces first", given_up)
+        self._journal.forget(now_ns - int(self._limits.keep_s * 1e9))
+        for session_id in self._assembler.quiet_sessions(now_ns - FORGET_NS):
+            self._assembler.forget(session_id)
+            self._heard.pop(session_id, None)
+            self._seen = {(session, pid) for session, pid in self._seen if session != session_id}
+
+
+def _sources(draft: Draft) -> list[HookEvent]:
+    """Give the events whose content a span is made of: the one it stands for, and the one that ended it."""
+    return [draft.event, *([draft.closer] if draft.closer else [])]
