@@ -6,13 +6,14 @@ spans, so the journal keeps nothing but the inputs (docs/decisions/0001-journal-
 socket is touched here: time arrives in events and signals. The rules are those of docs/spans.md.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
-from cc_otel.agent.events import AGENT_TOOLS, PROMPT_EVENT, HookEvent
-from cc_otel.agent.home import TOOL_RESULTS, anchor, launching_calls, scope, turn_links
-from cc_otel.agent.tree import Cause, Closing, Draft, Node, Process, Role, Session, Signal, Step
+from cc_otel.agent import launching
+from cc_otel.agent.events import DENIED, PROMPT_EVENT, HookEvent
+from cc_otel.agent.home import TOOL_RESULTS, anchor, scope, turn_links
+from cc_otel.agent.tree import Cause, Closing, Draft, Held, Node, Process, Role, Session, Signal, Step
 from cc_otel.span import INSTANT_NS, span_id_of, trace_id_of
 
 SESSION_START_WAIT_NS: Final = 2_000_000_000
@@ -112,7 +113,7 @@ class Assembler:
             parent.touch(event.clock_ns)
         self._handlers.get(event.name, self._instant)(session, event, parent, span_id)
         if process.over:
-            # It told us after its end: nothing will come to close what this opened.
+            # It was told after its process's end: nothing will come to close what it opened.
             error_type = process.over if process.over == Cause.PROCESS_GONE else ""
             self._close_process(session, process, Closing(event.clock_ns, process.over, None, error_type))
 
@@ -124,13 +125,10 @@ class Assembler:
 
     def _notice(self, session: Session, process: Process, signal: Signal) -> None:
         self._stop_waiting(session, process)
-        gone = signal.cause is Cause.PROCESS_GONE
-        if gone:
+        if signal.cause is Cause.PROCESS_GONE:
             process.over = signal.cause
         if signal.cause is not Cause.WAITED:
-            error_type = str(signal.cause) if gone else ""
-            closing = Closing(signal.clock_ns, signal.cause, None, error_type, signal.interruptions)
-            self._close_process(session, process, closing)
+            self._close_process(session, process, Closing.on(signal))
 
     # What each event does; `parent` is where it hangs
 
@@ -179,23 +177,23 @@ class Assembler:
             self._instant(session, event, parent, span_id)
             return
         self._instant(session, event, tool, span_id, late=_is_late(tool, event))
+        self._release(launching.answered(session, tool, event.launched_agent_id))
         if tool.is_open:
             if tool.wait and tool.wait.is_open and event.duration_ms >= 0:
                 granted_ns = event.clock_ns - int(event.duration_ms * 1e6)
                 self._end(tool.wait, tool.wait.end_within(granted_ns, event.clock_ns), event.name)
             error_type = "" if event.interrupted else event.error_type
             self._end(tool, event.clock_ns, event.name, event, error_type, interrupted=event.interrupted)
-        if event.tool_name in AGENT_TOOLS:
-            self._agent_call_answered(session, event, tool)
 
     def _permission(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
-        asks = parent is not None and parent.role is Role.TOOL
-        if parent is not None and asks:
-            parent.asked = True
-        if parent is None or not asks or event.entrypoint == NOBODY_WAITS:
+        tool = parent if parent and parent.role is Role.TOOL else None
+        if tool:
+            tool.asked = True
+        if tool is None or event.entrypoint == NOBODY_WAITS:
             self._instant(session, event, parent, span_id)
             return
-        parent.wait = self._open(Role.WAIT, event, parent, span_id)
+        tool.wait = self._open(Role.WAIT, event, tool, span_id)
+        tool.wait.start_ns = max(tool.start_ns, event.clock_ns)
 
     def _batch(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
         self._instant(session, event, parent, span_id)
@@ -203,7 +201,7 @@ class Assembler:
             tool = session.tools.get(call.tool_use_id)
             if tool and tool.is_open:
                 tool.touch(event.clock_ns)
-                self._end(tool, event.clock_ns, event.name, event, "denied" if call.denied else "")
+                self._end(tool, event.clock_ns, event.name, event, DENIED if call.denied else "")
 
     def _subagent(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
         if not event.agent_id or event.agent_id in session.subagents:
@@ -211,22 +209,15 @@ class Assembler:
             return
         subagent = self._open(Role.SUBAGENT, event, parent, span_id_of("subagent", session.session_id, event.agent_id))
         session.subagents[event.agent_id] = subagent
-        proven = session.launched.pop(event.agent_id, None)
-        candidates = [proven] if proven else launching_calls(session, event)
-        if candidates:
-            subagent.candidates = candidates
-            session.undecided[subagent] = None
-            self._decide_where_single(session)
+        self._release(launching.started(session, subagent))
 
     def _subagent_stop(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
         subagent = session.subagents.get(event.agent_id)
         if subagent is None:
             self._instant(session, event, parent, span_id)
             return
-        launcher = session.tools.get(event.agent_tool_use_id)
-        if launcher:
-            self._decide(session, subagent, launcher)
-            self._decide_where_single(session)
+        if call := session.tools.get(event.agent_tool_use_id):
+            self._release(launching.proven(session, subagent, call))
         self._instant(session, event, subagent, span_id, late=_is_late(subagent, event))
         if subagent.is_open:
             self._close_below(subagent, Closing(event.clock_ns, event.name))
@@ -249,9 +240,6 @@ class Assembler:
         turn = parent if parent and parent.role is Role.TURN else None
         self._instant(session, event, parent, span_id, late=turn is not None and _is_late(turn, event))
         if turn and turn.is_open:
-            for subagent in list(session.undecided):
-                if subagent.candidates and turn in subagent.candidates[0].lineage():
-                    self._decide_earliest(session, subagent)
             self._close_below(turn, Closing(event.clock_ns, event.name))
             self._end(turn, event.clock_ns, event.name, event, event.error_type)
 
@@ -259,79 +247,39 @@ class Assembler:
         if not _is_root(event):
             self._instant(session, event, parent, span_id)
             return
-        for other in list(session.processes.values()):
-            if other.pid and other.pid != event.pid and other.pid in event.gone_pids:
-                signal = Signal(Cause.PROCESS_GONE, session.session_id, other.pid, event.clock_ns, event.interruptions)
-                self._notice(session, other, signal)
-            elif other.pid == 0:
-                closing = Closing(event.clock_ns, event.name, None, "", event.interruptions)
-                self._close_process(session, other, closing)
         process = session.process(event.pid, event.clock_ns)
+        self._close_earlier(session, process, event)
+        if process.start or process.over:
+            process = session.next_process(event.pid, event.clock_ns)
         start = self._open(Role.SESSION, event, None, span_id)
         if session.last_start:
             start.links = (session.last_start.reference("resumed_from"),)
         process.start = session.last_start = start
-        process.over = ""
         self._end(start, event.clock_ns, "")
         self._stop_waiting(session, process)
+
+    def _close_earlier(self, session: Session, starting: Process, event: HookEvent) -> None:
+        """Close what earlier processes of the session left open; the pid that starts may have been one of them."""
+        for process in list(session.processes.values()):
+            if process.pid in event.gone_pids:
+                gone = Signal(Cause.PROCESS_GONE, event.session_id, process.pid, event.clock_ns, event.interruptions)
+                closing = Closing.on(gone)
+                process.over = gone.cause
+            elif process.pid == 0 or (process is starting and process.start):
+                closing = Closing(event.clock_ns, event.name, None, "", event.interruptions)
+            else:
+                continue
+            if process is not starting:
+                self._stop_waiting(session, process)
+            self._close_process(session, process, closing)
 
     def _session_end(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
         self._instant(session, event, parent, span_id)
         process = session.process(event.pid, event.clock_ns)
         process.over = event.name
+        self._stop_waiting(session, process)
         closing = Closing(event.clock_ns, event.name, event.clock_ns, "", event.interruptions)
         self._close_process(session, process, closing)
-
-    # Which call launched a subagent
-
-    def _agent_call_answered(self, session: Session, event: HookEvent, tool: Node) -> None:
-        subagent = session.subagents.get(event.launched_agent_id)
-        if subagent:
-            self._decide(session, subagent, tool)
-        elif event.launched_agent_id:
-            session.launched[event.launched_agent_id] = tool
-        self._decide_where_single(session)
-        for waiting in list(session.undecided):
-            if waiting.candidates and tool in waiting.candidates:
-                self._decide_earliest(session, waiting)
-
-    def _decide_where_single(self, session: Session) -> None:
-        # Deciding one takes a candidate from the others: go on until nothing changes.
-        decided = True
-        while decided:
-            decided = False
-            for subagent in list(session.undecided):
-                free = _free_candidates(session, subagent)
-                if len(free) <= 1:
-                    self._decide(session, subagent, free[0] if free else None)
-                    decided = True
-
-    def _decide_earliest(self, session: Session, subagent: Node) -> None:
-        free = _free_candidates(session, subagent)
-        self._decide(session, subagent, free[0] if free else None)
-        self._decide_where_single(session)
-
-    def _decide(self, session: Session, subagent: Node, launcher: Node | None) -> None:
-        """Hang a subagent from the call that launched it, or leave it at home; a decision is made once."""
-        if subagent.candidates is None:
-            return
-        # Evidence may be wrong, and a call inside the subagent cannot have launched it.
-        if launcher and subagent not in launcher.lineage():
-            launcher.launched = subagent
-            if subagent.parent:
-                subagent.parent.open_children.pop(subagent, None)
-            subagent.parent = launcher
-            if subagent.is_open:
-                launcher.open_children[subagent] = None
-                launcher.touch(subagent.last_event_ns)
-        session.undecided.pop(subagent, None)
-        subagent.candidates = None
-        blocked, subagent.blocked = subagent.blocked, []
-        for item in blocked:
-            if isinstance(item, Node):
-                self._emit(item)
-            else:
-                self._emit_below(*item)
 
     # Opening, closing, ending
 
@@ -346,10 +294,9 @@ class Assembler:
         return node
 
     def _close_process(self, session: Session, process: Process, closing: Closing) -> None:
-        self._stop_waiting(session, process)
         for subagent in list(session.undecided):
             if subagent.process is process:
-                self._decide_earliest(session, subagent)
+                self._release(launching.give_up(session, subagent))
         for node in reversed(list(process.open)):
             self._close(node, closing)
 
@@ -384,31 +331,43 @@ class Assembler:
         *,
         interrupted: bool = False,
     ) -> None:
-        node.end_ns = node.end_within(end_ns, end_ns)
+        end_ns = node.end_within(end_ns, end_ns)
+        if node.wait:
+            if node.wait.is_open:
+                self._end(node.wait, end_ns, closed_by)
+            end_ns = max(end_ns, node.wait.end_ns or 0)
+        node.end_ns = end_ns
         node.closed_by, node.closer = closed_by, closer
         node.error_type, node.interrupted = error_type, interrupted
-        if node.wait and node.wait.is_open:
-            self._end(node.wait, node.end_ns, closed_by)
         node.process.open.pop(node, None)
         if node.parent:
             node.parent.open_children.pop(node, None)
         self._emit(node)
+        if node.event.subagent_type:
+            self._release(launching.ended(self._sessions[node.event.session_id], node))
 
     # Leaving
 
     def _emit(self, node: Node) -> None:
         undecided = node.undecided()
         if undecided:
-            undecided.blocked.append(node)
+            undecided.held.append(node)
             return
         self._step.drafts.append(node.draft())
 
     def _emit_below(self, parent: Node, draft: Draft) -> None:
         undecided = parent.undecided()
         if undecided:
-            undecided.blocked.append((parent, draft))
+            undecided.held.append((parent, draft))
         else:
             self._step.drafts.append(replace(draft, trace_id=parent.trace_id()))
+
+    def _release(self, held: Iterable[Held]) -> None:
+        for item in held:
+            if isinstance(item, Node):
+                self._emit(item)
+            else:
+                self._emit_below(*item)
 
 
 def _is_root(event: HookEvent) -> bool:
@@ -417,10 +376,3 @@ def _is_root(event: HookEvent) -> bool:
 
 def _is_late(node: Node, event: HookEvent) -> bool:
     return not node.is_open and node.closed_by != event.name
-
-
-def _free_candidates(session: Session, subagent: Node) -> list[Node]:
-    """Give the calls that may have launched it and are not known to have launched another."""
-    free = [tool for tool in subagent.candidates or () if tool.launched is None]
-    spoken_for = set(session.launched.values())
-    return [tool for tool in free if tool not in spoken_for] or free

@@ -22,6 +22,9 @@ AGENT_TOOLS: Final = frozenset({"Agent", "Task"})
 """The subagent tool; clients before 2.1 called it Task."""
 
 DEFAULT_SUBAGENT_TYPE: Final = "general-purpose"
+DENIED: Final = "denied"
+"""The ``error_type`` of a call that was not allowed."""
+
 NO_PLUGIN: Final = "-"
 """``plugin_root`` of an event that settings wired; an empty root is another wiring than none."""
 
@@ -38,7 +41,7 @@ NAME_LENGTH_MAX: Final = 512
 """Longest id or name kept, characters. Real ones have at most 60."""
 
 # What a batch says of a call that was not allowed: by rule, by the user, by a hook, by auto mode.
-_DENIED: Final = re.compile(
+_REFUSAL: Final = re.compile(
     r"\A(?:Permission to use .{1,200} has been denied"
     r"|.{1,2000}? needs approval\."
     r"|PreToolUse:\S{1,200} hook error:"
@@ -308,14 +311,14 @@ def _calls(calls: object) -> Iterable[Call]:
     for call in calls if isinstance(calls, list) else ():
         if isinstance(call, dict) and (tool_use_id := text_of(call, "tool_use_id")):
             response = call.get("tool_response")
-            yield Call(tool_use_id, isinstance(response, str) and _DENIED.match(response) is not None)
+            yield Call(tool_use_id, isinstance(response, str) and _REFUSAL.match(response) is not None)
 
 
 def _error_type(name: str, error: object) -> str:
     """Give a low-cardinality class of failure (core conventions 1.44, Recording errors)."""
     match name:
         case "PermissionDenied":
-            return "denied"
+            return DENIED
         case "StopFailure":
             return error[:64] if isinstance(error, str) and error else "unknown"
         case "PostToolUseFailure":

@@ -68,15 +68,6 @@ def asking_tool(session: Session, event: HookEvent) -> Node | None:
     return None
 
 
-def launching_calls(session: Session, event: HookEvent) -> list[Node]:
-    """Give the open Agent calls that may have launched this subagent, the earliest first."""
-    return [
-        tool
-        for tool in session.open_tools()
-        if tool.event.subagent_type and tool.event.subagent_type == event.agent_type and tool.launched is None
-    ]
-
-
 def scope(node: Node) -> Node:
     """Give what a span's life is measured by: its background subagent, else its turn, else its root."""
     if background := node.background():

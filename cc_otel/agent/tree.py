@@ -11,7 +11,7 @@ from typing import Final
 
 import orjson
 
-from cc_otel.agent.events import HookEvent, Interruption
+from cc_otel.agent.events import DENIED, HookEvent, Interruption
 from cc_otel.span import INSTANT_NS, span_id_of
 
 DUPLICATE_WINDOW_NS: Final = 2_000_000_000
@@ -116,6 +116,12 @@ class Closing:
     error_type: str = ""
     interruptions: tuple[Interruption, ...] = ()
 
+    @classmethod
+    def on(cls, signal: Signal) -> "Closing":
+        """Close because of a signal; a client that died failed."""
+        error_type = str(signal.cause) if signal.cause is Cause.PROCESS_GONE else ""
+        return cls(signal.clock_ns, signal.cause, None, error_type, signal.interruptions)
+
     def interruption_of(self, prompt_id: str) -> int | None:
         """Give when the user stopped what this prompt had started, ns."""
         return next((i.clock_ns for i in self.interruptions if prompt_id and i.prompt_id == prompt_id), None)
@@ -144,9 +150,9 @@ class Node:
     asked: bool = False
     wait: "Node | None" = None
     launched: "Node | None" = None
-    # A subagent: the calls that may have launched it, while none is proven, and what cannot leave before.
+    # A subagent: the calls that may have launched it, while none is decided on, and what cannot leave before.
     candidates: list["Node"] | None = None
-    blocked: list["Node | tuple[Node, Draft]"] = field(default_factory=list)
+    held: list["Held"] = field(default_factory=list)
 
     @property
     def is_open(self) -> bool:
@@ -174,17 +180,26 @@ class Node:
             self.root_trace_id = self.parent.trace_id()
         return self.root_trace_id
 
+    @property
+    def denied(self) -> bool:
+        """Whether it is a call that never ran."""
+        return self.error_type == DENIED
+
+    @property
+    def in_background(self) -> bool:
+        """Whether it is a subagent that outlives what it hangs from."""
+        return self.role is Role.SUBAGENT and self.parent is not None and not self.parent.is_open
+
     def background(self) -> "Node | None":
-        """Give the subagent it belongs to that outlives the call which launched it, if there is one."""
-        for node in self.lineage():
-            if node.role is Role.SUBAGENT and node.parent is not None and not node.parent.is_open:
-                return node
-        return None
+        """Give the subagent in the background that it is or belongs to, if there is one."""
+        return next((node for node in self.lineage() if node.in_background), None)
 
     def touch(self, clock_ns: int) -> None:
-        """Note that something happened in it, and so in all it is part of."""
+        """Note that something happened in it, and so in all it is part of; not in what it outlives."""
         for node in self.lineage():
             node.last_event_ns = max(node.last_event_ns, clock_ns)
+            if node.in_background:
+                return
 
     def reference(self, kind: str) -> Reference:
         """Give a link to it."""
@@ -212,6 +227,10 @@ class Node:
     def end_within(self, end_ns: int, latest_ns: int) -> int:
         """Give an end that is after its start and, where that allows, not after ``latest_ns``."""
         return max(min(end_ns, latest_ns), self.start_ns + INSTANT_NS)
+
+
+Held = Node | tuple[Node, Draft]
+"""What waits for a decision: a span that has ended, or an instant one and the span that it hangs from."""
 
 
 @dataclass(slots=True)
@@ -266,6 +285,12 @@ class Session:
         """Give the process of that pid; the first event seen of it makes it."""
         if pid not in self.processes:
             self.processes[pid] = Process(pid, clock_ns)
+        return self.processes[pid]
+
+    def next_process(self, pid: int, clock_ns: int) -> Process:
+        """Give a new process the pid of an earlier one, with the events that waited for its SessionStart."""
+        waiting = self.processes[pid].waiting
+        self.processes[pid] = Process(pid, clock_ns, last_event_ns=clock_ns, waiting=waiting)
         return self.processes[pid]
 
     @property
