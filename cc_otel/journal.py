@@ -242,6 +242,11 @@ class Journal:
         spans = self._one("SELECT count(*) FROM outbox WHERE span IS NOT NULL")
         return events, spans
 
+    def unfinished(self, since_ns: int) -> bool:
+        """Whether an event since that time is assembled but not yet part of a finished span."""
+        sql = "SELECT count(*) FROM inputs WHERE content IS NOT NULL AND seq IS NOT NULL AND clock_ns > ?"
+        return self._one(sql, since_ns) > 0
+
     # Limits
 
     def give_up(self, bytes_max: int) -> int:

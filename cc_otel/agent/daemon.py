@@ -1,0 +1,227 @@
+"""One agent per home: the lock, the pid that the hook looks at, and the threads that do the work."""
+
+import fcntl
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from cc_otel import __version__
+from cc_otel.agent.describe import Describer
+from cc_otel.agent.service import Agent, Limits
+from cc_otel.agent.transcript import Transcripts
+from cc_otel.journal import Journal, JournalUnavailable
+from cc_otel.otlp.convert import to_json
+from cc_otel.otlp.destination import Destination
+from cc_otel.otlp.send import Sender
+from cc_otel.otlp.transport import connect
+from cc_otel.span import Parcel
+from cc_otel.spool import Spool
+
+log = logging.getLogger(__name__)
+
+LOCK_NAME: Final = "agent.lock"
+PID_NAME: Final = "agent.pid"
+NOTE_S: Final = 2.0
+STOP_S: Final = 10.0
+UNAVAILABLE_WAIT_S: Final = 1.0
+DEAD_AGE_S: Final = 7 * 86400.0
+
+
+class AlreadyRunning(Exception):
+    """Another agent serves this home; ``pid`` is its process, 0 where it has not said yet."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(f"an agent is running already (pid {pid})" if pid else "an agent is starting already")
+        self.pid = pid
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an agent is told: where it lives, what it may take, and where its spans go."""
+
+    home: Path
+    spool: Path
+    journal: Path
+    dead: Path
+    projects: Path
+    destination: Destination
+    resource: Mapping[str, str]
+    limits: Limits
+    spool_bytes_max: int
+    value_bytes_max: int
+    with_content: bool
+
+
+class HomeLock:
+    """Makes its holder the home's one agent. The system lets go of it when the process ends, however it ends."""
+
+    def __init__(self, home: Path) -> None:
+        self._lock_path = home / LOCK_NAME
+        self._pid_path = home / PID_NAME
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> "HomeLock":
+        """
+        Take the lock and tell the hooks our pid.
+
+        Raises:
+            AlreadyRunning: another process holds it.
+
+        """
+        file = self._lock_path.open("a")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            raise AlreadyRunning(running_pid(self._pid_path.parent)) from None
+        self._file = file
+        # Written aside and renamed: a hook must not read half a number.
+        fresh = self._pid_path.with_suffix(".new")
+        fresh.write_text(f"{os.getpid()}\n", "ascii")
+        fresh.replace(self._pid_path)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of it."""
+        with suppress(OSError):
+            self._pid_path.unlink()
+        if self._file:
+            self._file.close()
+
+
+def is_locked(home: Path) -> bool:
+    """Whether an agent serves this home now."""
+    try:
+        with (home / LOCK_NAME).open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def running_pid(home: Path) -> int:
+    """Give the pid that the home's agent has told, 0 if none has."""
+    try:
+        return int((home / PID_NAME).read_text("ascii"))
+    except (OSError, ValueError):
+        return 0
+
+
+class JournalOutbox:
+    """The journal as the sender sees it; what it buries goes to ``dead/``, one file a span."""
+
+    def __init__(self, journal: Journal, dead: Path) -> None:
+        self._journal = journal
+        self._dead = dead
+
+    def waiting(self, spans_max: int, bytes_max: int) -> Sequence[Parcel]:
+        """Give the oldest spans that wait."""
+        return self._journal.waiting(spans_max, bytes_max)
+
+    def acknowledge(self, parcels: Sequence[Parcel]) -> None:
+        """Let go of spans that a receiver has."""
+        self._journal.acknowledge(parcels)
+
+    def bury(self, parcel: Parcel, reason: str) -> None:
+        """Set aside a span that no receiver takes, as OTLP JSON with the reason."""
+        self._dead.mkdir(mode=0o700, parents=True, exist_ok=True)
+        grave = self._dead / f"{parcel.trace_id}-{parcel.span_id}.json"
+        descriptor = os.open(grave, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(json.dumps({"reason": reason}) + "\n" + to_json([parcel]) + "\n")
+        # In this order: a crash in between buries it twice, under the same name.
+        self._journal.acknowledge([parcel])
+        self._journal.count("spans_buried")
+
+
+def prune_dead(dead: Path, now_s: float) -> None:
+    """Remove what has lain in ``dead/`` for longer than `DEAD_AGE_S`."""
+    with suppress(OSError):
+        for grave in dead.iterdir():
+            if now_s - grave.stat().st_mtime > DEAD_AGE_S:
+                grave.unlink(missing_ok=True)
+
+
+class AgentDaemon:
+    """An agent at work: call `start`, later `stop`."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Take the plan. Nothing happens before `start`."""
+        self._plan = plan
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._journal: Journal | None = None
+
+    def start(self) -> None:
+        """
+        Begin to work. The caller holds the home's lock.
+
+        Raises:
+            JournalUnavailable: the journal cannot be opened.
+            OSError: the home cannot be used.
+
+        """
+        plan = self._plan
+        spool = Spool(plan.spool, plan.spool_bytes_max)
+        spool.prepare()
+        journal = self._journal = Journal(plan.journal)
+        describer = Describer(plan.resource, value_bytes_max=plan.value_bytes_max, with_content=plan.with_content)
+        agent = Agent(spool, journal, describer, Transcripts(plan.projects), plan.limits)
+        transport = connect(plan.destination)
+        sender = Sender(JournalOutbox(journal, plan.dead), transport, plan.destination.timeout_s)
+        self._transport = transport
+        content = "redacted" if plan.with_content else "none"
+        about = {"pid": os.getpid(), "version": __version__, "endpoint": plan.destination.name, "content": content}
+        journal.note("agent", json.dumps(about | {"started_ns": time.time_ns()}))
+        self._thread("agent", lambda: agent.run(self._stop, self._wake.set))
+        self._thread("sender", lambda: self._send(sender))
+        self._thread("notes", lambda: self._keep_notes(journal, sender))
+        log.info("agent %s serves %s, sending to %r", __version__, plan.home, plan.destination)
+
+    def _thread(self, name: str, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _send(self, sender: Sender) -> None:
+        while not self._stop.is_set():
+            try:
+                sender.run(self._stop, self._wake)
+            except (JournalUnavailable, OSError) as error:
+                log.warning("the sender waits for the journal: %s", error)
+                self._stop.wait(UNAVAILABLE_WAIT_S)
+
+    def _keep_notes(self, journal: Journal, sender: Sender) -> None:
+        told = ""
+        while not self._stop.wait(NOTE_S):
+            state = json.dumps(asdict(sender.state))
+            with suppress(JournalUnavailable):
+                if state != told:
+                    journal.note("sender", state)
+                    told = state
+            prune_dead(self._plan.dead, time.time())
+
+    def alive(self) -> bool:
+        """Whether all of its threads are still at work."""
+        return all(thread.is_alive() for thread in self._threads)
+
+    def stop(self) -> None:
+        """End after the round and the request that are under way; what is not done stays in spool and journal."""
+        self._stop.set()
+        self._wake.set()
+        for thread in self._threads:
+            thread.join(STOP_S)
+        self._transport.close()
+        if self._journal:
+            self._journal.close()
+        log.info("agent stopped")

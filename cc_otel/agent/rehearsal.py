@@ -1,0 +1,43 @@
+"""The agent without its home: events in, and the spans it would send out. Nothing is sent, nothing is kept."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from cc_otel.agent.describe import Describer
+from cc_otel.agent.service import Agent, Limits
+from cc_otel.agent.transcript import Transcripts
+from cc_otel.journal import Journal
+from cc_otel.otlp.send import BYTES_MAX, SPANS_MAX
+from cc_otel.span import Parcel
+from cc_otel.spool import Spool
+
+DISK_BYTES_MAX: Final = 4 << 30
+A_DAY_NS: Final = 86_400_000_000_000
+
+
+def rehearse(
+    record: Callable[[Spool], object], describer: Describer, projects: Path, now_ns: int
+) -> Iterator[list[Parcel]]:
+    """
+    Give the spans of the events that ``record`` writes into a spool, in batches as they would be sent.
+
+    It is the real agent on a folder that vanishes. What is still open at the end is closed as if a day had passed:
+    the clients that recordings tell of are gone.
+    """
+    with TemporaryDirectory(prefix="cc-otel-") as folder:
+        spool = Spool(Path(folder) / "spool", DISK_BYTES_MAX)
+        spool.prepare()
+        record(spool)
+        journal = Journal(Path(folder) / "journal.db")
+        limits = Limits(journal_bytes_max=DISK_BYTES_MAX, keep_s=365 * 86_400.0, idle_s=3600.0)
+        agent = Agent(spool, journal, describer, Transcripts(projects), limits)
+        for clock_ns in (now_ns, now_ns + A_DAY_NS):
+            # A first round may find nothing to do but clients to close.
+            while agent.round(clock_ns):
+                pass
+        while parcels := journal.waiting(SPANS_MAX, BYTES_MAX):
+            yield parcels
+            journal.acknowledge(parcels)
+        journal.close()

@@ -1,0 +1,163 @@
+"""Settings to parts: the one place where the agent, the graph-exporter and their home are put together."""
+
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from cc_otel.cli.common import fail
+from cc_otel.config import Home, Settings
+
+if TYPE_CHECKING:
+    from cc_otel.agent.daemon import AgentDaemon, Plan
+    from cc_otel.graph.service import GraphExporter
+    from cc_otel.graph.store import GraphStore
+    from cc_otel.otlp.destination import Destination
+
+STOP_GRACE_S: Final = 5.0
+
+
+def prepare_home(home: Home) -> None:
+    """Make the home, for its owner alone; fail in words where that is impossible."""
+    try:
+        home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home.path.chmod(0o700)
+    except OSError as error:
+        fail(f"the home {home.path} cannot be used: {error.strerror}. Name another with --home")
+
+
+def graph_address(home: Home, settings: Settings) -> str:
+    """Give where the graph-exporter listens."""
+    return settings.graph_listen or f"unix:{home.socket}"
+
+
+def destination(home: Home, settings: Settings) -> "Destination":
+    """Give where the agent sends; fail in words where the settings cannot work."""
+    from cc_otel.otlp.destination import BadDestination, Destination, parse_headers
+
+    full = settings.exporter_otlp_traces_endpoint
+    try:
+        return Destination(
+            endpoint=full or settings.exporter_otlp_endpoint or graph_address(home, settings),
+            protocol=settings.exporter_otlp_protocol,
+            headers=parse_headers(settings.exporter_otlp_headers),
+            compression=settings.exporter_otlp_compression,
+            timeout_s=settings.exporter_otlp_timeout,
+            certificate=_path(settings.exporter_otlp_certificate),
+            client_key=_path(settings.exporter_otlp_client_key),
+            client_certificate=_path(settings.exporter_otlp_client_certificate),
+            insecure=settings.exporter_otlp_insecure or not (full or settings.exporter_otlp_endpoint),
+            endpoint_is_full=bool(full),
+        )
+    except BadDestination as error:
+        fail(str(error))
+
+
+def with_content(settings: Settings, target: "Destination") -> bool:
+    """Whether spans may hold content: what is said, else yes only while they stay on this machine."""
+    return settings.content == "redacted" or (settings.content == "" and target.local)
+
+
+def resource(settings: Settings) -> Mapping[str, str]:
+    """Give the resource of all spans. Nothing random in it: a span sent again must be the same span."""
+    from cc_otel import conventions
+    from cc_otel.otlp.destination import BadDestination, parse_headers
+
+    try:
+        # The same form as headers, but for names, which keep their case (OTel specification, Resource SDK).
+        further = parse_headers(settings.resource_attributes)
+    except BadDestination as error:
+        fail(f"resource_attributes: {error}")
+    fixed = {conventions.SERVICE_NAME: conventions.SERVICE_NAME_VALUE, conventions.HOST_NAME: socket.gethostname()}
+    return fixed | further
+
+
+def plan(home: Home, settings: Settings) -> "Plan":
+    """Give the agent's plan."""
+    from cc_otel.agent.daemon import Plan
+    from cc_otel.agent.service import Limits
+
+    target = destination(home, settings)
+    return Plan(
+        home=home.path,
+        spool=home.spool,
+        journal=home.journal,
+        dead=home.dead,
+        projects=projects(settings),
+        destination=target,
+        resource=resource(settings),
+        limits=Limits(
+            journal_bytes_max=settings.spool_max_mb << 20,
+            keep_s=settings.keep_h * 3600,
+            idle_s=settings.idle_s,
+        ),
+        spool_bytes_max=settings.spool_max_mb << 20,
+        value_bytes_max=settings.value_max_bytes,
+        with_content=with_content(settings, target),
+    )
+
+
+def projects(settings: Settings) -> Path:
+    """Give Claude's own projects folder, the only one that transcripts are read from."""
+    return Path(settings.projects_dir).expanduser() if settings.projects_dir else Path.home() / ".claude" / "projects"
+
+
+def open_store(home: Home, settings: Settings) -> "GraphStore":
+    """Open the graph store that the settings name; fail in words where there is none such."""
+    url = settings.store or f"sqlite://{home.graph}"
+    scheme = urlsplit(url).scheme
+    if scheme != "sqlite":
+        fail(f"no graph store is called {scheme!r}: write sqlite:///PATH or arangodb+https://USER@HOST:8529/DATABASE")
+    from cc_otel.graph.sqlite import SqliteStore
+
+    return SqliteStore(Path(url.removeprefix("sqlite://")))
+
+
+@contextmanager
+def agent_at_work(home: Home, settings: Settings) -> Iterator["AgentDaemon"]:
+    """Run an agent until the block ends. The caller holds the home's lock."""
+    from cc_otel.agent.daemon import AgentDaemon
+
+    daemon = AgentDaemon(plan(home, settings))
+    daemon.start()
+    try:
+        yield daemon
+    finally:
+        daemon.stop()
+
+
+@contextmanager
+def graph_exporter_at_work(home: Home, settings: Settings) -> Iterator["GraphExporter"]:
+    """Run a graph-exporter until the block ends; it finishes what it accepted."""
+    from cc_otel.graph.service import GraphExporter
+
+    exporter = GraphExporter(
+        open_store(home, settings),
+        graph_address(home, settings),
+        home.dead,
+        retention_days=settings.retention_days,
+        token=settings.graph_token or None,
+    )
+    exporter.start()
+    try:
+        yield exporter
+    finally:
+        exporter.stop(STOP_GRACE_S)
+
+
+def sends_to_own_graph(settings: Settings) -> bool:
+    """Whether spans go straight to the embedded graph-exporter."""
+    return not (settings.exporter_otlp_endpoint or settings.exporter_otlp_traces_endpoint)
+
+
+def _path(text: str) -> Path | None:
+    return Path(text).expanduser() if text else None
+
+
+def own_process() -> dict[str, str]:
+    """Give the environment for a started agent: nothing of ours, so that nothing a repository says moves it."""
+    kept = ("HOME", "LANG", "LC_ALL", "TMPDIR")
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin"} | {name: os.environ[name] for name in kept if name in os.environ}

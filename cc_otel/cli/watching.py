@@ -1,0 +1,170 @@
+"""The commands that tell how things stand: ``status`` and ``flush``."""
+
+import json
+import time
+from dataclasses import asdict
+from typing import Any, Final
+
+import click
+
+from cc_otel.cli.common import fail, home_option, json_option, print_json, with_settings
+from cc_otel.cli.compose import (
+    agent_at_work,
+    destination,
+    graph_exporter_at_work,
+    prepare_home,
+    sends_to_own_graph,
+    with_content,
+)
+from cc_otel.cli.logs import log_to
+from cc_otel.cli.running import SENDING, STORING
+from cc_otel.config import Home, Settings
+
+CHECK_S: Final = 0.1
+UNFINISHED_NS: Final = 2_500_000_000
+"""An event may wait this long for its session's start before it becomes a span."""
+
+
+@click.command()
+@with_settings("exporter_otlp_endpoint", "content", "spool_max_mb")
+@json_option
+def status(home: Home, settings: Settings, as_json: bool) -> None:
+    """Tell how recording and delivery stand, and what was lost, set aside or given up."""
+    report = gather(home, settings)
+    if as_json:
+        print_json(report)
+    else:
+        for line in _in_words(report):
+            click.echo(line)
+
+
+def gather(home: Home, settings: Settings) -> dict[str, Any]:
+    """Give the state of a home; a home that does not exist yet has nothing waiting and nothing lost."""
+    from cc_otel.agent.daemon import is_locked, running_pid
+    from cc_otel.journal import Journal
+    from cc_otel.spool import Spool
+
+    target = destination(home, settings)
+    spool = Spool(home.spool, settings.spool_max_mb << 20)
+    running = is_locked(home.path)
+    report: dict[str, Any] = {
+        "home": str(home.path),
+        "recording": not home.off.exists(),
+        "agent": {"running": running, "pid": running_pid(home.path) if running else None},
+        "endpoint": target.name,
+        "content": "redacted" if with_content(settings, target) else "none",
+        "spool": {"events_waiting": spool.count(), "full": spool.is_full(), "events_failed": len(spool.failed())},
+        "journal": {"events_waiting": 0, "spans_waiting": 0},
+        "counts": {},
+        "sender": None,
+    }
+    if home.journal.exists():
+        journal = Journal(home.journal)
+        events, spans = journal.backlog()
+        report["journal"] = {"events_waiting": events, "spans_waiting": spans}
+        report["counts"] = {what: asdict(count) for what, count in journal.counts().items()}
+        notes = {name: json.loads(value) for name, value in journal.notes().items()}
+        report["agent"] |= {"version": notes.get("agent", {}).get("version")}
+        if running:
+            # What the agent was told counts, not what this shell would tell it.
+            report |= {key: notes["agent"][key] for key in ("endpoint", "content") if key in notes.get("agent", {})}
+        report["sender"] = notes.get("sender")
+        journal.close()
+    return report
+
+
+def _in_words(report: dict[str, Any]) -> list[str]:
+    agent, sender = report["agent"], report["sender"] or {}
+    lines = [
+        f"Home       {report['home']}",
+        f"Recording  {'on' if report['recording'] else 'off; `cc-otel on` resumes'}",
+        f"Agent      {_agent_in_words(agent)}",
+        f"Sends to   {report['endpoint']} (content: {report['content']})",
+        f"Waiting    {report['spool']['events_waiting'] + report['journal']['events_waiting']} events to be assembled,"
+        f" {report['journal']['spans_waiting']} spans to be acknowledged",
+    ]
+    if report["spool"]["full"]:
+        lines.append("The spool is FULL: new events are only counted. Start the agent, or raise spool_max_mb.")
+    if sender.get("next_attempt_ns"):
+        lines.append(f"Delivery   failing: {sender['last_error']}")
+    for what, count in report["counts"].items():
+        first, last = (time.strftime("%F %T", time.localtime(count[key] / 1e9)) for key in ("first_ns", "last_ns"))
+        lines.append(f"{what.replace('_', ' ').capitalize()}: {count['count']} ({first} to {last})")
+    if report["spool"]["events_failed"]:
+        lines.append(f"In failed/: {report['spool']['events_failed']} events that could not become spans")
+    return lines
+
+
+def _agent_in_words(agent: dict[str, Any]) -> str:
+    if not agent["running"]:
+        return "not running; the next session starts it, or `cc-otel up` does"
+    return f"running (pid {agent['pid']}, version {agent.get('version')})"
+
+
+@click.command()
+@with_settings(*SENDING, *STORING, "log_level")
+@click.option("--timeout", default=60.0, show_default=True, help="Longest wait, seconds.")
+@json_option
+def flush(home: Home, settings: Settings, timeout: float, as_json: bool) -> None:
+    """
+    Wait until everything recorded so far is delivered.
+
+    Where no agent is running, one works in the foreground until then. Exit code 1 if time runs out before.
+    """
+    from contextlib import ExitStack
+
+    from cc_otel.agent.daemon import AlreadyRunning, HomeLock
+
+    prepare_home(home)
+    deadline = time.monotonic() + timeout
+    with ExitStack() as parts:
+        try:
+            parts.enter_context(HomeLock(home.path))
+        except AlreadyRunning:
+            pass
+        else:
+            log_to(home.log, settings.log_level)
+            if sends_to_own_graph(settings):
+                parts.enter_context(graph_exporter_at_work(home, settings))
+            parts.enter_context(agent_at_work(home, settings))
+        left = _wait(home, settings, deadline)
+    if as_json:
+        print_json({"delivered": not left, "waiting": left})
+    if left:
+        fail(f"{left} events and spans were not delivered in {timeout:g} s; `cc-otel status` says why")
+    if not as_json:
+        click.echo("Everything recorded is delivered.")
+
+
+def _wait(home: Home, settings: Settings, deadline: float) -> int:
+    """Wait until nothing waits any more or time is out; give how much still does."""
+    from cc_otel.journal import Journal
+    from cc_otel.spool import Spool
+
+    spool = Spool(home.spool, settings.spool_max_mb << 20)
+    while True:
+        left = spool.count()
+        if home.journal.exists():
+            journal = Journal(home.journal)
+            left += sum(journal.backlog()) or journal.unfinished(time.time_ns() - UNFINISHED_NS)
+            journal.close()
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(CHECK_S)
+
+
+@click.command()
+@home_option
+def off(home: Home) -> None:
+    """Pause recording for this home, until ``cc-otel on``."""
+    prepare_home(home)
+    home.off.touch(mode=0o600)
+    click.echo("Recording is off. `cc-otel on` resumes.")
+
+
+@click.command()
+@home_option
+def on(home: Home) -> None:
+    """Resume recording."""
+    home.off.unlink(missing_ok=True)
+    click.echo("Recording is on.")

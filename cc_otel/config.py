@@ -1,0 +1,205 @@
+"""
+Settings: one table of names, defaults and one-line helps. Only the command line reads it.
+
+A command that a person types takes flag, then ``CC_OTEL_*``, then ``config.toml`` in the home, then default. A
+started agent takes file, then default: it runs with a clean environment, because the ``env`` block of any cloned
+repository's settings reaches hooks (docs/settings.md).
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final, get_type_hints
+
+PREFIX: Final = "CC_OTEL_"
+FILE_NAME: Final = "config.toml"
+
+GRAPH_PORT: Final = 4327
+COLLECTOR_PORT: Final = 4317
+UI_PORT: Final = 8002
+
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_FALSE: Final = frozenset({"0", "false", "no", "off", ""})
+
+
+class BadSettings(ValueError):
+    """A setting cannot be used; the text says which, where, and what to do."""
+
+
+def _setting(default: Any, help_text: str, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"help": help_text, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings with their values. A field's name is its key in the file; flag and variable derive from it."""
+
+    exporter_otlp_endpoint: str = _setting("", "Where spans go: URL or unix:PATH; the graph's own socket if empty.")
+    exporter_otlp_traces_endpoint: str = _setting("", "The same, used as it is: no /v1/traces is added for HTTP.")
+    exporter_otlp_protocol: str = _setting("grpc", "grpc or http/protobuf.")
+    exporter_otlp_headers: str = _setting("", "Headers to send: key=value,key2=value2, URL-encoded.", secret=True)
+    exporter_otlp_compression: str = _setting("none", "none, gzip, or deflate (HTTP only).")
+    exporter_otlp_timeout: float = _setting(10.0, "Longest attempt to send a batch, seconds.")
+    exporter_otlp_certificate: str = _setting("", "File with the certificates to trust, PEM.")
+    exporter_otlp_client_key: str = _setting("", "File with our private key, PEM.")
+    exporter_otlp_client_certificate: str = _setting("", "File with our certificate, PEM.")
+    exporter_otlp_insecure: bool = _setting(False, "No TLS for a gRPC endpoint without a scheme.")
+    resource_attributes: str = _setting("", "Further resource attributes: key=value,key2=value2, URL-encoded.")
+    use_otel_env: bool = _setting(False, "Read the bare OTEL_EXPORTER_OTLP_* and OTEL_RESOURCE_ATTRIBUTES too.")
+    store: str = _setting("", "Where the graph lives: sqlite:///PATH; graph.db in the home if empty.")
+    graph_listen: str = _setting("", "Where the graph-exporter listens: unix:PATH or HOST:PORT; its socket if empty.")
+    graph_token: str = _setting("", "Bearer token the graph-exporter asks for; needed beyond loopback.", secret=True)
+    content: str = _setting("", "redacted or none; if empty, none where spans leave this machine.")
+    value_max_bytes: int = _setting(16384, "Longest attribute value, bytes.")
+    spool_max_mb: int = _setting(512, "Most disk for events not taken yet, and for spans not sent yet, MB each.")
+    keep_h: float = _setting(48.0, "How long a finished session stays in the journal, hours.")
+    idle_s: float = _setting(21600.0, "Silence that ends a session whose process cannot be watched, seconds.")
+    retention_days: float = _setting(30.0, "How long the graph keeps a span, days; 0 keeps it for ever.")
+    projects_dir: str = _setting("", "Claude's own projects folder; ~/.claude/projects if empty.")
+    log_level: str = _setting("info", "What the log file holds: debug, info, warning or error.")
+
+
+SETTINGS: Final = {item.name: item for item in fields(Settings)}
+_TYPES: Final = get_type_hints(Settings)
+
+
+def variable(name: str) -> str:
+    """Give the environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def flag(name: str) -> str:
+    """Give the command line flag of a setting."""
+    return "--" + name.replace("_", "-")
+
+
+def resolve(home: "Home", flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    """
+    Give all settings: flag, then variable, then file, then default.
+
+    Raises:
+        BadSettings: one of them cannot be used.
+
+    """
+    from_file = load_file(home.config)
+    chosen = (
+        from_file | _from_environ(PREFIX, environ) | {name: value for name, value in flags.items() if value is not None}
+    )
+    if _value("use_otel_env", chosen.get("use_otel_env", False)):
+        # Claude Code strips these from hooks, so a person set them for another program: any setting of ours wins.
+        chosen = _from_environ("OTEL_", environ) | chosen
+    settings = Settings(**{name: _value(name, value) for name, value in chosen.items()})
+    for name, words in _WORDS.items():
+        if getattr(settings, name) not in words:
+            raise BadSettings(f"{name} is {getattr(settings, name)!r}: write one of {', '.join(filter(None, words))}")
+    return settings
+
+
+def _from_environ(prefix: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Give what variables set; a traces variable wins over the general one (OTLP exporter, specification 1.60)."""
+    found = {}
+    for name in SETTINGS:
+        general = prefix + name.upper()
+        traces = general.replace("EXPORTER_OTLP_", "EXPORTER_OTLP_TRACES_")
+        both = (general,) if name == "exporter_otlp_endpoint" else (traces, general)
+        if value := next((environ[key] for key in both if environ.get(key)), ""):
+            found[name] = value
+    return found
+
+
+_WORDS: Final = {
+    "content": ("", "redacted", "none"),
+    "log_level": ("debug", "info", "warning", "error"),
+}
+
+
+def _value(name: str, value: object) -> Any:
+    wanted = _TYPES[name]
+    try:
+        if wanted is bool:
+            word = str(value).lower()
+            if word not in _TRUE | _FALSE:
+                raise ValueError(word)
+            return word in _TRUE
+        if wanted is str and not isinstance(value, str):
+            raise ValueError(value)
+        number = wanted(value)
+        if wanted is not str and number < 0:
+            raise ValueError(value)
+        return number
+    except (TypeError, ValueError):
+        raise BadSettings(f"{name} is {value!r}, which is no {wanted.__name__} it can take") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The one folder that everything of a user lives in. Paths only; making them is the owner's business."""
+
+    path: Path
+
+    @property
+    def spool(self) -> Path:
+        """Where the hook writes."""
+        return self.path / "spool"
+
+    @property
+    def journal(self) -> Path:
+        """What the agent must not forget."""
+        return self.path / "journal.db"
+
+    @property
+    def graph(self) -> Path:
+        """The embedded graph."""
+        return self.path / "graph.db"
+
+    @property
+    def socket(self) -> Path:
+        """Where the embedded graph-exporter listens."""
+        return self.path / "otlp.sock"
+
+    @property
+    def dead(self) -> Path:
+        """Spans that no receiver or store will ever take."""
+        return self.path / "dead"
+
+    @property
+    def config(self) -> Path:
+        """The settings file."""
+        return self.path / FILE_NAME
+
+    @property
+    def log(self) -> Path:
+        """The log file."""
+        return self.path / "cc-otel.log"
+
+    @property
+    def off(self) -> Path:
+        """While this exists, the hook records nothing."""
+        return self.path / "off"
+
+
+def default_home() -> Path:
+    """Give the home that holds when nothing names another: ``CC_OTEL_HOME``, else ``~/.cc-otel``."""
+    return Path(os.environ.get("CC_OTEL_HOME") or Path.home() / ".cc-otel").absolute()
+
+
+def load_file(path: Path) -> dict[str, Any]:
+    """
+    Read the settings file; an absent one holds nothing.
+
+    Raises:
+        BadSettings: it is no TOML, or names a setting that does not exist.
+
+    """
+    try:
+        settings = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise BadSettings(f"{path}: {error}") from error
+    for name in settings:
+        if name not in SETTINGS:
+            raise BadSettings(f"{path}: no setting is called {name!r}; `cc-otel settings` lists them")
+    return settings
