@@ -1,0 +1,81 @@
+"""
+The last line before the wire: any attribute value as one that protobuf and its readers can carry.
+
+Nothing here raises. What has to be replaced, and by what, is told to users in docs/delivery.md, "What is sent".
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from cc_otel.span import AttributeValue
+
+DEPTH_MAX: Final = 16
+"""How deep lists and maps nest in a value. A map costs three of the 100 levels that protobuf's parsers accept."""
+
+_INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
+_NON_FINITE: Final = {math.inf: "Infinity", -math.inf: "-Infinity"}
+
+
+def text_of(value: str) -> str:
+    """
+    Answer a string that UTF-8 can carry and every reader can store.
+
+    A lone surrogate cannot be encoded, and NUL, legal in protobuf, ends strings in C and is refused by some
+    databases: each becomes U+FFFD. The two halves of a pair become the character they stand for.
+    """
+    # Most text is plain, and this runs for every attribute.
+    if not value.isascii():
+        value = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return value.replace("\0", "\ufffd") if "\0" in value else value
+
+
+def value_of(value: object, depth: int = 0) -> AttributeValue:
+    """
+    Answer an attribute value of OTLP's kinds: itself where it is one, else the nearest text.
+
+    ``depth`` counts the lists and maps around it; a list or map below ``DEPTH_MAX`` of them becomes its JSON text.
+    """
+    if isinstance(value, str):
+        return text_of(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return _number_of(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    return _nested_of(value, depth)
+
+
+def _number_of(value: float) -> int | float | str:
+    if isinstance(value, int):
+        return value if _INT64_MIN <= value <= _INT64_MAX else _digits_of(value)
+    # JSON, and with it many a store, knows no such numbers; protobuf's JSON mapping names them so.
+    return value if math.isfinite(value) else _NON_FINITE.get(value, "NaN")
+
+
+def _digits_of(value: int) -> str:
+    try:
+        return str(value)
+    except ValueError:
+        # More digits than Python is willing to convert (sys.set_int_max_str_digits); hexadecimal has no such limit.
+        return hex(value)
+
+
+def _nested_of(value: object, depth: int) -> AttributeValue:
+    if not isinstance(value, Mapping | Sequence):
+        return text_of(str(value))
+    if depth == DEPTH_MAX:
+        return _json_of(value)
+    if isinstance(value, Mapping):
+        return {text_of(str(key)): value_of(item, depth + 1) for key, item in value.items()}
+    return [value_of(item, depth + 1) for item in value]
+
+
+def _json_of(value: object) -> str:
+    try:
+        return json.dumps(value, default=str)
+    except (TypeError, ValueError, RecursionError):
+        # Keys that JSON has not, a value within itself, or a thousand levels more.
+        return f"nested deeper than {DEPTH_MAX} levels"
