@@ -1,0 +1,225 @@
+"""
+Out of the outbox, to a receiver, until it says it has them: a span is let go when it is acknowledged, not before.
+
+Every failure is waited out or, where a span is at fault, narrowed down to that span, which is buried. The rules are in
+docs/delivery.md, the reason for a sender of our own in docs/decisions/0005-own-sender.md.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from threading import Event
+from typing import Final, Protocol
+
+from cc_otel.otlp.convert import request
+from cc_otel.otlp.transport import Delivered, Outcome, Poison, Refused, Retry, Transport
+from cc_otel.span import Parcel
+
+log = logging.getLogger(__name__)
+
+SPANS_MAX: Final = 512
+BYTES_MAX: Final = 2 << 20
+"""How many bytes of spans go in one request: receivers that were not told otherwise stop at 4 MiB."""
+BACKOFF_MIN_S: Final = 1.0
+BACKOFF_MAX_S: Final = 60.0
+THROTTLE_MAX_S: Final = 300.0
+"""How long a receiver may tell us to wait, s; a mistaken number must not end the delivery."""
+IDLE_S: Final = 1.0
+"""How often an empty outbox is looked into without being woken, s."""
+WARNING_S: Final = 60.0
+"""How often one cause is complained about, s."""
+
+
+class Outbox(Protocol):
+    """Where encoded spans wait, oldest first, until they are acknowledged or buried."""
+
+    def waiting(self, spans_max: int, bytes_max: int) -> Sequence[Parcel]:
+        """
+        Answer the oldest spans, at most ``spans_max`` of them with at most ``bytes_max`` bytes of ``span``.
+
+        MUST answer at least one if there are any, however large; MUST answer the same ones, in the same order, until
+        they are acknowledged or buried.
+        """
+
+    def acknowledge(self, parcels: Sequence[Parcel]) -> None:
+        """Let go of spans that a receiver has. MUST return only once they will not be answered again."""
+
+    def bury(self, parcel: Parcel, reason: str) -> None:
+        """Set aside a span that no receiver will ever take. MUST keep it until it is safe somewhere else."""
+
+
+class Situation(StrEnum):
+    """How the delivery stands."""
+
+    IDLE = "idle"
+    DELIVERING = "delivering"
+    RETRYING = "retrying"
+    REFUSED = "refused"
+    ISOLATING = "isolating"
+
+
+@dataclass(frozen=True, slots=True)
+class SenderState:
+    """
+    What ``status`` tells of the delivery. Times are ns since the Unix epoch.
+
+    ``last_error`` stays after the delivery works again, with ``last_error_ns``. ``next_attempt_ns`` is set while a
+    failure is waited out. ``sent`` and ``buried`` count spans, ``retried`` the attempts that left them where they were.
+    """
+
+    situation: Situation = Situation.IDLE
+    last_success_ns: int | None = None
+    last_error: str = ""
+    last_error_ns: int | None = None
+    next_attempt_ns: int | None = None
+    sent: int = 0
+    retried: int = 0
+    buried: int = 0
+
+
+class Sender:
+    """
+    Delivers what waits in an outbox over a transport, one request at a time.
+
+    ``jitter`` answers numbers from 0 to 1 and ``clock_ns`` the time, ns since the Unix epoch. Errors of the outbox
+    are not caught: nothing is acknowledged then, and ``step`` may be called again.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        transport: Transport,
+        timeout_s: float = 10.0,
+        *,
+        jitter: Callable[[], float] = random.random,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._outbox = outbox
+        self._transport = transport
+        self._timeout_s = timeout_s
+        self._jitter = jitter
+        self._clock_ns = clock_ns
+        self._failures = 0
+        # After a failure that a span may be at fault for, requests have half as many spans, until the ones that were
+        # in it are through; then they grow again.
+        self._spans_max = SPANS_MAX
+        self._suspects = 0
+        self._warned_ns: dict[Situation, int] = {}
+        self.state = SenderState()
+        """How the delivery stands; replaced as a whole, so that any thread may read it."""
+
+    def run(self, stop: Event, wake: Event) -> None:
+        """
+        Deliver until ``stop`` is set. ``wake`` says that spans have come into an empty outbox.
+
+        A wait after a failure ends early for ``stop`` alone; new spans do not hurry a receiver that is down.
+        """
+        while not stop.is_set():
+            wake.clear()
+            wait_s = self.step()
+            if wait_s:
+                idle = self.state.situation is Situation.IDLE
+                (wake if idle else stop).wait(wait_s)
+
+    def step(self) -> float:
+        """Make one attempt, if anything waits; answer how long to wait before the next step, s (0: more may wait)."""
+        batch = self._outbox.waiting(self._spans_max, BYTES_MAX)
+        if not batch:
+            self.state = replace(self.state, situation=Situation.IDLE, next_attempt_ns=None)
+            return IDLE_S
+        wait_s = self._settle(batch, self._transport.export(request(batch), self._timeout_s))
+        next_attempt_ns = self._clock_ns() + int(wait_s * 1e9) if wait_s else None
+        self.state = replace(self.state, next_attempt_ns=next_attempt_ns)
+        return wait_s
+
+    def _settle(self, batch: Sequence[Parcel], outcome: Outcome) -> float:
+        match outcome:
+            case Delivered(rejected_spans=0, message=message):
+                return self._delivered(batch, message)
+            case Delivered():
+                return self._rejected(batch, outcome)
+            case Poison():
+                return self._poisoned(batch, outcome.reason)
+            case Refused():
+                self._keep(Situation.REFUSED, f"the receiver takes nothing from us: {outcome.reason}")
+                return self._backoff_s()
+            case Retry():
+                self._keep(Situation.RETRYING, f"not delivered yet: {outcome.reason}")
+                return max(self._backoff_s(), min(outcome.delay_s or 0.0, THROTTLE_MAX_S))
+
+    def _delivered(self, batch: Sequence[Parcel], warning: str) -> float:
+        self._outbox.acknowledge(batch)
+        if self._failures:
+            log.info("delivering again after %d failures", self._failures)
+        self._failures = 0
+        self.state = replace(
+            self.state,
+            situation=Situation.DELIVERING,
+            last_success_ns=self._clock_ns(),
+            sent=self.state.sent + len(batch),
+        )
+        if warning:
+            self._note(Situation.DELIVERING, f"the receiver warns: {warning}")
+        self._cleared(len(batch))
+        return 0.0
+
+    def _rejected(self, batch: Sequence[Parcel], answer: Delivered) -> float:
+        if answer.rejected_spans < len(batch):
+            # It says how many and not which. By the specification they would be lost; sent again in halves they are
+            # found, and the others are stored a second time under the same id.
+            self._keep(Situation.ISOLATING, f"the receiver rejects {answer.rejected_spans} spans: {answer.message}")
+            self._halve(batch)
+            return 0.0
+        for parcel in batch:
+            self._bury(parcel, f"rejected: {answer.message}")
+        nothing_delivered_since_last = self._failures > 0
+        wait_s = self._backoff_s()
+        return wait_s if nothing_delivered_since_last else 0.0
+
+    def _poisoned(self, batch: Sequence[Parcel], reason: str) -> float:
+        if len(batch) > 1:
+            self._keep(Situation.ISOLATING, f"the receiver cannot take a request of {len(batch)} spans: {reason}")
+            self._halve(batch)
+            return BACKOFF_MIN_S
+        self._bury(batch[0], reason)
+        # One span among good ones is at fault itself. If nothing is delivered between one and the next, it is the
+        # receiver that can take none; so the waits grow, and little is buried before somebody looks.
+        return self._backoff_s()
+
+    def _bury(self, parcel: Parcel, reason: str) -> None:
+        self._outbox.bury(parcel, reason)
+        self.state = replace(self.state, buried=self.state.buried + 1)
+        self._note(Situation.ISOLATING, f"span {parcel.span_id} can never be delivered and was set aside: {reason}")
+        self._cleared(1)
+
+    def _halve(self, batch: Sequence[Parcel]) -> None:
+        self._spans_max = len(batch) // 2
+        self._suspects = len(batch)
+
+    def _cleared(self, spans: int) -> None:
+        self._suspects = max(self._suspects - spans, 0)
+        if not self._suspects:
+            self._spans_max = min(2 * self._spans_max, SPANS_MAX)
+
+    def _backoff_s(self) -> float:
+        """Answer the next wait, s: doubled with every failure in a row, a random half of it taken off."""
+        # Bounded before it is raised: a receiver may be down for weeks.
+        self._failures += 1
+        longest_s = min(BACKOFF_MIN_S * 2.0 ** min(self._failures, 10), BACKOFF_MAX_S)
+        return longest_s * (0.5 + 0.5 * self._jitter())
+
+    def _keep(self, situation: Situation, text: str) -> None:
+        self.state = replace(self.state, retried=self.state.retried + 1)
+        self._note(situation, text)
+
+    def _note(self, situation: Situation, text: str) -> None:
+        now_ns = self._clock_ns()
+        self.state = replace(self.state, situation=situation, last_error=text, last_error_ns=now_ns)
+        warned_ns = self._warned_ns.get(situation)
+        # Either way: a clock that was set back must not silence us.
+        if warned_ns is None or abs(now_ns - warned_ns) >= WARNING_S * 1e9:
+            self._warned_ns[situation] = now_ns
+            log.warning("%s", text)

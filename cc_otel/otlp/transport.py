@@ -1,0 +1,94 @@
+"""
+One attempt to send, and the four things that can come of it.
+
+gRPC and HTTP have a module each, imported only when ``connect`` needs it. Which answer means what is the table in
+docs/delivery.md, "What an answer means": the rules of the OTLP specification, read so that nothing is lost.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from cc_otel import __version__
+from cc_otel.otlp.destination import GRPC, Destination
+
+USER_AGENT: Final = f"cc-otel/{__version__}"
+ANSWER_BYTES_MAX: Final = 1 << 16
+"""How much of an answer is read, bytes: a few would do, but for a receiver's explanations."""
+_REASON_CHARS_MAX: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The receiver has the spans, but for ``rejected_spans`` of them; a message without any rejected is a warning."""
+
+    rejected_spans: int = 0
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The same request may succeed later; by the receiver's own word, not before ``delay_s`` seconds."""
+
+    reason: str
+    delay_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Whoever answered takes nothing from us until somebody changes something: there, or in our settings."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """This request will never be taken: its size, or a span in it, is at fault."""
+
+    reason: str
+
+
+Outcome = Delivered | Retry | Refused | Poison
+
+
+class Transport(Protocol):
+    """A connection to one receiver, for one thread at a time."""
+
+    def export(self, request: bytes, timeout_s: float) -> Outcome:
+        """
+        Send a serialized ``ExportTraceServiceRequest`` as it is, once.
+
+        MUST give up after ``timeout_s`` seconds. What goes wrong on the way MUST be an outcome, not an exception.
+        """
+
+    def close(self) -> None:
+        """Let go of the connection. From another thread, this ends a gRPC call that is under way."""
+
+
+def connect(destination: Destination) -> Transport:
+    """Make the transport for a destination. Nothing is connected before the first export."""
+    if destination.protocol == GRPC:
+        from cc_otel.otlp.transport_grpc import GrpcTransport  # noqa: PLC0415 - 60 ms and 20 MB, only where used
+
+        return GrpcTransport(destination)
+    from cc_otel.otlp.transport_http import HttpTransport  # noqa: PLC0415 - 150 ms, only where used
+
+    return HttpTransport(destination)
+
+
+def delivered(body: bytes) -> Delivered:
+    """Read the answer to an accepted request. One that cannot be read is a warning: the spans are delivered."""
+    try:
+        partial = ExportTraceServiceResponse.FromString(body).partial_success
+    except DecodeError:
+        return Delivered(message="the receiver accepted the spans with an answer that is not OTLP")
+    return Delivered(max(partial.rejected_spans, 0), one_line(partial.error_message))
+
+
+def one_line(text: str) -> str:
+    """Make a stranger's text fit for a log and a terminal: one line of printable characters, not too long."""
+    start = text[: 4 * _REASON_CHARS_MAX]
+    line = " ".join("".join(character if character.isprintable() else " " for character in start).split())
+    return line if len(line) <= _REASON_CHARS_MAX else line[: _REASON_CHARS_MAX - 1] + "…"
