@@ -1,0 +1,73 @@
+# Records one hook event as one file in the spool. Claude Code runs (docs/decisions/0003-hook-in-sh.md):
+#
+#     h=<absolute home>; command . "$h/record.sh" 2>/dev/null; exit 0
+#
+# The user's tool waits for this: `cat` is the only process. Exit code 2 would block that tool, and it is the code
+# POSIX shells use for their own failures, so whatever ends this shell ends it with 0.
+trap 'exit 0' 0
+
+# The clock first: bash 5 has one, other shells leave it to the file's time of change.
+cc_otel_clock=${EPOCHREALTIME-}
+# Bytes are bytes, and A-Z are 26 letters.
+LC_ALL=C
+# An `env` block in a cloned repository's settings must not choose our `cat`. Where the system keeps its programs
+# elsewhere (NixOS), the user's own PATH is the last resort. (`command cat` passes by an exported function `cat`.)
+PATH=/usr/bin:/bin:$PATH
+umask 077
+# O_EXCL: process ids recur, and a file that has not been read yet is never written over.
+set -C
+
+# Writes the event to a new file; docs/spool.md has the format. Counts it as lost where no file can be made.
+cc_otel_record() {
+  cc_otel_session=${CLAUDE_CODE_SESSION_ID-}
+  [ ${#cc_otel_session} -le 64 ] || cc_otel_session=
+  case $cc_otel_session in '' | *[!A-Za-z0-9_-]*) cc_otel_session=unnamed ;; esac
+  cc_otel_pid=${CLAUDE_PID-}
+  case $cc_otel_pid in '' | *[!0-9]* | ???????????*) cc_otel_pid=0 ;; esac
+
+  cc_otel_n=0
+  while [ "$cc_otel_n" -lt 100 ]; do
+    cc_otel_name=$cc_otel_session.$cc_otel_pid.$$.$cc_otel_n
+    # Where the file cannot be made the braces are not entered and standard input is still whole. Once they are,
+    # this is the event's only file, whatever a full disk does to it: the reader knows it by its missing trailer.
+    {
+      printf '%s\000' cc-otel/1 "CLOCK=$cc_otel_clock" \
+        ${CLAUDE_PID+"CLAUDE_PID=$CLAUDE_PID"} \
+        ${CLAUDE_PLUGIN_ROOT+"CLAUDE_PLUGIN_ROOT=$CLAUDE_PLUGIN_ROOT"} \
+        ${CLAUDE_CODE_ENTRYPOINT+"CLAUDE_CODE_ENTRYPOINT=$CLAUDE_CODE_ENTRYPOINT"} \
+        ${TRACEPARENT+"TRACEPARENT=$TRACEPARENT"} \
+        ${TRACESTATE+"TRACESTATE=$TRACESTATE"} \
+        ${AI_AGENT+"AI_AGENT=$AI_AGENT"} \
+        ${CC_OTEL_SOURCE_APP+"CC_OTEL_SOURCE_APP=$CC_OTEL_SOURCE_APP"} \
+        '' &&
+        command cat &&
+        printf '\000cc-otel-end %s\n' "$cc_otel_name"
+      return
+    } >"$h/spool/new/$cc_otel_name"
+    cc_otel_n=$((cc_otel_n + 1))
+  done
+  printf x >>"$h/spool/lost"
+}
+
+# Starts the agent where its process is gone; a race between two starts is the agent's to decide, by its lock.
+# Nothing of this environment reaches it, and nobody waits for it.
+cc_otel_start() {
+  cc_otel_agent=
+  read -r cc_otel_agent <"$h/agent.pid"
+  case $cc_otel_agent in *[!0-9]*) cc_otel_agent= ;; esac
+  [ -n "$cc_otel_agent" ] && kill -0 "$cc_otel_agent" && return
+  [ -x "$h/start" ] || return
+  cd "$h" && exec env -i PATH=/usr/bin:/bin "$h/start" </dev/null >/dev/null 2>&1 &
+}
+
+if [ "${CC_OTEL_OFF-}" != 1 ] && [ ! -e "$h/off" ]; then
+  if [ -e "$h/spool/full" ]; then
+    printf x >>"$h/spool/lost"
+  else
+    cc_otel_record
+  fi
+  # Only the events that begin something (SessionStart, UserPromptSubmit) are wired with `s=1`.
+  if [ "${s-}" = 1 ]; then
+    cc_otel_start
+  fi
+fi
