@@ -80,16 +80,20 @@ class GraphStore(Protocol):
         """
         Persist vertices and edges; answer those that can never be stored.
 
-        MUST be idempotent: the same batch twice leaves one copy; of two documents with one key the later stays.
+        MUST be idempotent: the same batch twice leaves one copy.
+        MUST keep, of two documents with one key, the one written later, and the later of their ``expire_at``: what
+        several spans share lives as long as the last of them. Without ``expire_at`` it lives for ever.
         MUST return only once the rest of the batch is durable; raise StoreUnavailable to be retried.
         MUST accept an edge whose ends do not exist yet: a child often arrives before its parent.
+        MUST refuse, alone, what it cannot give back as it was: an unknown collection, a key or text it cannot hold.
         """
 
     def query(self, query: Query) -> Iterator[dict[str, Json]]:
         """
-        Answer a named query, row by row.
+        Answer a named query, row by row; parameters left out are null. docs/graph.md lists the queries.
 
-        MUST raise UnknownQuery for a name it does not know, and StoreUnavailable when it cannot answer now.
+        MUST raise UnknownQuery for a name it does not know, ValueError for a parameter the query does not take, and
+        StoreUnavailable when it cannot answer now.
         """
 
     def prune(self, now_s: float, *, dry_run: bool = False) -> Mapping[str, int]:
@@ -97,6 +101,7 @@ class GraphStore(Protocol):
         Remove every document whose ``expire_at`` (s since the epoch) has passed; answer how many by collection.
 
         MUST take the edges of a removed vertex with it. With ``dry_run`` it counts the same and removes nothing.
+        MUST raise StoreUnavailable when it could not finish; what is left is removed the next time.
         """
 
     def close(self) -> None:

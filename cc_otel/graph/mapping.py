@@ -1,0 +1,261 @@
+"""
+Spans become a graph: pure, and the same graph in whatever order and grouping the spans arrive.
+
+docs/graph.md describes the collections and their fields. Two things keep the outcome independent of arrival: keys
+are derived from ids, and a document that several spans share (a session, a file) holds only what all of them say.
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from hashlib import blake2b
+from math import isfinite
+from typing import Final
+
+import orjson
+
+from cc_otel import conventions as c
+from cc_otel.graph.store import Edge, GraphBatch, Json, Vertex
+from cc_otel.span import Attributes, AttributeValue, Kind, Span, StatusCode
+
+SPANS: Final = "spans"
+SESSIONS: Final = "sessions"
+FILES: Final = "files"
+PARENT_OF: Final = "parent_of"
+PART_OF: Final = "part_of"
+TOUCHED: Final = "touched"
+LINKS_TO: Final = "links_to"
+
+LABEL_CHARS_MAX: Final = 120
+"""A label is read in one glance, beside a node of a picture."""
+
+_NS_PER_MS: Final = 1_000_000
+_NS_PER_S: Final = 1_000_000_000
+_S_PER_DAY: Final = 86_400
+
+# ArangoDB takes more than this, but a leading dot would be resolved away in a URL, and "@" marks a digest.
+_READABLE_KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
+
+_KINDS_OF_OPERATION: Final = {
+    c.OPERATION_EXECUTE_TOOL: "tool",
+    c.OPERATION_CHAT: "chat",
+    "generate_content": "chat",
+    "text_completion": "chat",
+}
+_KINDS_OF_OPENER: Final = {"SessionStart": "session", "PreCompact": "compact"}
+_FILE_OPERATIONS: Final = {
+    "Read": "read",
+    "NotebookRead": "read",
+    "Write": "write",
+    "Edit": "edit",
+    "MultiEdit": "edit",
+    "NotebookEdit": "edit",
+}
+_SPAN_KINDS: Final = {kind: kind.name for kind in Kind}
+_STATUSES: Final = {code: code.name for code in StatusCode}
+
+
+def of(spans: Iterable[Span], *, retention_days: float = 0) -> GraphBatch:
+    """
+    Answer the vertices and edges that the spans stand for, each key once; of a span told twice the later stays.
+
+    A document expires ``retention_days`` after the end of its span, one that several spans share after the last
+    of them; with 0 everything is kept.
+    """
+    items: dict[tuple[str, str], Vertex | Edge] = {}
+    resources: dict[int, Json] = {}
+    spans = list(spans)  # Held, so that no two resources can have one identity.
+    for span in spans:
+        resource = resources.get(id(span.resource))
+        if resource is None:
+            resource = resources[id(span.resource)] = _safe(span.resource)
+        for item in _items(span, resource, retention_days):
+            place = (item.collection, item.key)
+            items[place] = _later(items[place], item) if place in items else item
+    return GraphBatch(
+        [item for item in items.values() if isinstance(item, Vertex)],
+        [item for item in items.values() if isinstance(item, Edge)],
+    )
+
+
+def key_of(span: Span) -> str:
+    """Answer the key of the span's vertex. The keys of its edges begin with it."""
+    return f"{span.trace_id}-{span.span_id}"
+
+
+def session_key(session_id: str) -> str:
+    """Answer a session's key: its id where every store takes that as a key, else a digest of it."""
+    return session_id if _READABLE_KEY.fullmatch(session_id) else "@" + _digest(session_id)
+
+
+def file_key(path: str) -> str:
+    """Answer a file's key: a digest, because no path is fit to be one."""
+    return _digest(path)
+
+
+def kind_of(span: Span) -> str:
+    """Answer what the span is to a reader: turn, subagent, tool, chat, compact, session, hook or span."""
+    operation = _text(span.attributes, c.OPERATION_NAME)
+    hook = _text(span.attributes, c.HOOK_EVENT)
+    if operation == c.OPERATION_INVOKE_AGENT:
+        return "turn" if hook == "UserPromptSubmit" or not (hook or span.parent_id) else "subagent"
+    if operation in _KINDS_OF_OPERATION:
+        return _KINDS_OF_OPERATION[operation]
+    # An event that opened something carries that thing's name; an instant is called after its hook.
+    if hook and not span.name.startswith("hook "):
+        return _KINDS_OF_OPENER.get(hook, "hook")
+    return "hook" if hook else "span"
+
+
+def _items(span: Span, resource: Json, retention_days: float) -> Iterator[Vertex | Edge]:
+    key = key_of(span)
+    here = f"{SPANS}/{key}"
+    arguments = _arguments(span.attributes)
+    document = _document(span, resource, arguments)
+    expiry: dict[str, Json] = {}
+    if retention_days:
+        expiry["expire_at"] = max(span.start_ns, span.end_ns) // _NS_PER_S + round(retention_days * _S_PER_DAY)
+        document.update(expiry)
+    # What queries filter on stands on the edges too, so that walking them reads no vertex.
+    filters = {name: document[name] for name in ("session_id", "trace_id", "kind", "status", "start_ms")} | expiry
+    yield Vertex(SPANS, key, document)
+    if parent_id := document["parent_id"]:
+        parent = f"{SPANS}/{span.trace_id}-{parent_id}"
+        yield Edge(PARENT_OF, key, parent, here, {"label": "parent of", **filters})
+    if session_id := _session_id(span):
+        session = session_key(session_id)
+        yield Vertex(SESSIONS, session, {**_shared("session", session_id), "session_id": session_id, **expiry})
+        yield Edge(PART_OF, key, here, f"{SESSIONS}/{session}", {"label": "part of", **filters})
+    if path := _path(span, document["kind"], arguments):
+        file, name = file_key(path), path.rpartition("/")[2] or path
+        op = _FILE_OPERATIONS.get(_text(span.attributes, c.TOOL_NAME), "touch")
+        yield Vertex(FILES, file, {**_shared("file", name), "path": path, **expiry})
+        yield Edge(TOUCHED, key, here, f"{FILES}/{file}", {"label": op, "op": op, **filters})
+    for number, link in enumerate(span.links):
+        target = f"{SPANS}/{link.trace_id}-{link.span_id}"
+        label = _text(link.attributes, c.LINK) or "links to"
+        yield Edge(LINKS_TO, f"{key}.{number}", here, target, {"label": label, **filters})
+
+
+def _document(span: Span, resource: Json, arguments: Mapping[str, Json]) -> dict[str, Json]:
+    attributes = span.attributes
+    summary = _text(attributes, c.SUMMARY)
+    duration_ms = max(0, span.end_ns - span.start_ns) / _NS_PER_MS
+    document: dict[str, Json] = {
+        "label": (summary or span.name)[:LABEL_CHARS_MAX],
+        "kind": kind_of(span),
+        "name": span.name,
+        "status": _STATUSES[span.status],
+        "session_id": _session_id(span) or None,
+        "trace_id": span.trace_id,
+        "span_id": span.span_id,
+        # A span that calls itself its parent is a root: a tree has no loops.
+        "parent_id": None if span.parent_id == span.span_id else span.parent_id,
+        "start_ms": span.start_ns / _NS_PER_MS,
+        "end_ms": span.end_ns / _NS_PER_MS,
+        "duration_ms": duration_ms,
+        "size": duration_ms,
+        # In text, because a number of this size is not exact in JavaScript and AQL (2^53).
+        "start_ns": str(span.start_ns),
+        "end_ns": str(span.end_ns),
+        "span_kind": _SPAN_KINDS[span.kind],
+        "attributes": _safe(attributes),
+        "resource": resource,
+    }
+    optional: tuple[tuple[str, Json], ...] = (
+        ("summary", summary),
+        ("tool", _text(attributes, c.TOOL_NAME)),
+        ("command", _text(arguments, "command") or _text(attributes, c.PAYLOAD_PREFIX + "command")),
+        ("error_type", _text(attributes, c.ERROR_TYPE)),
+        ("status_message", span.status_message),
+        ("service", _text(span.resource, c.SERVICE_NAME)),
+        ("scope", span.scope_name),
+        ("links", _links(span)),
+        ("events", _events(span)),
+    )
+    document.update((name, value) for name, value in optional if value)
+    return document
+
+
+def _shared(kind: str, label: str) -> dict[str, Json]:
+    return {"label": label[:LABEL_CHARS_MAX], "kind": kind, "size": 1}
+
+
+def _session_id(span: Span) -> str:
+    return _text(span.attributes, c.SESSION_ID) or _text(span.attributes, c.CONVERSATION_ID)
+
+
+def _path(span: Span, kind: Json, arguments: Mapping[str, Json]) -> str:
+    if kind == "hook" and c.TOOL_NAME not in span.attributes:
+        return ""  # It repeats what its tool's span says.
+    path = _text(span.attributes, c.FILE_PATH)
+    return path or _text(arguments, "file_path") or _text(arguments, "notebook_path")
+
+
+def _arguments(attributes: Attributes) -> Mapping[str, Json]:
+    # We send them as a JSON text; others may send a map (GenAI conventions, execute_tool).
+    arguments = attributes.get(c.TOOL_CALL_ARGUMENTS)
+    if isinstance(arguments, str):
+        try:
+            arguments = orjson.loads(arguments)
+        except orjson.JSONDecodeError:
+            return {}  # Cut at the size limit, or not JSON: it still stands among the attributes.
+    return arguments if isinstance(arguments, dict) else {}
+
+
+def _links(span: Span) -> list[Json]:
+    return [
+        {"trace_id": link.trace_id, "span_id": link.span_id, "attributes": _safe(link.attributes)}
+        for link in span.links
+    ]
+
+
+def _events(span: Span) -> list[Json]:
+    return [
+        {"name": event.name, "time_ns": str(event.time_ns), "attributes": _safe(event.attributes)}
+        for event in span.events
+    ]
+
+
+def _later(held: Vertex | Edge, item: Vertex | Edge) -> Vertex | Edge:
+    """Answer what a store would have after both: the later document, and the later of their ends."""
+    until, held_until = item.document.get("expire_at"), held.document.get("expire_at")
+    if isinstance(until, int) and isinstance(held_until, int) and held_until > until:
+        return replace(item, document={**item.document, "expire_at": held_until})
+    return item
+
+
+def _text(attributes: Mapping[str, object], name: str) -> str:
+    value = attributes.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _safe(attributes: Attributes) -> dict[str, Json]:
+    """
+    Answer the attributes as JSON, dots in names as underscores: AQL and its indexes take a dot for a level.
+
+    Where that would make two names one, the second keeps its dots.
+    """
+    safe: dict[str, Json] = {}
+    for name, value in attributes.items():
+        plain_name = name.replace(".", "_") or "_"
+        plain = value if isinstance(value, str) else _plain(value)
+        safe[name if plain_name in safe else plain_name] = plain
+    return safe
+
+
+def _plain(value: AttributeValue) -> Json:
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)  # JSON has no word for it.
+    if isinstance(value, bytes):
+        return b64encode(value).decode("ascii")
+    if isinstance(value, Mapping):
+        return _safe(value)
+    if isinstance(value, str | int | float | None):
+        return value
+    return [_plain(item) for item in value]

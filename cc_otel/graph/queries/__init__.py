@@ -1,0 +1,1 @@
+"""The named queries: one file each, `.sql` for SQLite and `.aql` for ArangoDB, told of in docs/graph.md."""

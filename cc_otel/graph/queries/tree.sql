@@ -1,0 +1,27 @@
+-- Every span of one trace, parents before their children.
+--
+-- :trace_id  32 hexadecimal digits
+--
+-- depth counts the levels below the span that nothing in the store is the parent of; it is null for spans that
+-- are each other's parents. Ordered by depth (null last), start_ms, span_id.
+WITH RECURSIVE
+  trace AS (
+    SELECT
+      key, trace_id, span_id, parent_id, kind, name, tool, label, status, error_type, session_id, start_ms, end_ms,
+      duration_ms
+    FROM spans
+    WHERE key >= :trace_id || '-' AND key < :trace_id || '.'
+  ),
+  placed (id, depth) AS (
+    SELECT 'spans/' || key, 0
+    FROM trace
+    WHERE NOT EXISTS (SELECT 1 FROM spans AS parent WHERE parent.key = trace.trace_id || '-' || trace.parent_id)
+    UNION ALL
+    SELECT parent_of.target, placed.depth + 1
+    FROM placed JOIN parent_of ON parent_of.source = placed.id
+  )
+SELECT
+  trace.trace_id, trace.span_id, trace.parent_id, placed.depth, trace.kind, trace.name, trace.tool, trace.label,
+  trace.status, trace.error_type, trace.session_id, trace.start_ms, trace.end_ms, trace.duration_ms
+FROM trace LEFT JOIN placed ON placed.id = 'spans/' || trace.key
+ORDER BY placed.depth IS NULL, placed.depth, trace.start_ms, trace.span_id

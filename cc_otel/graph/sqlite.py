@@ -1,0 +1,265 @@
+"""
+The graph in one SQLite file: the tables of schema.sql, and why SQLite in docs/decisions/0004-graph-store.md.
+
+One writer at a time. Readers have connections of their own and never wait for it (write-ahead log).
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from cc_otel.graph import named
+from cc_otel.graph.store import Edge, GraphBatch, Json, Query, Refusal, StoreUnavailable, Vertex
+
+SCHEMA_VERSION: Final = 1
+BUSY_TIMEOUT_S: Final = 5.0
+CACHE_KIB: Final = 65_536
+
+ROWS_PER_STATEMENT: Final = (512, 64, 8, 1)
+"""
+How many rows one INSERT carries. sqlite3 lets go of the interpreter at every step and waits up to 5 ms to get it
+back from a busy thread: row by row, a writer beside a busy agent would be a hundred times slower.
+"""
+
+_PLACES: Final = frozenset({"key", "source", "target", "document"})
+_JSON_COLUMNS: Final = frozenset({"attributes", "resource", "events", "links"})
+
+# What SQLite or JSON can never hold: lone surrogates, numbers over 64 bits, maps in a column.
+_Unstorable: Final = (
+    UnicodeEncodeError,
+    OverflowError,
+    TypeError,
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
+
+_ADVICE: Final = {
+    sqlite3.SQLITE_FULL: "make room on the disk",
+    sqlite3.SQLITE_BUSY: "another process is writing; it is tried again",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged: move it away, and a new graph begins",
+    sqlite3.SQLITE_NOTADB: "the file is no SQLite database: move it away, and a new graph begins",
+    sqlite3.SQLITE_CANTOPEN: "it does not exist or cannot be opened",
+    sqlite3.SQLITE_READONLY: "it cannot be written; check its owner and mode",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The table of a collection, and which fields of a document have a column in it."""
+
+    name: str
+    holds_edges: bool
+    fields: tuple[str, ...]
+    known: frozenset[str]
+
+    def row(self, item: Vertex | Edge) -> tuple[object, ...]:
+        document = item.document
+        ends = (item.source, item.target) if isinstance(item, Edge) else ()
+        rest = {name: value for name, value in document.items() if name not in self.known}
+        return (item.key, *ends, *map(document.get, self.fields), orjson.dumps(rest).decode() if rest else None)
+
+
+@cache
+def _insert_statement(table: _Table, rows: int) -> str:
+    ends = ("source", "target") if table.holds_edges else ()
+    columns = ("key", *ends, *table.fields, "document")
+    row = f"({', '.join('?' * len(columns))})"
+    # What several spans share lives as long as the last of them.
+    replaced = {name: f"excluded.{name}" for name in columns} | {"expire_at": "max(expire_at, excluded.expire_at)"}
+    return (
+        f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES {', '.join([row] * rows)} "  # noqa: S608
+        f"ON CONFLICT (key) DO UPDATE SET {', '.join(f'{name} = {value}' for name, value in replaced.items())}"
+    )
+
+
+class SqliteStore:
+    """A GraphStore in one file; any thread may call it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._inode: tuple[int, int] | None = None
+        self._tables: dict[str, _Table] = {}
+
+    def prepare(self) -> None:
+        """See GraphStore. The file is 0600 and so are its companions; a home made here is 0700."""
+        with self._lock, self._reporting():
+            self._make_tables(self._writer())
+
+    def write(self, batch: GraphBatch) -> Sequence[Refusal]:
+        """See GraphStore. One transaction, durable when it returns (synchronous=FULL)."""
+        by_collection: dict[str, list[Vertex | Edge]] = {}
+        items: Iterable[Vertex | Edge] = chain(batch.vertices, batch.edges)
+        for item in items:
+            by_collection.setdefault(item.collection, []).append(item)
+        refusals: list[Refusal] = []
+        with self._lock, self._reporting(), _transaction(self._writer()) as connection:
+            for collection, items in by_collection.items():
+                refusals += _insert(connection, self._tables.get(collection), items)
+        return refusals
+
+    def query(self, query: Query) -> Iterator[dict[str, Json]]:
+        """See GraphStore. Reads one state of the graph, however long the rows are being taken."""
+        text, values = named.text(query.name, "sql"), named.bindings(query, "sql")
+        with self._reporting():
+            # Without "c", so that asking for a graph that is not there leaves no empty one behind.
+            connection = self._connect(f"{self._path.absolute().as_uri()}?mode=rw")
+            try:
+                connection.execute("PRAGMA query_only = 1")
+                rows = connection.execute(text, values)
+            except sqlite3.Error:
+                connection.close()
+                raise
+        return self._answer(connection, rows)
+
+    def prune(self, now_s: float, *, dry_run: bool = False) -> Mapping[str, int]:
+        """See GraphStore. One transaction; a dry run is the same one, rolled back."""
+        with self._lock, self._reporting(), _transaction(self._writer(), keep=not dry_run) as connection:
+            return _prune(connection, self._tables.values(), now_s)
+
+    def close(self) -> None:
+        """See GraphStore."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _writer(self) -> sqlite3.Connection:
+        # A file that was deleted or replaced under us would take writes that nobody can ever read.
+        if self._connection is not None and _inode(self._path) != self._inode:
+            self._connection.close()
+            self._connection = None
+        if self._connection is None:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            self._inode = _inode(self._path)
+            connection = self._connect(str(self._path))
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            self._make_tables(connection)
+            self._connection = connection
+        return self._connection
+
+    def _connect(self, name: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            name, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, uri=name.startswith("file:")
+        )
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        return connection
+
+    def _make_tables(self, connection: sqlite3.Connection) -> None:
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise StoreUnavailable(f"{self._path} was written by a newer cc-otel (schema {version}): upgrade this one")
+        schema = resources.files("cc_otel.graph").joinpath("schema.sql").read_text(encoding="utf-8")
+        connection.executescript(f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        self._tables = {table.name: table for table in _tables(connection)}
+
+    def _answer(self, connection: sqlite3.Connection, rows: sqlite3.Cursor) -> Iterator[dict[str, Json]]:
+        names = [column[0] for column in rows.description]
+        holding_json = [name for name in names if name in _JSON_COLUMNS]
+        with closing(connection), self._reporting():
+            for row in rows:
+                answer: dict[str, Json] = dict(zip(names, row, strict=True))
+                for name in holding_json:
+                    text = answer[name]
+                    answer[name] = orjson.loads(text) if isinstance(text, str) else None
+                yield answer
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # The extended codes keep the kind in the low byte.
+            advice = _ADVICE.get(code)
+            raise StoreUnavailable(f"{self._path}: {error}" + (f" ({advice})" if advice else "")) from error
+        except OSError as error:
+            raise StoreUnavailable(f"{self._path}: {error.strerror}") from error
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, *, keep: bool = True) -> Iterator[sqlite3.Connection]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+        connection.execute("COMMIT" if keep else "ROLLBACK")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _tables(connection: sqlite3.Connection) -> Iterator[_Table]:
+    names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+    for (name,) in names.fetchall():
+        columns = [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]
+        fields = tuple(column for column in columns if column not in _PLACES)
+        yield _Table(name, "source" in columns, fields, frozenset(fields))
+
+
+def _insert(connection: sqlite3.Connection, table: _Table | None, items: Sequence[Vertex | Edge]) -> Sequence[Refusal]:
+    if table is None:
+        return [Refusal(item, f"no collection is called {item.collection}") for item in items]
+    connection.execute("SAVEPOINT together")
+    try:
+        _insert_rows(connection, table, [table.row(item) for item in items])
+    except _Unstorable:
+        connection.execute("ROLLBACK TO together")
+        return [refusal for item in items for refusal in _insert_alone(connection, table, item)]
+    finally:
+        connection.execute("RELEASE together")
+    return ()
+
+
+def _insert_rows(connection: sqlite3.Connection, table: _Table, rows: Sequence[tuple[object, ...]]) -> None:
+    done = 0
+    for size in ROWS_PER_STATEMENT:
+        statement = _insert_statement(table, size)
+        while len(rows) - done >= size:
+            connection.execute(statement, list(chain.from_iterable(rows[done : done + size])))
+            done += size
+
+
+def _insert_alone(connection: sqlite3.Connection, table: _Table, item: Vertex | Edge) -> Iterable[Refusal]:
+    try:
+        _insert_rows(connection, table, [table.row(item)])
+    except _Unstorable as error:
+        yield Refusal(item, str(error))
+
+
+def _prune(connection: sqlite3.Connection, tables: Iterable[_Table], now_s: float) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS gone (id TEXT PRIMARY KEY) WITHOUT ROWID")
+    connection.execute("DELETE FROM temp.gone")
+    # Vertices first, so that their edges are known.
+    for table in sorted(tables, key=lambda table: table.holds_edges):
+        expired = "expire_at <= ?"
+        if table.holds_edges:
+            expired += " OR source IN temp.gone OR target IN temp.gone"
+        else:
+            ids = f"SELECT '{table.name}/' || key FROM {table.name} WHERE expire_at <= ?"  # noqa: S608
+            connection.execute(f"INSERT INTO temp.gone {ids}", (now_s,))
+        counts[table.name] = connection.execute(f"DELETE FROM {table.name} WHERE {expired}", (now_s,)).rowcount  # noqa: S608
+    return counts
