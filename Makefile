@@ -49,3 +49,5 @@ lock: $(READY)
 
 clean:
 	rm -rf $(VENV) build dist
+
+include stack/stack.mk

@@ -15,7 +15,7 @@ from cc_otel.agent.describe import Content
 from cc_otel.agent.events import Unreadable
 from cc_otel.agent.limits import fit
 from cc_otel.agent.redact import redact, redact_text
-from cc_otel.journal import Arrival, Journal
+from cc_otel.journal import Arrival, Journal, JournalUnavailable
 from cc_otel.spool import Entry, Recorded, Spool
 from cc_otel.spool import Unreadable as UnreadableFile
 
@@ -27,6 +27,9 @@ CONTENT_BYTES_MAX: Final = 1 << 20
 FAILED_BYTES_MAX: Final = 1 << 20
 FILES_MAX: Final = 500
 """How many files one transaction takes in."""
+
+LISTED_MAX: Final = 20_000
+"""How many files one look at the spool lists: memory stays bounded, and a backlog is not listed again for each few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Intake:
         """Take both ends."""
         self._spool = spool
         self._journal = journal
+        self._listed: list[Entry] = []
+        self._unlisted = False
 
     def take(self, now_ns: int) -> Taken:
         """
@@ -55,14 +60,19 @@ class Intake:
             JournalUnavailable: nothing was taken; everything still stands in the spool.
 
         """
-        entries = self._spool.oldest(FILES_MAX)
+        entries = self._next()
+        if not entries:
+            return Taken(0, frozenset(), now_ns, more=False)
         arrivals: list[Arrival] = []
         gone: list[Entry] = []
         for entry in entries:
             if (arrival := self._read(entry, now_ns, gone)) is not None:
                 arrivals.append(arrival)
-        if arrivals:
+        try:
             self._journal.take_in(arrivals)
+        except JournalUnavailable:
+            self._listed = []
+            raise
         # A crash before this line leaves files whose digests the journal knows.
         for entry in gone:
             self._spool.remove(entry)
@@ -70,8 +80,17 @@ class Intake:
             files=len(gone),
             sessions=frozenset(arrival.session for arrival in arrivals),
             newest_ns=entries[-1].mtime_ns if entries else now_ns,
-            more=len(entries) == FILES_MAX,
+            more=bool(self._listed) or self._unlisted,
         )
+
+    def _next(self) -> list[Entry]:
+        if not self._listed:
+            # Turned round, so that the oldest are taken from the end.
+            self._listed = self._spool.oldest(LISTED_MAX)[::-1]
+            self._unlisted = len(self._listed) == LISTED_MAX
+        entries = self._listed[-FILES_MAX:][::-1]
+        del self._listed[-FILES_MAX:]
+        return entries
 
     def _read(self, entry: Entry, now_ns: int, gone: list[Entry]) -> Arrival | None:
         try:

@@ -172,17 +172,18 @@ def _fill(home: Home, spool: "Spool", lines: list[Line]) -> None:
         for line in progress.track(lines, description="Recording"):
             digest = blake2b(repr(line).encode(), digest_size=12).digest()
             seen[digest] = seen.get(digest, 0) + 1
+            # The same line of the same recording is the same event, however often it is replayed.
             _write(home, spool, line, f"replay.{digest.hex()}.{seen[digest]}")
 
 
-def _write(home: Home, spool: "Spool", line: Line, name: str) -> None:
-    """Write one file. Its name comes from what it holds: replayed again, the journal knows it already."""
+def _write(home: Home, spool: "Spool", line: Line, identity: str) -> None:
+    """Write one event, waiting for room while an agent makes some."""
     from cc_otel.agent.daemon import is_locked
     from cc_otel.spool import SpoolFull
 
     while True:
         try:
-            spool.write(line.payload, line.variables, line.clock_ns, name=name)
+            spool.write(line.payload, line.variables, line.clock_ns, identity=identity)
         except SpoolFull as error:
             if not is_locked(home.path):
                 fail(f"{error}, and no agent is running to empty it: start one with `cc-otel up`")

@@ -1,0 +1,25 @@
+"""The command line: one function a command, each in the module of its subject."""
+
+import click
+
+from cc_otel import __version__
+from cc_otel.cli.demonstrating import demo
+from cc_otel.cli.querying import query
+from cc_otel.cli.recording import replay, send
+from cc_otel.cli.running import agent, graph_exporter, up
+from cc_otel.cli.settings import settings
+from cc_otel.cli.watching import flush, off, on, status
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="cc-otel")
+def main() -> None:
+    """
+    Trace Claude Code: every hook event a span, every session a graph.
+
+    Start with `cc-otel demo`. Every command has --help; exit codes: 0 done, 1 failed, 2 wrong usage.
+    """
+
+
+for command in (demo, up, agent, graph_exporter, status, flush, send, replay, query, settings, off, on):
+    main.add_command(command)

@@ -1,0 +1,112 @@
+"""The command that shows the whole path on a real recorded session."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from cc_otel.cli.common import fail
+from cc_otel.cli.compose import own_process
+from cc_otel.cli.querying import tree_rows
+from cc_otel.cli.tree_view import trees
+from cc_otel.config import Home
+from cc_otel.hook import install_script, wired_command
+
+START_S: Final = 30.0
+FLUSH_S: Final = 60.0
+PAUSE_MAX_S: Final = 0.5
+
+
+@click.command()
+@click.option("--keep/--no-keep", default=True, help="Keep the demo's home for a closer look. Default: keep.")
+def demo(keep: bool) -> None:
+    """
+    Play a recorded Claude Code session through everything, and show its tree.
+
+    Hook script, spool, agent, OTLP over gRPC and graph are the real ones, in a home of the demo's own. Takes seconds,
+    opens no port and leaves nothing running.
+    """
+    folder = tempfile.mkdtemp(prefix="cc-otel-demo-")
+    home = Home(Path(folder))
+    with _up(home):
+        _play(home)
+        _run("flush", "--home", folder, "--timeout", str(FLUSH_S))
+    _show(home)
+    click.echo(f"\nThe data is in {home.path} (spool, journal.db, graph.db). Look again with:")
+    click.echo(f"  cc-otel query tree last --all --home {home.path}")
+    click.echo(f"  cc-otel query spans --status ERROR --home {home.path}")
+    click.echo("Next: `cc-otel up` collects your own sessions; the README says how to wire the hook.")
+
+
+@contextmanager
+def _up(home: Home) -> Iterator[None]:
+    """Run ``cc-otel up`` on the demo's home as a process of its own, and end it with the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "cc_otel", "up", "--home", str(home.path)],
+        cwd=home.path,
+        env=own_process(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        told = process.stdout.readline() if process.stdout else ""
+        if process.poll() is not None or "is up" not in told:
+            fail(f"`cc-otel up` did not start: {told.strip()} (its log is {home.log})")
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(START_S)
+
+
+def _play(home: Home) -> None:
+    """Send each recorded event through the hook command, as Claude Code would, at the pace it was recorded at."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    install_script(home.path)
+    lines = resources.files("cc_otel.cli").joinpath("demo.jsonl").read_text("utf-8").splitlines()
+    events: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    last_ns = events[0]["t_ns"]
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        for event in progress.track(events, description=f"Playing {len(events)} hook events"):
+            time.sleep(min((event["t_ns"] - last_ns) / 1e9, PAUSE_MAX_S))
+            last_ns = event["t_ns"]
+            # The recorded client is long gone; we live as long as the session does.
+            environ = (
+                {"PATH": os.environ.get("PATH", "/usr/bin:/bin")} | event["env"] | {"CLAUDE_PID": str(os.getpid())}
+            )
+            payload = json.dumps(event["payload"]).encode()
+            subprocess.run(["sh", "-c", wired_command(home.path)], input=payload, env=environ, check=True)
+
+
+def _run(*arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "cc_otel", *arguments], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        fail(done.stderr.strip() or done.stdout.strip())
+
+
+def _show(home: Home) -> None:
+    from rich.console import Console
+
+    from cc_otel.graph.sqlite import SqliteStore
+
+    console = Console(highlight=False)
+    with closing(SqliteStore(home.graph)) as store:
+        rows = list(tree_rows(store, "last"))
+    for drawn in trees(rows, everything=False):
+        console.print(drawn)
+    console.print(f"{len(rows)} spans, read back from the graph.")

@@ -1,0 +1,157 @@
+"""The commands that look into the graph: ``query tree``, ``query sessions``, ``query spans``."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from cc_otel.cli.common import fail, json_option, print_json, with_settings
+from cc_otel.cli.compose import open_store
+from cc_otel.cli.tree_view import duration, printable, trees
+from cc_otel.config import Home, Settings
+
+if TYPE_CHECKING:
+    from cc_otel.graph.store import GraphStore
+
+ROWS: Final = 20
+_TRACE_ID: Final = re.compile("[0-9a-f]{32}")
+
+
+@click.group()
+def query() -> None:
+    """Ask the graph what happened."""
+
+
+@query.command()
+@click.argument("what", metavar="SESSION|TRACE|last")
+@with_settings("store")
+@click.option("--all", "everything", is_flag=True, help="Show every hook event, also those that tell nothing new.")
+@json_option
+def tree(home: Home, settings: Settings, what: str, everything: bool, as_json: bool) -> None:
+    """
+    Show a session or a trace as a tree of spans.
+
+    A session may be named by its beginning; `last` is the newest one.
+    """
+    with _reading(home, settings) as store:
+        rows = list(tree_rows(store, what))
+    if not rows:
+        fail(f"nothing is known of {what!r}; `cc-otel query sessions` lists what is")
+    if as_json:
+        for row in rows:
+            print_json(row)
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for drawn in trees(rows, everything=everything):
+        console.print(drawn)
+
+
+def tree_rows(store: "GraphStore", what: str) -> Iterator[dict[str, Any]]:
+    """Give the spans of a trace, or of all traces of a session."""
+    from cc_otel.graph.store import Query
+
+    if _TRACE_ID.fullmatch(what):
+        yield from store.query(Query("tree", {"trace_id": what}))
+        return
+    session_id = _session_named(store, what)
+    for trace in store.query(Query("session_traces", {"session_id": session_id})):
+        yield from store.query(Query("tree", {"trace_id": str(trace["trace_id"])}))
+
+
+def _session_named(store: "GraphStore", what: str) -> str:
+    from cc_otel.graph.store import Query
+
+    if next(store.query(Query("session_traces", {"session_id": what})), None):
+        return what
+    sessions = [
+        str(row["session_id"]) for row in store.query(Query("sessions", {"limit": 1 if what == "last" else None}))
+    ]
+    if what == "last" and sessions:
+        return sessions[0]
+    named = [session for session in sessions if session.startswith(what)]
+    if len(named) > 1:
+        fail(f"{len(named)} sessions begin with {what!r}: {', '.join(named[:5])}")
+    return named[0] if named else what
+
+
+@query.command()
+@with_settings("store")
+@click.option("--limit", default=ROWS, show_default=True, help="How many at most.")
+@json_option
+def sessions(home: Home, settings: Settings, limit: int, as_json: bool) -> None:
+    """List the sessions, the newest first."""
+    from cc_otel.graph.store import Query
+
+    with _reading(home, settings) as store:
+        rows = list(store.query(Query("sessions", {"limit": limit})))
+    if as_json:
+        for row in rows:
+            print_json(row)
+        return
+    columns = ("session_id", "began", "took", "turns", "tools", "errors", "spans")
+    _print_table(columns, [{**row, **_when(row)} for row in rows])
+
+
+@query.command()
+@with_settings("store")
+@click.option("--session", "session_id", help="Only of this session.")
+@click.option("--trace", "trace_id", help="Only of this trace.")
+@click.option("--name", help="Only with this name.")
+@click.option("--kind", help="Only of this kind: turn, tool, subagent, chat, session, compact, hook.")
+@click.option("--tool", help="Only of this tool.")
+@click.option("--status", help="Only with this status: ERROR, UNSET, OK.")
+@click.option("--text", help="Only with this text in the summary or the command.")
+@click.option("--limit", default=ROWS, show_default=True, help="How many at most.")
+@json_option
+def spans(home: Home, settings: Settings, as_json: bool, **wanted: Any) -> None:
+    """Find spans, the newest first."""
+    from cc_otel.graph.store import Query
+
+    with _reading(home, settings) as store:
+        rows = list(store.query(Query("spans", wanted)))
+    if as_json:
+        for row in rows:
+            print_json(row)
+        return
+    _print_table(("began", "name", "took", "status", "label", "session_id"), [{**row, **_when(row)} for row in rows])
+
+
+@contextmanager
+def _reading(home: Home, settings: Settings) -> Iterator["GraphStore"]:
+    """Open the store for questions; fail in words where it cannot answer."""
+    from cc_otel.graph.store import StoreUnavailable
+
+    if not settings.store and not home.graph.exists():
+        fail(f"there is no graph in {home.path} yet: start `cc-otel up`, or try `cc-otel demo`")
+    try:
+        with closing(open_store(home, settings)) as store:
+            yield store
+    except StoreUnavailable as error:
+        fail(str(error))
+
+
+def _when(row: dict[str, Any]) -> dict[str, str]:
+    began = time.strftime("%F %T", time.localtime(row["start_ms"] / 1000))
+    return {"began": began, "took": duration(row["end_ms"] - row["start_ms"])}
+
+
+def _print_table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if not rows:
+        click.echo("Nothing found.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        numbers = isinstance(rows[0].get(column), int | float)
+        table.add_column(column.removesuffix("_id"), justify="right" if numbers else "left")
+    for row in rows:
+        table.add_row(*(Text(printable(str(row.get(column) or ""))) for column in columns))
+    Console(highlight=False).print(table)

@@ -1,0 +1,83 @@
+"""A trace on the terminal: a tree of spans with what they did, how long it took and how it ended."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from rich.text import Text
+    from rich.tree import Tree
+
+Row = Mapping[str, Any]
+
+QUIET_KIND: Final = "hook"
+"""Instants beside the spans they belong to. They are told as one count, unless all are asked for."""
+
+_STYLES: Final = {"turn": "bold", "session": "bold cyan", "subagent": "magenta", "chat": "blue", "tool": "default"}
+
+
+def trees(rows: Iterable[Row], *, everything: bool) -> "list[Tree]":
+    """Draw the traces that these rows of the ``tree`` query make up, roots in the order they began."""
+    from rich.tree import Tree
+
+    listed = sorted(rows, key=lambda row: (row["start_ms"], row["span_id"]))
+    known = {row["span_id"] for row in listed}
+    children: dict[str | None, list[Row]] = defaultdict(list)
+    for row in listed:
+        children[row["parent_id"] if row["parent_id"] in known else None].append(row)
+
+    def grow(branch: Tree, row: Row) -> None:
+        quiet = 0
+        for child in children[row["span_id"]]:
+            if not everything and child["kind"] == QUIET_KIND and not children[child["span_id"]]:
+                quiet += 1
+            else:
+                grow(branch.add(describe(child)), child)
+        if quiet and not children_shown(row):
+            branch.add(f"[dim]{quiet} hook event{'s' if quiet > 1 else ''}[/dim]")
+
+    def children_shown(row: Row) -> bool:
+        # Beside real children a count of instants says nothing.
+        return any(child["kind"] != QUIET_KIND for child in children[row["span_id"]]) or row["kind"] == "tool"
+
+    drawn = []
+    for root in children[None]:
+        tree = Tree(describe(root, with_time=True))
+        grow(tree, root)
+        drawn.append(tree)
+    return drawn
+
+
+def describe(row: Row, *, with_time: bool = False) -> "Text":
+    """Give a span as one line: name, how long, how it ended, and its sentence."""
+    from rich.text import Text
+
+    failed = row["status"] == "ERROR"
+    line = Text()
+    if with_time:
+        line.append(time.strftime("%H:%M:%S  ", time.localtime(row["start_ms"] / 1000)), "dim")
+    line.append(printable(row["name"]), "bold red" if failed else _STYLES.get(row["kind"], "dim"))
+    if row["duration_ms"] >= 0.01:
+        line.append(f"  {duration(row['duration_ms'])}", "green")
+    if failed:
+        line.append(f"  {printable(row['error_type'] or 'error')}", "red")
+    if row["label"] and row["label"] != row["name"]:
+        line.append(f"  {printable(row['label'])}", "italic")
+    return line
+
+
+def duration(ms: float) -> str:
+    """Give a duration in the unit a person would use."""
+    if ms < 1000:
+        return f"{ms:.0f} ms" if ms >= 1 else f"{ms:.2f} ms"
+    seconds = ms / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes} min {seconds:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def printable(text: str) -> str:
+    """Give a text without anything that a terminal would act on: spans hold what others wrote."""
+    return "".join(character if character.isprintable() else " " for character in text)
