@@ -3,7 +3,7 @@
 #
 #   build.sh              build every part that is not there yet
 #   build.sh PART...      build these
-#   build.sh where PART   print the path of the part's program; nothing and exit 3 if it is not built
+#   build.sh where PART   print the path of the part's program; if it is not built, say what to do, and exit 3
 #
 # Exit 0 done, 1 a build failed, 2 wrong usage, 3 something has to be installed or built first.
 #
@@ -116,9 +116,12 @@ known() {
 if [ "${1:-}" = where ]; then
   known "${2:-}"
   program="$(home_of "$2")/$2"
-  [ -x "$program" ] || exit 3
-  echo "$program"
-  exit 0
+  if [ -x "$program" ]; then
+    echo "$program"
+    exit 0
+  fi
+  "needs_$2" && say "$2 is not built yet, run: make stack"
+  exit 3
 fi
 
 for part in "$@"; do known "$part"; done

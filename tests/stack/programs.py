@@ -1,0 +1,191 @@
+"""The real programs: started with every port given, watched until they are well, ended by who started them."""
+
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import time
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+import requests
+from google.protobuf.json_format import ParseDict
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from cc_otel.otlp.decode import decode
+from cc_otel.otlp.destination import GRPC, HTTP_PROTOBUF, Destination
+from cc_otel.span import Span
+
+ROOT: Final = Path(__file__).parents[2]
+COLLECTOR_CONFIG: Final = ROOT / "collector-config.yaml"
+JAEGER_CONFIG: Final = ROOT / "stack" / "jaeger-config.yaml"
+DEADLINE_S: Final = 60.0
+"""How long anything may take here. A noisy machine is slow; a wait that is not over by then never ends."""
+
+Built = Callable[[str], Path]
+"""Answer where the program of a part of ``stack/build.sh`` is."""
+
+Send = Callable[[Destination, list[Span]], None]
+"""Send spans as an agent does, in one request, and see them acknowledged."""
+
+_Result = TypeVar("_Result")
+
+
+def wait_for(what: str, look: Callable[[], _Result | None], deadline_s: float = DEADLINE_S) -> _Result:
+    """Look again and again until there is something to see; AssertionError says what never came."""
+    give_up = time.monotonic() + deadline_s
+    while time.monotonic() < give_up:
+        result = look()
+        if result:
+            return result
+        time.sleep(0.05)
+    raise AssertionError(f"waited {deadline_s} s in vain for {what}; seen last: {look()!r}")
+
+
+def free_port() -> int:
+    """
+    Answer a TCP port of loopback that nobody listens on.
+
+    From below the range that the system takes ports for outgoing connections from (32768 on Linux, 49152 on macOS):
+    one of those may be gone again before the program that was given it listens.
+    """
+    while True:
+        port = random.randrange(15_000, 32_000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+
+
+class Program:
+    """One real program: its arguments, its environment, and the address that answers 200 when it is well."""
+
+    def __init__(self, argv: list[str], environment: Mapping[str, str], health: str, log: Path) -> None:
+        self._argv, self._environment, self._health, self._log = argv, dict(environment), health, log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it is well."""
+        # Nothing inherited: a proxy, or a setting of the person who runs the tests, would reach the program.
+        environment = {"PATH": os.defpath, **self._environment}
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._argv, env=environment, stdout=log, stderr=log, cwd=self._log.parent)
+        wait_for(f"{self._argv[0]} at {self._health}", self._is_well)
+
+    def stop(self) -> None:
+        """End it as an operator does, and wait until it is gone."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it in the middle of whatever it does."""
+        self._end(signal.SIGKILL)
+
+    def output(self) -> str:
+        """Answer what it wrote so far."""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(how)
+        try:
+            process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+    def _is_well(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, f"{self._argv[0]} ended at once:\n{self.output()[-3000:]}"
+        try:
+            return requests.get(self._health, timeout=5).status_code == 200
+        except requests.RequestException:
+            return False
+
+
+class Collector(Program):
+    """The real Collector, with the configuration that operators run."""
+
+    def __init__(self, program: Path, home: Path, graph: str, jaeger: str, **settings: str) -> None:
+        self._grpc, self._http, self._metrics, health = (free_port() for _ in range(4))
+        super().__init__(
+            [str(program), "--config", str(COLLECTOR_CONFIG)],
+            {
+                "CC_OTEL_COLLECTOR_GRPC_LISTEN": f"127.0.0.1:{self._grpc}",
+                "CC_OTEL_COLLECTOR_HTTP_LISTEN": f"127.0.0.1:{self._http}",
+                "CC_OTEL_COLLECTOR_HEALTH_LISTEN": f"127.0.0.1:{health}",
+                "CC_OTEL_COLLECTOR_METRICS_PORT": str(self._metrics),
+                "CC_OTEL_COLLECTOR_QUEUE_DIR": str(home / "queue"),
+                # Half a minute between attempts is for operators; what happens then is the same.
+                "CC_OTEL_COLLECTOR_RETRY_MAX": "1s",
+                "CC_OTEL_GRAPH_ENDPOINT": graph,
+                "CC_OTEL_JAEGER_ENDPOINT": jaeger,
+                **settings,
+            },
+            health=f"http://127.0.0.1:{health}/",
+            log=home / "collector.log",
+        )
+
+    def destination(self, protocol: str = GRPC, compression: str = "none") -> Destination:
+        """Answer where an agent sends to."""
+        port = self._http if protocol == HTTP_PROTOBUF else self._grpc
+        return Destination(f"http://127.0.0.1:{port}", protocol=protocol, compression=compression)
+
+    def metric(self, name: str, exporter: str) -> float:
+        """Answer one of its own metrics for one of its exporters; 0 where it has not been counted yet."""
+        page = requests.get(f"http://127.0.0.1:{self._metrics}/metrics", timeout=5).text
+        found = re.search(rf'^{name}(?:_total)?{{[^}}]*exporter="{exporter}"[^}}]*}} (\S+)', page, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+
+class MakeCollector(Protocol):
+    """Start a Collector between an agent and two endpoints; it ends with the test."""
+
+    def __call__(self, graph: str, jaeger: str, **settings: str) -> Collector: ...
+
+
+class Jaeger(Program):
+    """The real Jaeger, with the configuration that operators run."""
+
+    def __init__(self, program: Path, home: Path) -> None:
+        otlp, self._ui, query, metrics, health = (free_port() for _ in range(5))
+        self.endpoint = f"127.0.0.1:{otlp}"
+        super().__init__(
+            [str(program), "--config", str(JAEGER_CONFIG)],
+            {
+                "CC_OTEL_JAEGER_ENDPOINT": self.endpoint,
+                "CC_OTEL_JAEGER_UI_LISTEN": f"127.0.0.1:{self._ui}",
+                "CC_OTEL_JAEGER_QUERY_LISTEN": f"127.0.0.1:{query}",
+                "CC_OTEL_JAEGER_HEALTH_LISTEN": f"127.0.0.1:{health}",
+                "CC_OTEL_JAEGER_METRICS_PORT": str(metrics),
+                "CC_OTEL_JAEGER_DATA_DIR": str(home / "jaeger"),
+            },
+            health=f"http://127.0.0.1:{health}/status",
+            log=home / "jaeger.log",
+        )
+
+    def trace(self, trace_id: str) -> list[Span]:
+        """Answer the spans of a trace as its API shows them, in the order of their starts; none if it is unknown."""
+        answer = requests.get(f"http://127.0.0.1:{self._ui}/api/v3/traces/{trace_id}", timeout=30)
+        if answer.status_code == 404:
+            return []
+        answer.raise_for_status()
+        decoded = decode(_message(answer.json()["result"]).SerializeToString())
+        assert decoded.rejections == ()
+        return sorted(decoded.spans, key=lambda span: (span.start_ns, span.span_id))
+
+
+def _message(document: Any) -> ExportTraceServiceRequest:
+    """Read OTLP/JSON, which writes ids in hexadecimal where protobuf's own JSON mapping has base64."""
+    for of_resource in document["resourceSpans"]:
+        for of_scope in of_resource["scopeSpans"]:
+            for span in of_scope["spans"]:
+                for identified in (span, *span.get("links", ())):
+                    for name in {"traceId", "spanId", "parentSpanId"} & identified.keys():
+                        identified[name] = b64encode(bytes.fromhex(identified[name])).decode()
+    return ParseDict(document, ExportTraceServiceRequest())

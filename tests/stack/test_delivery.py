@@ -1,0 +1,226 @@
+"""From an agent through the real Collector to Jaeger and to the graph's side: everything arrives, whatever dies."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from cc_otel.otlp.convert import encode, request
+from cc_otel.otlp.decode import decode
+from cc_otel.otlp.destination import GRPC, HTTP_PROTOBUF, Destination
+from cc_otel.otlp.transport import Delivered, Retry, connect
+from cc_otel.span import AttributeValue, Span
+from tests.stack.programs import Jaeger, MakeCollector, Send, wait_for
+from tests.stack.receiver import Receiver
+from tests.stack.trees import plain, session, traces_of
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture
+def graph() -> Iterator[Receiver]:
+    """In the graph-exporter's place, listening."""
+    with Receiver().listening() as receiver:
+        yield receiver
+
+
+def as_sent(spans: list[Span]) -> list[Span]:
+    """Answer the spans as they are on the wire, in the order of their starts."""
+    on_the_wire = decode(request(map(encode, spans))).spans
+    return sorted(on_the_wire, key=lambda span: (span.start_ns, span.span_id))
+
+
+def as_jaeger_keeps(spans: list[Span]) -> list[Span]:
+    """
+    Answer the spans as Jaeger's API shows them when Badger stores them.
+
+    Its model is older than OTLP: lists become JSON texts, and a link keeps no attributes but its own.
+    """
+    return [
+        replace(
+            span,
+            attributes={name: _as_jaeger_keeps(value) for name, value in span.attributes.items()},
+            links=tuple(replace(link, attributes={"opentracing.ref_type": "follows_from"}) for link in span.links),
+        )
+        for span in as_sent(spans)
+    ]
+
+
+def _as_jaeger_keeps(value: AttributeValue) -> AttributeValue:
+    if isinstance(value, str) and len(value) > 60_000:
+        mark = " (cut for Jaeger)"
+        return value[: 60_000 - len(mark)] + mark
+    return json.dumps(value, separators=(",", ":")) if isinstance(value, list) else value
+
+
+def seen_in(jaeger: Jaeger, spans: list[Span]) -> list[Span]:
+    """Wait until Jaeger shows as many spans as there are, and answer those."""
+
+    def look() -> list[Span] | None:
+        shown = [span for trace_id in traces_of(spans) for span in jaeger.trace(trace_id)]
+        return shown if len(shown) >= len(spans) else None
+
+    return sorted(wait_for("Jaeger", look), key=lambda span: (span.start_ns, span.span_id))
+
+
+class Load(threading.Thread):
+    """An agent: sends batch after batch, each until it is acknowledged."""
+
+    def __init__(self, destination: Destination, batches: list[list[Span]]) -> None:
+        super().__init__()
+        self.done = 0
+        self.interrupted = 0
+        self._destination, self._batches = destination, batches
+
+    def wait_for_more(self, batches: int) -> None:
+        """Wait until so many more are acknowledged."""
+        goal = self.done + batches
+        wait_for("the load to go on", lambda: self.done >= goal)
+
+    def run(self) -> None:
+        """Send everything."""
+        transport = connect(self._destination)
+        for batch in self._batches:
+            message = request(map(encode, batch))
+            while (outcome := transport.export(message, timeout_s=10)) != Delivered():
+                assert isinstance(outcome, Retry), outcome
+                self.interrupted += 1
+                time.sleep(0.02)
+            self.done += 1
+        transport.close()
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+@pytest.mark.parametrize("protocol", [GRPC, HTTP_PROTOBUF])
+def test_both_destinations_hold_what_was_sent(
+    collector: MakeCollector, jaeger: Jaeger, graph: Receiver, send: Send, protocol: str, compression: str
+) -> None:
+    """A session sent over gRPC or HTTP, compressed or not, stands whole in Jaeger and reaches the graph's side."""
+    spans = session(f"{protocol} {compression}")
+    between = collector(graph.endpoint, jaeger.endpoint)
+    send(between.destination(protocol, compression), spans)
+
+    assert as_jaeger_keeps(spans) == seen_in(jaeger, spans)
+    wait_for("the graph's side", lambda: len(graph.spans()) >= len(spans))
+    assert as_sent(spans) == as_sent(list(graph.spans().values()))
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_compressed_batches_reach_both_destinations(
+    collector: MakeCollector, jaeger: Jaeger, graph: Receiver, send: Send, compression: str
+) -> None:
+    """The Collector may compress what it sends on."""
+    spans = session("onwards")
+    between = collector(
+        graph.endpoint,
+        jaeger.endpoint,
+        CC_OTEL_GRAPH_COMPRESSION=compression,
+        CC_OTEL_JAEGER_COMPRESSION=compression,
+    )
+    send(between.destination(), spans)
+
+    assert as_jaeger_keeps(spans) == seen_in(jaeger, spans)
+    assert as_sent(spans) == as_sent(list(graph.spans().values()))
+
+
+def test_jaeger_shows_no_warning_and_no_orphan_when_everything_comes_twice(
+    collector: MakeCollector, jaeger: Jaeger, sink: Receiver, send: Send
+) -> None:
+    """Sent twice in other groupings, each span stands in Jaeger once, under its parent, without a warning."""
+    spans = session("twice", turns=3)
+    between = collector(sink.endpoint, jaeger.endpoint)
+    send(between.destination(), spans)
+    seen_in(jaeger, spans)
+    for start in range(0, len(spans), 5):
+        send(between.destination(), spans[start : start + 5][::-1])
+    wait_for("everything twice", lambda: sum(sink.accepted.values()) == 2 * len(spans))
+    wait_for("Jaeger", lambda: between.metric("otelcol_exporter_sent_spans", "otlp_grpc/jaeger") == 2 * len(spans))
+    shown = seen_in(jaeger, spans)
+
+    assert as_jaeger_keeps(spans) == shown
+    assert not [span for span in shown if "@jaeger@warnings" in span.attributes]
+    assert {span.parent_id for span in shown if span.parent_id} <= {span.span_id for span in shown}
+
+
+def test_what_was_accepted_while_the_graph_exporter_was_down_reaches_it_once(
+    collector: MakeCollector, sink: Receiver, send: Send
+) -> None:
+    """The queue holds what the graph-exporter could not take, and delivers all of it, once, when it is back."""
+    graph = Receiver()
+    between = collector(graph.endpoint, sink.endpoint)
+    sent = [plain("queued", number, size_bytes=2_000) for number in range(3_000)]
+    for start in range(0, len(sent), 500):
+        send(between.destination(), sent[start : start + 500])
+    wait_for("the other destination", lambda: len(sink.accepted) == len(sent))
+    with graph.listening():
+        wait_for("the queue to drain", lambda: len(graph.accepted) == len(sent))
+
+    assert dict.fromkeys((span.span_id for span in sent), 1) == graph.accepted
+    assert as_sent(sent) == as_sent(list(graph.spans().values()))
+
+
+def test_jaeger_down_does_not_hold_up_the_graph(
+    collector: MakeCollector, jaeger: Jaeger, graph: Receiver, send: Send
+) -> None:
+    """While Jaeger is down the graph's side gets everything; Jaeger gets it when it is back."""
+    before, during = session("before", turns=1), session("during", turns=1)
+    between = collector(graph.endpoint, jaeger.endpoint)
+    send(between.destination(), before)
+    seen_in(jaeger, before)
+    jaeger.kill()
+    send(between.destination(), during)
+    wait_for("the graph's side", lambda: len(graph.accepted) == len(before + during))
+    jaeger.start()
+
+    # What Jaeger had acknowledged before it was killed is still there.
+    assert as_jaeger_keeps(before + during) == seen_in(jaeger, before + during)
+
+
+def test_the_collector_stopped_keeps_its_queue(collector: MakeCollector, sink: Receiver, send: Send) -> None:
+    """A Collector stopped while a destination is down delivers after its next start."""
+    graph = Receiver()
+    between = collector(graph.endpoint, sink.endpoint)
+    sent = session("stopped")
+    send(between.destination(), sent)
+    between.stop()
+    with graph.listening():
+        between.start()
+        wait_for("the queue", lambda: len(graph.accepted) == len(sent))
+
+    assert as_sent(sent) == as_sent(list(graph.spans().values()))
+
+
+def test_a_collector_killed_under_load_loses_nothing(collector: MakeCollector, jaeger: Jaeger, graph: Receiver) -> None:
+    """Killed three times while spans pour in, the Collector delivers every acknowledged one to both destinations."""
+    sessions = [session(f"load {number}", turns=1) for number in range(300)]
+    between = collector(graph.endpoint, jaeger.endpoint)
+    load = Load(between.destination(), sessions)
+    load.start()
+    for _ in range(3):
+        load.wait_for_more(len(sessions) // 4)
+        between.kill()
+        between.start()
+    load.join()
+    sent = [span for spans in sessions for span in spans]
+    wait_for("the graph's side", lambda: len(graph.accepted) == len(sent))
+
+    assert load.interrupted > 0
+    assert as_sent(sent) == as_sent(list(graph.spans().values()))
+    assert as_jaeger_keeps(sent) == seen_in(jaeger, sent)
+
+
+def test_large_requests_and_long_values_reach_both_destinations(
+    collector: MakeCollector, jaeger: Jaeger, graph: Receiver, send: Send
+) -> None:
+    """A request of 12 MB is taken and sent on in batches below each limit; values too long for Jaeger are cut there."""
+    spans = [plain("large", number, size_bytes=100_000) for number in range(120)]
+    between = collector(graph.endpoint, jaeger.endpoint)
+    send(between.destination(), spans)
+
+    assert as_jaeger_keeps(spans) == seen_in(jaeger, spans)
+    wait_for("the graph's side", lambda: len(graph.accepted) == len(spans))
+    assert as_sent(spans) == as_sent(list(graph.spans().values()))
+    assert max(attempt.size_bytes for attempt in graph.attempts) <= 8_000_000
