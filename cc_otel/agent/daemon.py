@@ -1,6 +1,5 @@
-"""One agent per home: the lock, the pid that the hook looks at, and the threads that do the work."""
+"""An agent at work: its journal, and the threads that read the spool, send, and keep notes for `status`."""
 
-import fcntl
 import json
 import logging
 import os
@@ -10,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from cc_otel import __version__
 from cc_otel.agent.describe import Describer
@@ -26,20 +25,10 @@ from cc_otel.spool import Spool
 
 log = logging.getLogger(__name__)
 
-LOCK_NAME: Final = "agent.lock"
-PID_NAME: Final = "agent.pid"
 NOTE_S: Final = 2.0
 STOP_S: Final = 10.0
 UNAVAILABLE_WAIT_S: Final = 1.0
 DEAD_AGE_S: Final = 7 * 86400.0
-
-
-class AlreadyRunning(Exception):
-    """Another agent serves this home; ``pid`` is its process, 0 where it has not said yet."""
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(f"an agent is running already (pid {pid})" if pid else "an agent is starting already")
-        self.pid = pid
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,63 +46,6 @@ class Plan:
     spool_bytes_max: int
     value_bytes_max: int
     with_content: bool
-
-
-class HomeLock:
-    """Makes its holder the home's one agent. The system lets go of it when the process ends, however it ends."""
-
-    def __init__(self, home: Path) -> None:
-        self._lock_path = home / LOCK_NAME
-        self._pid_path = home / PID_NAME
-        self._file: IO[str] | None = None
-
-    def __enter__(self) -> "HomeLock":
-        """
-        Take the lock and tell the hooks our pid.
-
-        Raises:
-            AlreadyRunning: another process holds it.
-
-        """
-        file = self._lock_path.open("a")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            raise AlreadyRunning(running_pid(self._pid_path.parent)) from None
-        self._file = file
-        # Written aside and renamed: a hook must not read half a number.
-        fresh = self._pid_path.with_suffix(".new")
-        fresh.write_text(f"{os.getpid()}\n", "ascii")
-        fresh.replace(self._pid_path)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Let go of it."""
-        with suppress(OSError):
-            self._pid_path.unlink()
-        if self._file:
-            self._file.close()
-
-
-def is_locked(home: Path) -> bool:
-    """Whether an agent serves this home now."""
-    try:
-        with (home / LOCK_NAME).open("r") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return False
-
-
-def running_pid(home: Path) -> int:
-    """Give the pid that the home's agent has told, 0 if none has."""
-    try:
-        return int((home / PID_NAME).read_text("ascii"))
-    except (OSError, ValueError):
-        return 0
 
 
 class JournalOutbox:

@@ -31,12 +31,12 @@ _VERSION: Final = re.compile(r"_(\d+(?:-\d+)+)(?:_|\Z)")
 # Fields that stand under another name, or that are identity and no content.
 _NAMED: Final = frozenset(
     "session_id transcript_path agent_transcript_path cwd hook_event_name prompt_id permission_mode agent_id "
-    "tool_use_id tool_input tool_response tool_calls duration_ms".split()
+    "tool_use_id tool_input tool_response tool_calls duration_ms effort file_path".split()
 )
 # Fields whose values are words of the client's own, never the user's: they stay without content too.
 _WORDS: Final = frozenset(
     "source reason trigger notification_type load_reason memory_type expansion_type action mode event "
-    "stop_hook_active is_interrupt index final agent_type tool_name effort model from_model to_model error".split()
+    "stop_hook_active is_interrupt index final agent_type tool_name model from_model to_model error".split()
 )
 
 
@@ -129,9 +129,13 @@ class Describer:
 
     def _payload(self, finding: Finding) -> Iterator[tuple[str, Any]]:
         fields = [(key, value) for key, value in finding.opener.payload.items() if key not in _NAMED]
+        if isinstance(effort := finding.opener.payload.get("effort"), dict):
+            yield "effort", str(effort.get("level"))
         for key, value in fields[:PAYLOAD_KEYS_MAX]:
+            if value in (None, "", [], {}) or _repeats(finding.draft, key):
+                continue
             known_word = key in _WORDS and len(str(value)) <= 64
-            if value is not None and (self._with_content or known_word) and not _repeats(finding.draft, key):
+            if self._with_content or known_word:
                 yield key, value
 
     def _status_message(self, finding: Finding) -> str:
@@ -255,7 +259,8 @@ def _content(finding: Finding) -> Iterator[tuple[str, Any]]:
     if mode := payload.get("permission_mode"):
         yield c.PERMISSION_MODE, mode
     tool_input = payload.get("tool_input")
-    if path := _file_path(tool_input if isinstance(tool_input, dict) else payload):
+    # The call's own span alone has the call's file: a file is touched once.
+    if path := _file_path(tool_input if draft.role is Role.TOOL and isinstance(tool_input, dict) else payload):
         yield c.FILE_PATH, path
     if draft.role is Role.TOOL:
         if tool_input is not None:
@@ -292,10 +297,8 @@ def _message(role: str, content: str) -> list[dict[str, Any]]:
 
 
 def _file_path(holder: Mapping[str, Any]) -> str:
-    for key in ("file_path", "notebook_path"):
-        if isinstance(path := holder.get(key), str):
-            return path
-    return ""
+    paths = (holder.get(key) for key in ("file_path", "notebook_path"))
+    return next((path for path in paths if isinstance(path, str)), "")
 
 
 def _service_version(client: str) -> dict[str, str]:

@@ -60,7 +60,7 @@ def send(home: Home, settings: Settings, source_app: str | None, event_type: str
 
 def start_agent(home: Home) -> None:
     """Start ``cc-otel up`` where no agent is running: detached, in a clean environment, waiting for nothing."""
-    from cc_otel.agent.daemon import is_locked
+    from cc_otel.agent.lock import is_locked
 
     if is_locked(home.path):
         return
@@ -178,7 +178,7 @@ def _fill(home: Home, spool: "Spool", lines: list[Line]) -> None:
 
 def _write(home: Home, spool: "Spool", line: Line, identity: str) -> None:
     """Write one event, waiting for room while an agent makes some."""
-    from cc_otel.agent.daemon import is_locked
+    from cc_otel.agent.lock import is_locked
     from cc_otel.spool import SpoolFull
 
     while True:

@@ -78,7 +78,7 @@ def graph_exporter(home: Home, settings: Settings) -> None:
 @contextmanager
 def _serving(home: Home, settings: Settings) -> Iterator[ExitStack]:
     """Hold the home's lock for the block. Where another agent has it, say so and leave: what is asked for is so."""
-    from cc_otel.agent.daemon import AlreadyRunning, HomeLock
+    from cc_otel.agent.lock import AlreadyRunning, HomeLock
 
     prepare_home(home)
     log_to(home.log, settings.log_level)

@@ -40,7 +40,7 @@ def status(home: Home, settings: Settings, as_json: bool) -> None:
 
 def gather(home: Home, settings: Settings) -> dict[str, Any]:
     """Give the state of a home; a home that does not exist yet has nothing waiting and nothing lost."""
-    from cc_otel.agent.daemon import is_locked, running_pid
+    from cc_otel.agent.lock import is_locked, running_pid
     from cc_otel.journal import Journal
     from cc_otel.spool import Spool
 
@@ -113,7 +113,7 @@ def flush(home: Home, settings: Settings, timeout: float, as_json: bool) -> None
     """
     from contextlib import ExitStack
 
-    from cc_otel.agent.daemon import AlreadyRunning, HomeLock
+    from cc_otel.agent.lock import AlreadyRunning, HomeLock
 
     prepare_home(home)
     deadline = time.monotonic() + timeout
