@@ -7,16 +7,16 @@ are derived from ids, and a document that several spans share (a session, a file
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from hashlib import blake2b
 from math import isfinite
-from typing import Final
+from typing import Final, TypeVar
 
 import orjson
 
 from cc_otel import conventions as c
-from cc_otel.graph.store import Edge, GraphBatch, Json, Vertex
+from cc_otel.graph.store import Document, Edge, GraphBatch, Json, Vertex
 from cc_otel.span import Attributes, AttributeValue, Kind, Span, StatusCode
 
 SPANS: Final = "spans"
@@ -52,8 +52,12 @@ _FILE_OPERATIONS: Final = {
     "MultiEdit": "edit",
     "NotebookEdit": "edit",
 }
+_FILTERS: Final[tuple[str, ...]] = ("session_id", "trace_id", "kind", "status", "start_ms", "expire_at")
 _SPAN_KINDS: Final = {kind: kind.name for kind in Kind}
 _STATUSES: Final = {code: code.name for code in StatusCode}
+
+_Item = TypeVar("_Item", Vertex, Edge)
+_Place = TypeVar("_Place", str, tuple[str, str])
 
 
 def of(spans: Iterable[Span], *, retention_days: float = 0) -> GraphBatch:
@@ -63,20 +67,22 @@ def of(spans: Iterable[Span], *, retention_days: float = 0) -> GraphBatch:
     A document expires ``retention_days`` after the end of its span, one that several spans share after the last
     of them; with 0 everything is kept.
     """
-    items: dict[tuple[str, str], Vertex | Edge] = {}
-    resources: dict[int, Json] = {}
-    spans = list(spans)  # Held, so that no two resources can have one identity.
+    graph = _Graph(retention_days)
     for span in spans:
-        resource = resources.get(id(span.resource))
-        if resource is None:
-            resource = resources[id(span.resource)] = _safe(span.resource)
-        for item in _items(span, resource, retention_days):
-            place = (item.collection, item.key)
-            items[place] = _later(items[place], item) if place in items else item
-    return GraphBatch(
-        [item for item in items.values() if isinstance(item, Vertex)],
-        [item for item in items.values() if isinstance(item, Edge)],
-    )
+        graph.add(span)
+    return graph.batch()
+
+
+def merged(batches: Iterable[GraphBatch]) -> GraphBatch:
+    """Answer what the spans of all batches stand for, as if they had been mapped at once."""
+    vertices: dict[tuple[str, str], Vertex] = {}
+    edges: dict[tuple[str, str], Edge] = {}
+    for batch in batches:
+        for vertex in batch.vertices:
+            _put(vertices, (vertex.collection, vertex.key), vertex)
+        for edge in batch.edges:
+            _put(edges, (edge.collection, edge.key), edge)
+    return GraphBatch(tuple(vertices.values()), tuple(edges.values()))
 
 
 def key_of(span: Span) -> str:
@@ -108,34 +114,65 @@ def kind_of(span: Span) -> str:
     return "hook" if hook else "span"
 
 
-def _items(span: Span, resource: Json, retention_days: float) -> Iterator[Vertex | Edge]:
-    key = key_of(span)
-    here = f"{SPANS}/{key}"
-    arguments = _arguments(span.attributes)
-    document = _document(span, resource, arguments)
-    expiry: dict[str, Json] = {}
-    if retention_days:
-        expiry["expire_at"] = max(span.start_ns, span.end_ns) // _NS_PER_S + round(retention_days * _S_PER_DAY)
-        document.update(expiry)
-    # What queries filter on stands on the edges too, so that walking them reads no vertex.
-    filters = {name: document[name] for name in ("session_id", "trace_id", "kind", "status", "start_ms")} | expiry
-    yield Vertex(SPANS, key, document)
-    if parent_id := document["parent_id"]:
-        parent = f"{SPANS}/{span.trace_id}-{parent_id}"
-        yield Edge(PARENT_OF, key, parent, here, {"label": "parent of", **filters})
-    if session_id := _session_id(span):
-        session = session_key(session_id)
-        yield Vertex(SESSIONS, session, {**_shared("session", session_id), "session_id": session_id, **expiry})
-        yield Edge(PART_OF, key, here, f"{SESSIONS}/{session}", {"label": "part of", **filters})
-    if path := _path(span, document["kind"], arguments):
-        file, name = file_key(path), path.rpartition("/")[2] or path
-        op = _FILE_OPERATIONS.get(_text(span.attributes, c.TOOL_NAME), "touch")
-        yield Vertex(FILES, file, {**_shared("file", name), "path": path, **expiry})
-        yield Edge(TOUCHED, key, here, f"{FILES}/{file}", {"label": op, "op": op, **filters})
-    for number, link in enumerate(span.links):
-        target = f"{SPANS}/{link.trace_id}-{link.span_id}"
-        label = _text(link.attributes, c.LINK) or "links to"
-        yield Edge(LINKS_TO, f"{key}.{number}", here, target, {"label": label, **filters})
+class _Graph:
+    """What some spans stand for, while it grows."""
+
+    def __init__(self, retention_days: float) -> None:
+        self._retention_s = round(retention_days * _S_PER_DAY)
+        self._spans: dict[str, Vertex] = {}
+        self._edges: dict[tuple[str, str], Edge] = {}
+        # What spans share, with the latest end of them (ns); made into documents once.
+        self._sessions: dict[str, int] = {}
+        self._files: dict[str, int] = {}
+        # Spans of one request share their resource; held, so that no two can have one identity.
+        self._resources: dict[int, tuple[Attributes, Json]] = {}
+
+    def add(self, span: Span) -> None:
+        key = key_of(span)
+        here = f"{SPANS}/{key}"
+        end_ns = max(span.start_ns, span.end_ns)
+        arguments = _arguments(span.attributes)
+        document = _document(span, self._resource(span), arguments) | self._expiry(end_ns)
+        _put(self._spans, key, Vertex(SPANS, key, document))
+        # What queries filter on stands on the edges too, so that walking them reads no vertex.
+        filters = {name: document[name] for name in _FILTERS if name in document}
+        if parent_id := document["parent_id"]:
+            parent = f"{SPANS}/{span.trace_id}-{parent_id}"
+            self._connect(PARENT_OF, key, parent, here, {"label": "parent of", **filters})
+        if session_id := _session_id(span):
+            session = f"{SESSIONS}/{session_key(session_id)}"
+            self._sessions[session_id] = max(end_ns, self._sessions.get(session_id, 0))
+            self._connect(PART_OF, key, here, session, {"label": "part of", **filters})
+        if path := _path(span, document["kind"], arguments):
+            op = _FILE_OPERATIONS.get(_text(span.attributes, c.TOOL_NAME), "touch")
+            self._files[path] = max(end_ns, self._files.get(path, 0))
+            self._connect(TOUCHED, key, here, f"{FILES}/{file_key(path)}", {"label": op, "op": op, **filters})
+        for number, link in enumerate(span.links):
+            target = f"{SPANS}/{link.trace_id}-{link.span_id}"
+            label = _text(link.attributes, c.LINK) or "links to"
+            self._connect(LINKS_TO, f"{key}.{number}", here, target, {"label": label, **filters})
+
+    def batch(self) -> GraphBatch:
+        sessions = (
+            Vertex(SESSIONS, session_key(session_id), _session(session_id) | self._expiry(end_ns))
+            for session_id, end_ns in self._sessions.items()
+        )
+        files = (
+            Vertex(FILES, file_key(path), _file(path) | self._expiry(end_ns)) for path, end_ns in self._files.items()
+        )
+        return GraphBatch((*self._spans.values(), *sessions, *files), tuple(self._edges.values()))
+
+    def _connect(self, collection: str, key: str, source: str, target: str, document: Document) -> None:
+        _put(self._edges, (collection, key), Edge(collection, key, source, target, document))
+
+    def _expiry(self, end_ns: int) -> dict[str, Json]:
+        return {"expire_at": end_ns // _NS_PER_S + self._retention_s} if self._retention_s else {}
+
+    def _resource(self, span: Span) -> Json:
+        known = self._resources.get(id(span.resource))
+        if known is None:
+            known = self._resources[id(span.resource)] = (span.resource, _safe(span.resource))
+        return known[1]
 
 
 def _document(span: Span, resource: Json, arguments: Mapping[str, Json]) -> dict[str, Json]:
@@ -178,8 +215,13 @@ def _document(span: Span, resource: Json, arguments: Mapping[str, Json]) -> dict
     return document
 
 
-def _shared(kind: str, label: str) -> dict[str, Json]:
-    return {"label": label[:LABEL_CHARS_MAX], "kind": kind, "size": 1}
+def _session(session_id: str) -> dict[str, Json]:
+    return {"label": session_id[:LABEL_CHARS_MAX], "kind": "session", "size": 1, "session_id": session_id}
+
+
+def _file(path: str) -> dict[str, Json]:
+    name = path.rpartition("/")[2] or path
+    return {"label": name[:LABEL_CHARS_MAX], "kind": "file", "size": 1, "path": path}
 
 
 def _session_id(span: Span) -> str:
@@ -218,12 +260,14 @@ def _events(span: Span) -> list[Json]:
     ]
 
 
-def _later(held: Vertex | Edge, item: Vertex | Edge) -> Vertex | Edge:
-    """Answer what a store would have after both: the later document, and the later of their ends."""
-    until, held_until = item.document.get("expire_at"), held.document.get("expire_at")
-    if isinstance(until, int) and isinstance(held_until, int) and held_until > until:
-        return replace(item, document={**item.document, "expire_at": held_until})
-    return item
+def _put(items: dict[_Place, _Item], place: _Place, item: _Item) -> None:
+    """Put the item in its place, as a store would: of two documents the later, and the later of their ends."""
+    held = items.get(place)
+    if held is not None:
+        until, held_until = item.document.get("expire_at"), held.document.get("expire_at")
+        if isinstance(until, int) and isinstance(held_until, int) and held_until > until:
+            item = replace(item, document={**item.document, "expire_at": held_until})
+    items[place] = item
 
 
 def _text(attributes: Mapping[str, object], name: str) -> str:

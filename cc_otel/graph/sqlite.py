@@ -102,8 +102,7 @@ class SqliteStore:
     def write(self, batch: GraphBatch) -> Sequence[Refusal]:
         """See GraphStore. One transaction, durable when it returns (synchronous=FULL)."""
         by_collection: dict[str, list[Vertex | Edge]] = {}
-        items: Iterable[Vertex | Edge] = chain(batch.vertices, batch.edges)
-        for item in items:
+        for item in batch:
             by_collection.setdefault(item.collection, []).append(item)
         refusals: list[Refusal] = []
         with self._lock, self._reporting(), _transaction(self._writer()) as connection:

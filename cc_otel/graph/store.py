@@ -40,6 +40,10 @@ class GraphBatch:
     vertices: Sequence[Vertex] = ()
     edges: Sequence[Edge] = ()
 
+    def __iter__(self) -> Iterator[Vertex | Edge]:
+        yield from self.vertices
+        yield from self.edges
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:

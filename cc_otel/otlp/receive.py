@@ -79,7 +79,7 @@ class Sink(Protocol):
         """
 
 
-class ListenError(Exception):
+class ListenError(OSError):
     """The address cannot be listened on; the text says why."""
 
 
@@ -202,7 +202,7 @@ class TraceServer:
             self._answers[answer] += 1
 
 
-class _Handler(grpc.GenericRpcHandler[bytes, bytes]):
+class _Handler(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic in the stubs alone
     """Routes Export, as bytes: what cannot be parsed is ours to answer, and gRPC would say INTERNAL."""
 
     def __init__(self, export: Callable[[bytes, grpc.ServicerContext], bytes], token: str | None) -> None:
@@ -211,7 +211,7 @@ class _Handler(grpc.GenericRpcHandler[bytes, bytes]):
         self._refusal = grpc.stream_unary_rpc_method_handler(_refuse)
         self._credentials = None if token is None else f"Bearer {token}".encode()
 
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
+    def service(self, details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes] | None":
         """See grpc.GenericRpcHandler."""
         if details.method != EXPORT:
             return None

@@ -1,0 +1,72 @@
+"""The graph-exporter: OTLP in, a graph out, and OK only for what is durable."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cc_otel.graph.dead_letter import DeadLetter
+from cc_otel.graph.store import GraphStore
+from cc_otel.graph.writer import GroupWriter, Written
+from cc_otel.otlp.receive import TraceServer
+
+STOP_S: Final = 10.0
+"""How long the last write may take after no request is open any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What a graph-exporter has done since its start: how its exports were answered, and what was written."""
+
+    answers: Mapping[str, int]
+    written: Written
+
+
+class GraphExporter:
+    """
+    Receives OTLP on ``listen`` and writes it to ``store``, which it takes over: `stop` closes it.
+
+    ``listen`` and ``token`` are those of `TraceServer`. What can never be stored goes to ``dead_dir``. Documents
+    expire ``retention_days`` after their spans' end; 0 keeps them.
+    """
+
+    def __init__(
+        self, store: GraphStore, listen: str, dead_dir: Path, retention_days: float, token: str | None = None
+    ) -> None:
+        self._store = store
+        self._writer = GroupWriter(store, DeadLetter(dead_dir, time.time), retention_days, self._tell_health)
+        self._server = TraceServer(self._writer, listen, token)
+        self._address = ""
+
+    @property
+    def address(self) -> str:
+        """Where it listens, once started."""
+        return self._address
+
+    def start(self) -> str:
+        """
+        Begin, and answer the address; raise ListenError (an OSError) where it cannot be listened on.
+
+        A store that is down is no reason not to start: until it is back, clients are asked to come again.
+        """
+        self._address = self._server.start()
+        self._writer.start()
+        return self._address
+
+    def alive(self) -> bool:
+        """Whether it works; False before the start and after the end."""
+        return self._writer.alive()
+
+    def stats(self) -> Stats:
+        """What was done so far."""
+        return Stats(self._server.answers(), self._writer.written)
+
+    def stop(self, grace_s: float) -> None:
+        """Accept no more, finish within ``grace_s`` seconds what was accepted, and close the store."""
+        self._server.stop(grace_s)
+        self._writer.stop(STOP_S)
+        self._store.close()
+
+    def _tell_health(self, serving: bool) -> None:
+        self._server.set_serving(serving=serving)
