@@ -177,7 +177,7 @@ class Destination:
 
 def parse_headers(text: str) -> dict[str, str]:
     """
-    Read ``name=value,name2=value2`` with percent-encoded values, the form of ``OTEL_EXPORTER_OTLP_HEADERS``.
+    Read ``name=value,name2=value2``, percent-encoded, the form of ``OTEL_EXPORTER_OTLP_HEADERS``.
 
     Raises ``BadDestination``, without repeating what may be a secret.
     """
@@ -185,7 +185,7 @@ def parse_headers(text: str) -> dict[str, str]:
     for number, pair in enumerate(text.split(","), 1):
         name, equals, value = pair.partition("=")
         if equals and name.strip():
-            headers[unquote(name.strip()).lower()] = unquote(value.strip())
+            headers[unquote(name.strip())] = unquote(value.strip())
         elif pair.strip():
             raise BadDestination(f"header {number} is not name=value: separate headers by commas, write a comma as %2C")
     return headers

@@ -163,14 +163,17 @@ class Sender:
         )
         if warning:
             self._note(Situation.DELIVERING, f"the receiver warns: {warning}")
-        self._cleared(len(batch))
+        self._suspects = max(self._suspects - len(batch), 0)
+        if not self._suspects:
+            self._spans_max = min(2 * self._spans_max, SPANS_MAX)
         return 0.0
 
     def _rejected(self, batch: Sequence[Parcel], answer: Delivered) -> float:
         if answer.rejected_spans < len(batch):
             # It says how many and not which. By the specification they would be lost; sent again in halves they are
             # found, and the others are stored a second time under the same id.
-            self._keep(Situation.ISOLATING, f"the receiver rejects {answer.rejected_spans} spans: {answer.message}")
+            share = f"{answer.rejected_spans} of {len(batch)} spans"
+            self._keep(Situation.ISOLATING, f"the receiver rejects {share}: {answer.message}")
             self._halve(batch)
             return 0.0
         for parcel in batch:
@@ -193,16 +196,11 @@ class Sender:
         self._outbox.bury(parcel, reason)
         self.state = replace(self.state, buried=self.state.buried + 1)
         self._note(Situation.ISOLATING, f"span {parcel.span_id} can never be delivered and was set aside: {reason}")
-        self._cleared(1)
+        self._suspects = max(self._suspects - 1, 0)
 
     def _halve(self, batch: Sequence[Parcel]) -> None:
         self._spans_max = len(batch) // 2
         self._suspects = len(batch)
-
-    def _cleared(self, spans: int) -> None:
-        self._suspects = max(self._suspects - spans, 0)
-        if not self._suspects:
-            self._spans_max = min(2 * self._spans_max, SPANS_MAX)
 
     def _backoff_s(self) -> float:
         """Answer the next wait, s: doubled with every failure in a row, a random half of it taken off."""

@@ -17,6 +17,7 @@ from cc_otel.otlp.destination import GRPC, Destination
 USER_AGENT: Final = f"cc-otel/{__version__}"
 ANSWER_BYTES_MAX: Final = 1 << 16
 """How much of an answer is read, bytes: a few would do, but for a receiver's explanations."""
+UNREADABLE: Final = "the spans were accepted with an answer that is not OTLP"
 _REASON_CHARS_MAX: Final = 300
 
 
@@ -83,8 +84,14 @@ def delivered(body: bytes) -> Delivered:
     try:
         partial = ExportTraceServiceResponse.FromString(body).partial_success
     except DecodeError:
-        return Delivered(message="the receiver accepted the spans with an answer that is not OTLP")
+        return Delivered(message=UNREADABLE)
     return Delivered(max(partial.rejected_spans, 0), one_line(partial.error_message))
+
+
+def reason_of(what: str, details: str) -> str:
+    """Say what went wrong and what the other side says of it, if it does."""
+    said = one_line(details)
+    return f"{what}: {said}" if said else what
 
 
 def one_line(text: str) -> str:

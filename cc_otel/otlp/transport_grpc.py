@@ -10,7 +10,7 @@ from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untype
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 from cc_otel.otlp.destination import Destination
-from cc_otel.otlp.transport import USER_AGENT, Outcome, Poison, Refused, Retry, delivered, one_line
+from cc_otel.otlp.transport import USER_AGENT, Outcome, Poison, Refused, Retry, delivered, reason_of
 
 _METHOD: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _COMPRESSIONS: Final = {
@@ -57,15 +57,18 @@ class GrpcTransport:
 
     def export(self, request: bytes, timeout_s: float) -> Outcome:
         """Send the request's bytes as they are; see ``Transport``."""
-        self._channel = self._channel or self._open()
-        # No serializers: neither side of the call is touched on its way.
-        call = self._channel.unary_unary(_METHOD, None, None)
+        channel = self._channel = self._channel or self._open()
         try:
+            # No serializers: neither side of the call is touched on its way.
+            call = channel.unary_unary(_METHOD, None, None)
             answer: bytes = call(request, timeout=timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
             if error.code() in _RECONNECTED:
                 self.close()
             return _outcome(error)
+        except ValueError as error:
+            # Closed by another thread just before the call; a moment later it would have been CANCELLED.
+            return Retry(reason_of("CANCELLED", str(error)))
         return delivered(answer)
 
     def close(self) -> None:
@@ -110,7 +113,7 @@ def _content(path: Path | None) -> bytes | None:
 def _outcome(error: grpc.RpcError) -> Outcome:
     """Read a status by the table of docs/delivery.md."""
     code, details, delay_s = error.code(), error.details() or "", _retry_delay_s(error)
-    reason = f"{code.name}: {one_line(details)}"
+    reason = reason_of(code.name, details)
     if code in _MAY_BE_TOO_LARGE and delay_s is None and _TOO_LARGE.search(details):
         return Poison(reason)
     if code in _RETRIED:

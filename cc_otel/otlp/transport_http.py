@@ -17,6 +17,7 @@ from requests.utils import get_environ_proxies
 from cc_otel.otlp.destination import Destination
 from cc_otel.otlp.transport import (
     ANSWER_BYTES_MAX,
+    UNREADABLE,
     USER_AGENT,
     Delivered,
     Outcome,
@@ -25,6 +26,7 @@ from cc_otel.otlp.transport import (
     Retry,
     delivered,
     one_line,
+    reason_of,
 )
 
 _PROTOBUF: Final = "application/x-protobuf"
@@ -70,7 +72,7 @@ class HttpTransport:
             ) as response:
                 return _outcome(response, _read(response, deadline))
         except (requests.RequestException, OSError) as error:
-            return Retry(one_line(_cause(error)))
+            return Retry(_cause(error))
 
     def close(self) -> None:
         """Close the connection; a post under way ends by its own deadline."""
@@ -95,7 +97,7 @@ def _outcome(response: requests.Response, body: bytes) -> Outcome:
     content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if 200 <= status < 300:
         return _accepted(body, content_type)
-    reason = f"HTTP {status} {response.reason}: {_message(body, content_type)}"
+    reason = reason_of(f"HTTP {status} {one_line(response.reason)}", _message(body, content_type))
     if status in _RETRIED:
         return Retry(reason, _retry_after_s(response.headers.get("Retry-After", "")))
     return Refused(reason) if status in _REFUSED or status < 400 else Poison(reason)
@@ -108,8 +110,8 @@ def _accepted(body: bytes, content_type: str) -> Outcome:
     if content_type == "application/json":
         try:
             answer = json_format.Parse(body, ExportTraceServiceResponse(), ignore_unknown_fields=True)
-        except json_format.ParseError:
-            return Delivered(message="the receiver accepted the spans with an answer that is not OTLP")
+        except (json_format.ParseError, UnicodeDecodeError, RecursionError):
+            return Delivered(message=UNREADABLE)
         return delivered(answer.SerializeToString())
     return delivered(body)
 
@@ -118,10 +120,10 @@ def _message(body: bytes, content_type: str) -> str:
     """Find what a receiver says of an error: a ``google.rpc.Status`` by the specification, in practice any text."""
     if content_type == _PROTOBUF:
         try:
-            return one_line(Status.FromString(body).message)
+            return str(Status.FromString(body).message)
         except DecodeError:
-            return "(an answer that is not OTLP)"
-    return one_line(body.decode("utf-8", "replace"))
+            return "with an answer that is not OTLP"
+    return body.decode("utf-8", "replace")
 
 
 def _retry_after_s(value: str) -> float | None:
@@ -138,4 +140,4 @@ def _cause(error: BaseException) -> str:
     """Name the innermost error: those around it repeat the URL, and the address of an object."""
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
-    return f"{type(error).__name__}: {error}"
+    return reason_of(type(error).__name__, str(error))

@@ -1,8 +1,10 @@
 """Receivers on real sockets that answer as a test tells them, and a box of spans to send to them."""
 
+import gzip
 import socket
 import ssl
 import threading
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -178,6 +180,12 @@ def grpc_receiver(
         receiver.stop()
 
 
+_DECOMPRESS: Final[Mapping[str | None, Callable[[bytes], bytes]]] = {
+    None: bytes,
+    "gzip": gzip.decompress,
+    "deflate": zlib.decompress,
+}
+
 HttpAnswer = Callable[[BaseHTTPRequestHandler], None]
 """What an HTTP receiver does with a request whose body was read."""
 
@@ -203,6 +211,7 @@ class HttpReceiver:
 
     def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.script: deque[HttpAnswer] = deque()
+        self.bodies: list[bytes] = []
         self.requests: list[bytes] = []
         self.paths: list[str] = []
         self.headers: list[dict[str, str]] = []
@@ -222,7 +231,9 @@ class HttpReceiver:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                receiver.requests.append(self.rfile.read(int(self.headers["Content-Length"])))
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.bodies.append(body)
+                receiver.requests.append(_DECOMPRESS[self.headers["Content-Encoding"]](body))
                 receiver.paths.append(self.path)
                 receiver.headers.append({name.lower(): value for name, value in self.headers.items()})
                 receiver.clients.append(self.client_address)

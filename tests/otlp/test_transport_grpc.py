@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from cc_otel import __version__
 from cc_otel.otlp.convert import encode, readable, request
 from cc_otel.otlp.destination import Destination
-from cc_otel.otlp.transport import Delivered, Outcome, Poison, Refused, Retry, Transport, connect
+from cc_otel.otlp.transport import UNREADABLE, Delivered, Outcome, Poison, Refused, Retry, Transport, connect
 from cc_otel.span import Span
 from tests.otlp.receivers import (
     SUCCESS,
@@ -170,7 +170,7 @@ def test_a_server_without_a_trace_service_refuses() -> None:
         (partial_success(2, "two are\nbad"), Delivered(2, "two are bad")),
         (partial_success(0, "mind the quota"), Delivered(0, "mind the quota")),
         (partial_success(-1, ""), Delivered()),
-        (b"\xff\xff", Delivered(message="the receiver accepted the spans with an answer that is not OTLP")),
+        (b"\xff\xff", Delivered(message=UNREADABLE)),
         (partial_success(1, "x" * 1000), Delivered(1, "x" * 299 + "…")),
     ],
 )
@@ -289,7 +289,7 @@ def test_a_socket_that_is_not_there_is_tried_again(tmp_path: Path) -> None:
     actual = export(connect(Destination(f"unix:{tmp_path}/none.sock")))
 
     assert isinstance(actual, Retry), actual
-    assert actual.reason.startswith("UNAVAILABLE: ")
+    assert actual.reason.startswith("UNAVAILABLE")
 
 
 def test_a_receiver_that_never_answers_is_left_at_the_deadline() -> None:
@@ -394,6 +394,26 @@ def test_closing_ends_a_call_under_way() -> None:
         release.set()
 
     assert [Retry("CANCELLED: Channel closed!")] == outcomes
+
+
+def test_closing_at_any_moment_is_an_outcome() -> None:
+    """A transport that is closed again and again while it sends delivers or says that it did not."""
+    stop = threading.Event()
+    with grpc_receiver() as receiver:
+        transport = local(receiver.port)
+
+        def close() -> None:
+            while not stop.wait(0.001):
+                transport.close()
+
+        thread = threading.Thread(target=close)
+        thread.start()
+        kinds = {type(transport.export(REQUEST, PATIENT_S)) for _ in range(300)}
+        stop.set()
+        thread.join(WAIT_S)
+        transport.close()
+
+    assert kinds <= {Delivered, Retry}
 
 
 def test_failing_for_long_costs_no_threads() -> None:

@@ -1,0 +1,535 @@
+"""The sender: what it does with every sequence of answers, and ten thousand spans over real connections."""
+
+import logging
+import math
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import grpc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.trace.v1 import trace_pb2
+
+from cc_otel.otlp.convert import encode, request
+from cc_otel.otlp.destination import HTTP_PROTOBUF, Destination
+from cc_otel.otlp.send import BYTES_MAX, IDLE_S, SPANS_MAX, Sender, SenderState, Situation
+from cc_otel.otlp.transport import Delivered, Outcome, Poison, Refused, Retry, connect
+from cc_otel.span import Parcel, Span
+from tests.otlp.receivers import (
+    WAIT_S,
+    GrpcReceiver,
+    HttpReceiver,
+    MemoryOutbox,
+    fail,
+    grpc_receiver,
+    http_receiver,
+    parcels_of,
+    partial_success,
+    spans_in,
+    succeed,
+)
+
+PARCELS = parcels_of(1200)
+NOW_NS = 1_764_000_000_000_000_000
+S_NS = 1_000_000_000
+
+Answerer = Callable[[Sequence[trace_pb2.Span]], Outcome]
+
+
+class ScriptedTransport:
+    """A ``Transport`` that answers by a function, and remembers what it was sent."""
+
+    def __init__(self, answer: Answerer) -> None:
+        self.requests: list[bytes] = []
+        self.outcomes: list[Outcome] = []
+        self._answer = answer
+
+    def export(self, request: bytes, timeout_s: float) -> Outcome:
+        """Answer."""
+        self.requests.append(request)
+        self.outcomes.append(self._answer(spans_in(request)))
+        return self.outcomes[-1]
+
+    def close(self) -> None:
+        """Let go of nothing."""
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many spans each request had."""
+        return [len(spans_in(request)) for request in self.requests]
+
+
+def by(outcomes: Iterable[Outcome]) -> ScriptedTransport:
+    """Answer with these, then with success."""
+    script = deque(outcomes)
+    return ScriptedTransport(lambda spans: script.popleft() if script else Delivered())
+
+
+def sender_of(outbox: MemoryOutbox, transport: ScriptedTransport, jitter: float = 1.0) -> Sender:
+    """Make a sender whose waits and times are known."""
+    return Sender(outbox, transport, jitter=lambda: jitter, clock_ns=lambda: NOW_NS)
+
+
+def drain(sender: Sender, steps_max: int = 10_000) -> list[float]:
+    """Take steps until nothing waits; answer the waits in between."""
+    waits: list[float] = []
+    for _ in range(steps_max):
+        wait_s = sender.step()
+        if sender.state.situation is Situation.IDLE:
+            return waits
+        waits.append(wait_s)
+    raise AssertionError(f"still sending after {steps_max} steps: {sender.state}")
+
+
+def ids(parcels: Iterable[Parcel]) -> list[str]:
+    """Name spans."""
+    return [parcel.span_id for parcel in parcels]
+
+
+def test_everything_goes_out_in_order_in_full_batches() -> None:
+    """Spans leave oldest first, 512 in a request, and are acknowledged when the receiver has them."""
+    outbox, transport = MemoryOutbox(PARCELS), by([])
+
+    waits = drain(sender_of(outbox, transport))
+
+    assert [512, 512, 176] == transport.sizes
+    assert [request(PARCELS[:512]), request(PARCELS[512:1024]), request(PARCELS[1024:])] == transport.requests
+    assert PARCELS == outbox.acknowledged
+    assert [0.0] * 3 == waits
+
+
+def test_an_empty_outbox_is_idle() -> None:
+    """Where nothing waits nothing is sent, and the next look is a second away."""
+    transport = by([])
+    sender = sender_of(MemoryOutbox([]), transport)
+
+    assert sender.step() == IDLE_S
+    assert SenderState() == sender.state
+    assert [] == transport.requests
+
+
+def test_large_spans_travel_in_smaller_company() -> None:
+    """A request has 2 MiB of spans at most, but for a span that is larger by itself and travels alone."""
+    sizes = [BYTES_MAX // 2, BYTES_MAX // 3, BYTES_MAX // 3, 2 * BYTES_MAX, 10]
+    parcels = [
+        encode(Span("1" * 32, f"{n + 1:016x}", "n", 1, 2, attributes={"x": "x" * size})) for n, size in enumerate(sizes)
+    ]
+    transport = by([])
+
+    drain(sender_of(MemoryOutbox(parcels), transport))
+
+    assert [2, 1, 1, 1] == transport.sizes
+
+
+@pytest.mark.parametrize(
+    ("jitter", "expected"),
+    [
+        (1.0, [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]),
+        (0.0, [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]),
+    ],
+)
+@pytest.mark.parametrize("failure", [Retry("down"), Refused("no")])
+def test_waits_double_up_to_a_minute_and_a_success_resets_them(
+    failure: Outcome, jitter: float, expected: list[float]
+) -> None:
+    """Waits grow from 1 to 60 s, a random half of each left out; after a success they start again."""
+    outbox, transport = MemoryOutbox(PARCELS[:600]), by([failure] * 7 + [Delivered(), failure])
+
+    waits = drain(sender_of(outbox, transport, jitter))
+
+    assert [*expected, 0.0, expected[0], 0.0] == waits
+    assert [request(PARCELS[:512])] * 8 == transport.requests[:8]
+    assert ids(PARCELS[:600]) == ids(outbox.acknowledged)
+
+
+def test_a_receiver_that_is_down_for_weeks_is_tried_every_minute() -> None:
+    """However many attempts fail, the next is at most a minute away and no number grows out of bounds."""
+    sender = sender_of(MemoryOutbox(PARCELS[:1]), ScriptedTransport(lambda spans: Retry("down")))
+
+    waits = {sender.step() for _ in range(3000)}
+
+    assert {2.0, 4.0, 8.0, 16.0, 32.0, 60.0} == waits
+
+
+@pytest.mark.parametrize(
+    ("delay_s", "expected"), [(None, 2.0), (0.0, 2.0), (1.5, 2.0), (10.0, 10.0), (301.0, 300.0), (math.inf, 300.0)]
+)
+def test_a_receiver_decides_how_long_to_wait_within_reason(delay_s: float | None, expected: float) -> None:
+    """What a receiver asks for is waited, up to 5 min, and never less than without its asking."""
+    sender = sender_of(MemoryOutbox(PARCELS[:1]), by([Retry("throttled", delay_s)]))
+
+    assert expected == sender.step()
+
+
+def poisonous(*names: str) -> Answerer:
+    """Take no request with one of these spans in it."""
+    return lambda spans: Poison("bad") if {span.name for span in spans} & set(names) else Delivered()
+
+
+def rejecting(*names: str) -> Answerer:
+    """Reject these spans and take the rest."""
+
+    def answer(spans: Sequence[trace_pb2.Span]) -> Outcome:
+        rejected = len({span.name for span in spans} & set(names))
+        return Delivered(rejected, "bad" if rejected else "")
+
+    return answer
+
+
+def test_a_span_at_fault_is_found_by_halving_and_buried() -> None:
+    """Poison is narrowed down to one span, a second apart; the others go out, and requests grow again."""
+    outbox, transport = MemoryOutbox(PARCELS[:32]), ScriptedTransport(poisonous("span 5"))
+
+    waits = drain(sender_of(outbox, transport))
+
+    # 32, 16 and 8 are no good; 0-3 are; 4-7 are not, 4 and 5 together neither; 4 is good and 5 is it.
+    assert [32, 16, 8, 4, 4, 2, 1, 1, 1, 2, 4, 8, 11] == transport.sizes
+    assert [1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0] == waits
+    assert {PARCELS[5].span_id: "bad"} == outbox.buried
+    assert ids(PARCELS[:5] + PARCELS[6:32]) == ids(outbox.acknowledged)
+
+
+def test_a_rejected_span_is_found_by_halving_and_buried() -> None:
+    """Rejected spans are found without waiting, for the receiver works; what it took is taken a second time."""
+    outbox, transport = MemoryOutbox(PARCELS[:32]), ScriptedTransport(rejecting("span 5"))
+
+    waits = drain(sender_of(outbox, transport))
+
+    assert [32, 16, 8, 4, 4, 2, 1, 1, 1, 2, 4, 8, 11] == transport.sizes
+    assert {0.0} == set(waits)
+    assert {PARCELS[5].span_id: "rejected: bad"} == outbox.buried
+    assert ids(PARCELS[:5] + PARCELS[6:32]) == ids(outbox.acknowledged)
+
+
+def test_spans_that_are_all_rejected_are_buried_at_once() -> None:
+    """A receiver that rejects as many as it was sent has told which."""
+    outbox, transport = MemoryOutbox(PARCELS[:3]), by([Delivered(3, "too old")])
+
+    assert [0.0] == drain(sender_of(outbox, transport))
+    assert dict.fromkeys(ids(PARCELS[:3]), "rejected: too old") == outbox.buried
+
+
+def test_a_receiver_with_a_small_limit_gets_small_requests() -> None:
+    """A receiver that takes no more than 100 spans at once gets them all, and none is buried."""
+    outbox = MemoryOutbox(PARCELS)
+    transport = ScriptedTransport(lambda spans: Poison("too large") if len(spans) > 100 else Delivered())
+
+    drain(sender_of(outbox, transport))
+
+    assert PARCELS == outbox.acknowledged
+    assert {} == outbox.buried
+
+
+@pytest.mark.parametrize("answer", [lambda spans: Poison("broken"), lambda spans: Delivered(len(spans), "quota")])
+def test_a_receiver_that_takes_nothing_at_all_does_not_get_everything_buried(answer: Answerer) -> None:
+    """Where nothing is delivered between one burial and the next, the waits grow to a minute."""
+    sender = sender_of(MemoryOutbox(PARCELS * 10), ScriptedTransport(answer))
+
+    waits = [sender.step() for _ in range(20)]
+
+    assert [8.0, 16.0, 32.0, 60.0, 60.0] == [wait_s for wait_s in waits if wait_s > 4.0][:5]
+    assert {60.0} == set(waits[-3:])
+
+
+def test_an_error_of_the_outbox_is_raised_and_nothing_is_lost() -> None:
+    """Where the outbox fails, the sender says so, and the same spans are sent again at the next step."""
+
+    class Failing(MemoryOutbox):
+        broken = True
+
+        def acknowledge(self, parcels: Sequence[Parcel]) -> None:
+            if self.broken:
+                raise OSError("disk full")
+            super().acknowledge(parcels)
+
+    outbox, transport = Failing(PARCELS[:3]), by([])
+    sender = sender_of(outbox, transport)
+
+    with pytest.raises(OSError, match="disk full"):
+        sender.step()
+    outbox.broken = False
+    drain(sender)
+
+    assert [request(PARCELS[:3])] * 2 == transport.requests
+    assert PARCELS[:3] == outbox.acknowledged
+    assert 3 == sender.state.sent
+
+
+def test_the_state_tells_the_whole_story() -> None:
+    """The state tells what happened last, when, what comes next, and how much of each there was."""
+    outbox, now_ns = MemoryOutbox(PARCELS[:4]), NOW_NS
+    transport = by([Refused("HTTP 401"), Delivered(1, "bad"), Delivered(), Poison("odd"), Retry("gone"), Poison("odd")])
+    sender = Sender(outbox, transport, jitter=lambda: 1.0, clock_ns=lambda: now_ns)
+    states = []
+    for _ in range(8):
+        sender.step()
+        states.append(sender.state)
+        now_ns += S_NS
+
+    def at(second: int) -> int:
+        return NOW_NS + second * S_NS
+
+    refused = "the receiver takes nothing from us: HTTP 401"
+    isolating = "the receiver cannot take a request of 2 spans: odd"
+    buried = f"span {PARCELS[2].span_id} can never be delivered and was set aside: odd"
+    assert states == [
+        SenderState(Situation.REFUSED, None, refused, at(0), at(2), retried=1),
+        SenderState(Situation.ISOLATING, None, "the receiver rejects 1 of 4 spans: bad", at(1), None, retried=2),
+        SenderState(
+            Situation.DELIVERING, at(2), "the receiver rejects 1 of 4 spans: bad", at(1), None, sent=2, retried=2
+        ),
+        SenderState(Situation.ISOLATING, at(2), isolating, at(3), at(4), sent=2, retried=3),
+        SenderState(Situation.RETRYING, at(2), "not delivered yet: gone", at(4), at(6), sent=2, retried=4),
+        SenderState(Situation.ISOLATING, at(2), buried, at(5), at(9), sent=2, retried=4, buried=1),
+        SenderState(Situation.DELIVERING, at(6), buried, at(5), None, sent=3, retried=4, buried=1),
+        SenderState(Situation.IDLE, at(6), buried, at(5), None, sent=3, retried=4, buried=1),
+    ]
+
+
+def test_a_cause_is_complained_about_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    """However often something fails, its cause is logged once a minute; a clock set back does not silence it."""
+    now_ns = NOW_NS
+    transport = by([Retry("down")] * 9 + [Refused("no")] + [Retry("down")] * 3)
+    sender = Sender(MemoryOutbox(PARCELS[:1]), transport, clock_ns=lambda: now_ns)
+    times: dict[str, list[int]] = {}
+    with caplog.at_level(logging.WARNING):
+        for second in (0, 1, 2, 59, 60, 61, 119, 120, 121, 122, 123, 40, 41):
+            now_ns = NOW_NS + second * S_NS
+            sender.step()
+            for record in caplog.records:
+                times.setdefault(record.getMessage(), []).append(second)
+            caplog.clear()
+
+    assert {
+        "not delivered yet: down": [0, 60, 120, 40],
+        "the receiver takes nothing from us: no": [122],
+    } == times
+
+
+def test_a_warning_of_the_receiver_is_passed_on(caplog: pytest.LogCaptureFixture) -> None:
+    """A message with no rejected span is a warning: the spans are acknowledged, and it is logged."""
+    outbox = MemoryOutbox(PARCELS[:2])
+    with caplog.at_level(logging.WARNING):
+        drain(sender_of(outbox, by([Delivered(0, "mind the quota")])))
+
+    assert PARCELS[:2] == outbox.acknowledged
+    assert ["the receiver warns: mind the quota"] == [record.getMessage() for record in caplog.records]
+
+
+# Any sequence of answers
+
+
+def any_outcome() -> st.SearchStrategy[Outcome]:
+    """Answer what a receiver may, in its right mind or not."""
+    return st.one_of(
+        st.builds(Delivered, st.sampled_from([0, 0, 0, 1, 2, 100, 512, 10_000]), st.sampled_from(["", "why"])),
+        st.builds(Retry, st.just("later"), st.none() | st.floats(0, allow_nan=False)),
+        st.builds(Refused, st.just("no")),
+        st.builds(Poison, st.just("bad")),
+    )
+
+
+@given(
+    st.integers(0, len(PARCELS)),
+    st.lists(any_outcome(), max_size=60),
+    st.floats(0, 1),
+    st.randoms(use_true_random=False),
+)
+@settings(deadline=None)
+def test_any_sequence_of_answers_is_handled_by_the_rules(
+    count: int, outcomes: list[Outcome], jitter: float, chance: random.Random
+) -> None:
+    """Every span is acknowledged or buried exactly when the rules say; failures are followed by a wait."""
+    outbox, transport = MemoryOutbox(PARCELS[:count]), by(outcomes)
+    sender = Sender(outbox, transport, jitter=lambda: jitter if chance.random() < 0.5 else chance.random())
+
+    waits = drain(sender)
+
+    acknowledged: list[str] = []
+    buried: list[str] = []
+    for sent, outcome, wait_s in zip(transport.requests, transport.outcomes, waits, strict=True):
+        spans = [span.span_id.hex() for span in spans_in(sent)]
+        assert 0 < len(spans) <= SPANS_MAX
+        assert len(sent) < BYTES_MAX + (1 << 16)
+        match outcome:
+            case Delivered(rejected_spans=rejected):
+                assert 0.0 <= wait_s <= 60.0
+                acknowledged += spans if rejected == 0 else []
+                buried += spans if rejected >= len(spans) else []
+            case Poison():
+                assert 1.0 <= wait_s <= 60.0
+                buried += spans if len(spans) == 1 else []
+            case Refused():
+                assert 1.0 <= wait_s <= 60.0
+            case Retry(delay_s=delay_s):
+                assert max(1.0, min(delay_s or 0.0, 300.0)) <= wait_s <= max(60.0, min(delay_s or 0.0, 300.0))
+    assert (acknowledged, buried) == (ids(outbox.acknowledged), list(outbox.buried))
+    assert sorted(ids(PARCELS[:count])) == sorted(acknowledged + buried)
+    assert (len(acknowledged), len(buried)) == (sender.state.sent, sender.state.buried)
+
+
+@given(
+    st.lists(st.sampled_from(["good"] * 20 + ["poison", "rejected"]), max_size=700),
+    st.lists(st.none() | st.sampled_from([Retry("later"), Refused("no")]), max_size=60),
+)
+@settings(deadline=None)
+def test_whatever_is_at_fault_is_found_at_bounded_cost(faults: list[str], troubles: list[Outcome | None]) -> None:
+    """A receiver that always answers alike gets every good span; the bad ones are buried after not too many tries."""
+    parcels, script = PARCELS[: len(faults)], deque(troubles)
+    fault_of = {parcel.span_id: fault for parcel, fault in zip(parcels, faults, strict=True)}
+
+    def answer(spans: Sequence[trace_pb2.Span]) -> Outcome:
+        trouble = script.popleft() if script else None
+        if trouble is not None:
+            return trouble
+        found = [fault_of[span.span_id.hex()] for span in spans]
+        return Poison("bad") if "poison" in found else Delivered(found.count("rejected"), "bad")
+
+    outbox, transport = MemoryOutbox(parcels), ScriptedTransport(answer)
+    drain(sender_of(outbox, transport))
+
+    bad = [parcel.span_id for parcel in parcels if fault_of[parcel.span_id] != "good"]
+    assert [parcel for parcel in parcels if fault_of[parcel.span_id] == "good"] == outbox.acknowledged
+    assert bad == list(outbox.buried)
+    # Down to a span by halves and up again by doubling, once for each, beside the requests that carry the rest.
+    assert len(transport.requests) <= len(troubles) + len(parcels) // SPANS_MAX + 1 + len(bad) * 3 * 10
+    for sent in transport.requests:
+        assert {span.SerializeToString(deterministic=True) for span in spans_in(sent)} <= {p.span for p in parcels}
+
+
+# In a thread of its own
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Poll until it is so."""
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.005)
+
+
+class Running:
+    """A sender in its thread."""
+
+    def __init__(self, sender: Sender) -> None:
+        self.stop, self.wake = threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=sender.run, args=(self.stop, self.wake))
+
+    def __enter__(self) -> "Running":
+        self.thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop.set()
+        self.thread.join(WAIT_S)
+        assert not self.thread.is_alive()
+
+
+def test_a_running_sender_is_woken_and_stopped() -> None:
+    """New spans are sent when the sender is woken, and without that soon after; it ends when it is told to."""
+    outbox = MemoryOutbox([])
+    with Running(sender_of(outbox, by([]))) as running:
+        outbox.left += PARCELS[:1]
+        running.wake.set()
+        wait_for(lambda: outbox.acknowledged == PARCELS[:1])
+        outbox.left += PARCELS[1:2]
+        wait_for(lambda: outbox.acknowledged == PARCELS[:2])
+
+
+def test_a_stop_ends_a_long_wait_and_new_spans_do_not() -> None:
+    """A sender that waits a failure out is not hurried by new spans, and stops at once when told to."""
+    outbox, transport = MemoryOutbox(PARCELS[:1]), by([Retry("throttled", 300.0)])
+    with Running(sender_of(outbox, transport)) as running:
+        wait_for(lambda: len(transport.outcomes) == 1)
+        for _ in range(20):
+            running.wake.set()
+            time.sleep(0.005)
+
+        assert 1 == len(transport.requests)
+
+
+# Over real connections
+
+MANY = [
+    Span("1" * 32, f"{n + 1:016x}", f"span {n}", NOW_NS + n, NOW_NS + n + 1, attributes={"n": n, "text": "é" * 100})
+    for n in range(10_000)
+]
+
+
+def received(requests: Iterable[bytes]) -> list[bytes]:
+    """Name every copy of a span that arrived, by its bytes."""
+    return [span.SerializeToString(deterministic=True) for sent in requests for span in spans_in(sent)]
+
+
+@pytest.mark.parametrize("kind", ["grpc", "grpc gzip", "grpc unix", "http", "http gzip"])
+def test_ten_thousand_spans_arrive(kind: str, tmp_path: Path) -> None:
+    """Over every kind of connection, ten thousand spans arrive once, whole and in order."""
+    protocol, _, detail = kind.partition(" ")
+    outbox = MemoryOutbox([encode(span) for span in MANY])
+    address = f"unix:{tmp_path}/s" if detail == "unix" else "127.0.0.1:0"
+    with grpc_receiver(address) as by_grpc, http_receiver() as by_http:
+        compression = "gzip" if detail == "gzip" else "none"
+        if protocol == "http":
+            receiver: GrpcReceiver | HttpReceiver = by_http
+            destination = Destination(f"http://127.0.0.1:{by_http.port}", HTTP_PROTOBUF, compression=compression)
+        else:
+            receiver = by_grpc
+            endpoint = address if detail == "unix" else f"http://127.0.0.1:{by_grpc.port}"
+            destination = Destination(endpoint, compression=compression)
+        transport = connect(destination)
+        waits = drain(Sender(outbox, transport, WAIT_S))
+        transport.close()
+
+    assert [parcel.span for parcel in outbox.acknowledged] == received(receiver.requests)
+    assert ids(outbox.acknowledged) == [span.span_id for span in MANY]
+    assert {0.0} == set(waits)
+
+
+def test_a_receiver_that_restarts_in_the_middle_gets_everything(unused_port: int) -> None:
+    """A receiver that goes away and comes back, on the same address, misses no span; each attempt sends equal bytes."""
+    outbox = MemoryOutbox(PARCELS)
+    transport = connect(Destination(f"http://127.0.0.1:{unused_port}"))
+    sender = Sender(outbox, transport, WAIT_S)
+    requests: list[bytes] = []
+    waits = []
+    for _ in range(3):
+        waits.append(sender.step())
+        with grpc_receiver(f"127.0.0.1:{unused_port}") as receiver:
+            waits.append(sender.step())
+            requests += receiver.requests
+    transport.close()
+
+    assert [False, True] * 3 == [wait_s == 0.0 for wait_s in waits]
+    assert [request(PARCELS[:512]), request(PARCELS[512:1024]), request(PARCELS[1024:])] == requests
+    assert PARCELS == outbox.acknowledged
+
+
+def test_a_real_receiver_with_every_kind_of_trouble_gets_everything() -> None:
+    """Codes, rejections and a poisonous span over one real connection: each span ends where it belongs."""
+    outbox = MemoryOutbox(PARCELS[:16])
+    with grpc_receiver() as receiver:
+        receiver.script += [
+            fail(grpc.StatusCode.UNAVAILABLE),
+            fail(grpc.StatusCode.UNAUTHENTICATED),
+            fail(grpc.StatusCode.RESOURCE_EXHAUSTED, "queue full"),
+            fail(grpc.StatusCode.INVALID_ARGUMENT, "bad"),
+            succeed(),
+            fail(grpc.StatusCode.INVALID_ARGUMENT, "bad"),
+            succeed(partial_success(1, "odd one")),
+            succeed(partial_success(1, "odd one")),
+            succeed(partial_success(1, "odd one")),
+        ]
+        transport = connect(Destination(f"http://127.0.0.1:{receiver.port}"))
+        waits = drain(Sender(outbox, transport, WAIT_S))
+        transport.close()
+
+    assert [16, 16, 16, 16, 8, 8, 4, 2, 1, 1, 2, 4] == [len(spans_in(sent)) for sent in receiver.requests]
+    assert {PARCELS[8].span_id: "rejected: odd one"} == outbox.buried
+    assert ids(PARCELS[:8] + PARCELS[9:16]) == ids(outbox.acknowledged)
+    assert [True] * 4 == [wait_s >= 1.0 for wait_s in waits[:4]]
+    assert {parcel.span for parcel in PARCELS[:16]} == set(received(receiver.requests))

@@ -1,0 +1,422 @@
+"""OTLP over HTTP against a real server: what is sent, and what every answer means."""
+
+import errno
+import os
+import socket
+import ssl
+import threading
+import time
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # stubs without py.typed
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+from cc_otel import __version__
+from cc_otel.otlp.convert import encode, readable, request
+from cc_otel.otlp.destination import HTTP_PROTOBUF, Destination
+from cc_otel.otlp.transport import UNREADABLE, Delivered, Outcome, Poison, Refused, Retry, Transport, connect
+from cc_otel.span import Span
+from tests.otlp.receivers import (
+    TLS,
+    HttpAnswer,
+    http_receiver,
+    parcels_of,
+    partial_success,
+    reply,
+    silent_port,
+    spans_in,
+)
+
+REQUEST = request(parcels_of(3))
+PATIENT_S = 30.0
+
+
+def export(transport: Transport, timeout_s: float = PATIENT_S) -> Outcome:
+    """Send the three spans and close the connection."""
+    try:
+        return transport.export(REQUEST, timeout_s)
+    finally:
+        transport.close()
+
+
+def local(port: int, compression: str = "none") -> Transport:
+    """Connect to a receiver without encryption."""
+    return connect(Destination(f"http://127.0.0.1:{port}", HTTP_PROTOBUF, compression=compression))
+
+
+def outcome_of(answer: HttpAnswer) -> Outcome:
+    """Get one answer from a real receiver."""
+    with http_receiver() as receiver:
+        receiver.script.append(answer)
+        return export(local(receiver.port))
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (200, Delivered()),
+        (202, Delivered()),
+        (204, Delivered()),
+        *((status, Retry) for status in (429, 502, 503, 504)),
+        *((status, Refused) for status in (300, 301, 302, 303, 307, 308, 401, 403, 404, 405, 407, 415, 501)),
+        *((status, Poison) for status in (400, 402, 406, 408, 409, 410, 411, 413, 418, 422, 431, 500, 505, 507)),
+    ],
+)
+def test_every_status_means_what_the_table_says(
+    status: int, expected: Delivered | type[Retry | Refused | Poison]
+) -> None:
+    """A status is a delivery, retried, refused, or poison by docs/delivery.md; the reason names what was said."""
+    body = b"" if status < 300 else Status(message="so it is").SerializeToString()
+
+    actual = outcome_of(reply(status, body))
+
+    if isinstance(expected, Delivered):
+        assert expected == actual
+    else:
+        assert isinstance(actual, expected), actual
+        assert actual.reason.startswith(f"HTTP {status}")
+        assert actual.reason.endswith(": so it is")
+
+
+def test_a_receiver_says_when_to_come_back_in_seconds() -> None:
+    """Retry-After in seconds is the wait that a receiver asks for."""
+    actual = outcome_of(reply(503, b"", {"Retry-After": "7"}))
+
+    assert Retry("HTTP 503 Service Unavailable", 7.0) == actual
+
+
+def test_a_receiver_says_when_to_come_back_as_a_date() -> None:
+    """Retry-After as a date is the wait until then, and none if it is past."""
+    future, past = (formatdate(time.time() + offset_s, usegmt=True) for offset_s in (1000, -1000))
+
+    later, now = (outcome_of(reply(429, b"", {"Retry-After": date})) for date in (future, past))
+
+    assert isinstance(later, Retry)
+    assert later.delay_s is not None
+    assert 900 < later.delay_s < 1001
+    assert Retry("HTTP 429 Too Many Requests", 0.0) == now
+
+
+@pytest.mark.parametrize("value", ["soon", "", "-1", "1.5", "²", "Wed, 99 Foo 2026 00:00:00 GMT", "9" * 400])
+def test_a_wait_that_cannot_be_read_is_none_or_very_long(value: str) -> None:
+    """A Retry-After that is neither seconds nor a date is passed over, and no number is too large to read."""
+    actual = outcome_of(reply(503, b"", {"Retry-After": value}))
+
+    expected_s = float("inf") if value.startswith("9") else None
+    assert Retry("HTTP 503 Service Unavailable", expected_s) == actual
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "expected"),
+    [
+        (partial_success(2, "two are\nbad"), "application/x-protobuf", Delivered(2, "two are bad")),
+        (partial_success(0, "mind the quota"), "application/x-protobuf", Delivered(0, "mind the quota")),
+        (b"\xff\xff", "application/x-protobuf", Delivered(message=UNREADABLE)),
+        (b"{}", "application/json", Delivered()),
+        (
+            b'{"partialSuccess": {"rejectedSpans": "1", "errorMessage": "bad", "new": 1}}',
+            "application/json; charset=utf-8",
+            Delivered(1, "bad"),
+        ),
+        (b"[", "application/json", Delivered(message=UNREADABLE)),
+        (b"\xff", "application/json", Delivered(message=UNREADABLE)),
+        (b"ok", "text/plain", Delivered(message=UNREADABLE)),
+        (b"", "text/plain", Delivered()),
+    ],
+)
+def test_success_comes_with_rejections_and_warnings(body: bytes, content_type: str, expected: Delivered) -> None:
+    """Rejected spans and a receiver's words are read from protobuf and JSON; anything else delivered with a warning."""
+    assert expected == outcome_of(reply(200, body, {"Content-Type": content_type}))
+
+
+def test_a_web_page_is_not_an_acknowledgement() -> None:
+    """A portal that answers everything with a page has not stored a span, so they are kept."""
+    actual = outcome_of(reply(200, b"<html>Welcome</html>", {"Content-Type": "text/html; charset=utf-8"}))
+
+    assert isinstance(actual, Refused), actual
+
+
+def test_an_error_in_any_form_is_told_on_one_line() -> None:
+    """What a receiver says of an error is told, as text of printable characters, or as unreadable."""
+    plain = outcome_of(reply(400, b"bad\r\n\x1b[31m\xffspan " + b"x" * 5000, {"Content-Type": "text/plain"}))
+    garbage = outcome_of(reply(400, b"\xff\xff"))
+
+    assert Poison("HTTP 400 Bad Request: " + ("bad [31m\ufffdspan " + "x" * 300)[:299] + "…") == plain
+    assert Poison("HTTP 400 Bad Request: with an answer that is not OTLP") == garbage
+
+
+def test_a_redirect_is_not_followed() -> None:
+    """A receiver that points elsewhere gets nothing sent there: not the spans, and not the headers."""
+    with http_receiver() as elsewhere, http_receiver() as receiver:
+        location = {"Location": f"http://127.0.0.1:{elsewhere.port}/v1/traces"}
+        receiver.script.append(reply(307, b"", location))
+        actual = export(local(receiver.port))
+
+    assert isinstance(actual, Refused), actual
+    assert [] == elsewhere.requests
+
+
+def test_the_bytes_are_sent_as_they_are() -> None:
+    """The receiver gets the very bytes of the request at /v1/traces, with the headers and a name of ours."""
+    with http_receiver() as receiver:
+        destination = Destination(
+            f"http://127.0.0.1:{receiver.port}/base/", HTTP_PROTOBUF, headers={"Authorization": "Bearer s3cret"}
+        )
+        outcome = export(connect(destination))
+
+    assert Delivered() == outcome
+    assert [REQUEST] == receiver.requests
+    assert ["/base/v1/traces"] == receiver.paths
+    (headers,) = receiver.headers
+    assert ("Bearer s3cret", "application/x-protobuf", f"cc-otel/{__version__}", None) == (
+        headers["authorization"],
+        headers["content-type"],
+        headers["user-agent"],
+        headers.get("content-encoding"),
+    )
+
+
+def test_the_sdk_sends_the_same_spans() -> None:
+    """The SDK's own exporter, given the same spans, sends spans equal to ours."""
+    spans = [Span("1" * 32, f"{n + 1:016x}", f"span {n}", n, n + 1, attributes={"n": [n, {"k": n}]}) for n in range(3)]
+    with http_receiver() as receiver:
+        exporter = OTLPSpanExporter(f"http://127.0.0.1:{receiver.port}/v1/traces")
+        assert exporter.export([readable(span) for span in spans]) is SpanExportResult.SUCCESS
+        exporter.shutdown()  # type: ignore[no-untyped-call]
+        transport = local(receiver.port)
+        assert Delivered() == transport.export(request(map(encode, spans)), PATIENT_S)
+        transport.close()
+
+    assert spans_in(receiver.requests[0]) == spans_in(receiver.requests[1])
+    assert receiver.paths[0] == receiver.paths[1]
+
+
+@pytest.mark.parametrize("compression", ["gzip", "deflate"])
+def test_compression_makes_less_of_it(compression: str) -> None:
+    """A compressed body is much smaller, says how it was compressed, and is the request's bytes again after that."""
+    large = request([encode(Span("1" * 32, "2" * 16, "n", 1, 2, attributes={"large": "x" * (1 << 20)}))])
+    with http_receiver() as receiver:
+        transport = local(receiver.port, compression)
+        outcome = transport.export(large, PATIENT_S)
+        transport.close()
+
+    assert Delivered() == outcome
+    assert [large] == receiver.requests
+    assert compression == receiver.headers[0]["content-encoding"]
+    assert len(receiver.bodies[0]) < 1 << 16
+
+
+def test_a_connection_is_kept() -> None:
+    """Requests that succeed or fail use one connection (OTLP 1.11, OTLP/HTTP Connection)."""
+    with http_receiver() as receiver:
+        receiver.script += [reply(), reply(503, b"later"), reply(200, b"<html>", {"Content-Type": "text/html"})]
+        transport = local(receiver.port)
+        for _ in range(4):
+            transport.export(REQUEST, PATIENT_S)
+        transport.close()
+
+    assert 4 == len(receiver.clients)
+    assert 1 == len(set(receiver.clients))
+
+
+def server_context(*, mutual: bool = False) -> ssl.SSLContext:
+    """Make a receiver prove itself, and ask its clients to."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(TLS / "receiver.pem", TLS / "receiver.key")
+    if mutual:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(TLS / "client.pem")
+    return context
+
+
+def test_tls_delivers_to_the_receiver_that_is_trusted() -> None:
+    """With ``https`` and the receiver's certificate, spans go over an encrypted connection."""
+    with http_receiver(tls=server_context()) as receiver:
+        endpoint = f"https://localhost:{receiver.port}"
+        outcome = export(connect(Destination(endpoint, HTTP_PROTOBUF, certificate=TLS / "receiver.pem")))
+
+    assert Delivered() == outcome
+
+
+@pytest.mark.parametrize("certificate", [TLS / "stranger.pem", None])
+def test_tls_sends_nothing_to_a_stranger(certificate: Path | None) -> None:
+    """A receiver that nobody vouches for gets no span, and the attempt is made again later."""
+    with http_receiver(tls=server_context()) as receiver:
+        endpoint = f"https://localhost:{receiver.port}"
+        actual = export(connect(Destination(endpoint, HTTP_PROTOBUF, certificate=certificate)))
+
+    assert isinstance(actual, Retry), actual
+    assert "CERTIFICATE_VERIFY_FAILED" in actual.reason
+    assert [] == receiver.requests
+
+
+def test_a_receiver_may_ask_for_our_certificate() -> None:
+    """A client certificate and its key are shown to a receiver that asks; without them it takes nothing."""
+    with http_receiver(tls=server_context(mutual=True)) as receiver:
+        endpoint = f"https://localhost:{receiver.port}"
+        known = Destination(
+            endpoint,
+            HTTP_PROTOBUF,
+            certificate=TLS / "receiver.pem",
+            client_key=TLS / "client.key",
+            client_certificate=TLS / "client.pem",
+        )
+        unknown = Destination(endpoint, HTTP_PROTOBUF, certificate=TLS / "receiver.pem")
+        outcomes = export(connect(known)), export(connect(unknown))
+
+    assert Delivered() == outcomes[0]
+    assert isinstance(outcomes[1], Retry), outcomes[1]
+    assert 1 == len(receiver.requests)
+
+
+def test_a_key_that_does_not_fit_is_an_outcome(tmp_path: Path) -> None:
+    """A client key that is not the certificate's is told as the reason of an attempt, and not raised."""
+    mixed = Destination(
+        "https://localhost:1", HTTP_PROTOBUF, client_key=TLS / "receiver.key", client_certificate=TLS / "client.pem"
+    )
+    actual = export(connect(mixed))
+
+    assert isinstance(actual, Retry), actual
+
+
+def test_nobody_there_is_tried_again(unused_port: int) -> None:
+    """A refused connection is tried again later, and the reason holds no query, where keys are."""
+    destination = Destination(f"http://127.0.0.1:{unused_port}/?api-key=s3cret", HTTP_PROTOBUF)
+
+    refused = ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+    assert Retry(f"ConnectionRefusedError: {refused}") == export(connect(destination))
+
+
+def reset(handler: BaseHTTPRequestHandler) -> None:
+    """Break the connection off."""
+    # Linger for no time: the close is a reset.
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    handler.connection.close()
+    handler.close_connection = True
+
+
+def hang_up(handler: BaseHTTPRequestHandler) -> None:
+    """Close the connection without a word."""
+    handler.close_connection = True
+
+
+def break_off(handler: BaseHTTPRequestHandler) -> None:
+    """Promise more than is sent."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b"\n")
+    handler.close_connection = True
+
+
+def babble(handler: BaseHTTPRequestHandler) -> None:
+    """Answer with something that is not HTTP."""
+    handler.wfile.write(b"\x00\x01\x02 what?\r\n\r\n")
+    handler.close_connection = True
+
+
+def lie(handler: BaseHTTPRequestHandler) -> None:
+    """Say that plain text is compressed."""
+    reply(200, b"plain", {"Content-Encoding": "gzip"})(handler)
+
+
+@pytest.mark.parametrize("answer", [reset, hang_up, break_off, babble, lie])
+def test_a_connection_that_breaks_is_tried_again(answer: HttpAnswer) -> None:
+    """Without a whole answer nothing is acknowledged; the next attempt makes a new connection and succeeds."""
+    with http_receiver() as receiver:
+        receiver.script.append(answer)
+        transport = local(receiver.port)
+        broken = transport.export(REQUEST, PATIENT_S)
+        mended = export(transport)
+
+    assert isinstance(broken, Retry), broken
+    assert Delivered() == mended
+    assert [REQUEST, REQUEST] == receiver.requests
+
+
+def test_a_receiver_that_never_answers_is_left_at_the_deadline() -> None:
+    """An attempt ends at its deadline: with silence, and with an answer that comes byte by byte."""
+    release = threading.Event()
+
+    def trickle(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000000")
+        handler.end_headers()
+        while not release.wait(0.05):
+            handler.wfile.write(b"\n")
+        handler.close_connection = True
+
+    with http_receiver() as receiver, silent_port() as port:
+        receiver.script.append(trickle)
+        outcomes = export(local(receiver.port), 0.3), export(local(port), 0.3)
+        release.set()
+
+    assert [Retry("ReadTimeout: the answer did not end in time"), Retry("TimeoutError: timed out")] == list(outcomes)
+
+
+def test_an_endless_answer_is_not_read() -> None:
+    """Of an answer, only as much is read as an answer can have."""
+
+    def flood(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(500)
+        handler.send_header("Content-Type", "text/plain")
+        handler.end_headers()
+        try:
+            while True:
+                handler.wfile.write(b"x" * 65536)
+        except OSError:
+            handler.close_connection = True
+
+    assert Poison("HTTP 500 Internal Server Error: " + "x" * 299 + "…") == outcome_of(flood)
+
+
+def test_a_proxy_does_not_stand_before_this_machine(monkeypatch: pytest.MonkeyPatch, unused_port: int) -> None:
+    """A proxy in the environment is not asked for a receiver on the loopback interface."""
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{unused_port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with http_receiver() as receiver:
+        outcome = export(local(receiver.port))
+
+    assert Delivered() == outcome
+
+
+def test_a_proxy_is_asked_for_a_receiver_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy in the environment is asked for a receiver on another machine."""
+    with http_receiver() as proxy:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        outcome = export(connect(Destination("http://otel.example:4318", HTTP_PROTOBUF)))
+
+    assert Delivered() == outcome
+    assert ["http://otel.example:4318/v1/traces"] == proxy.paths
+
+
+def test_a_netrc_does_not_replace_our_authorization(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password for the receiver's host in a .netrc is left where it is."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password else\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    with http_receiver() as receiver:
+        destination = Destination(f"http://127.0.0.1:{receiver.port}", HTTP_PROTOBUF, headers={"authorization": "Ours"})
+        export(connect(destination))
+
+    assert "Ours" == receiver.headers[0]["authorization"]
+
+
+def test_our_headers_win_where_the_protocol_needs_them() -> None:
+    """A configured Content-Type does not make the receiver take protobuf for something else."""
+    with http_receiver() as receiver:
+        destination = Destination(
+            f"http://127.0.0.1:{receiver.port}", HTTP_PROTOBUF, headers={"content-type": "application/json"}
+        )
+        export(connect(destination))
+
+    assert "application/x-protobuf" == receiver.headers[0]["content-type"]
