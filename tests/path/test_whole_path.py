@@ -1,0 +1,203 @@
+"""The whole path on one machine: hook, spool, agent, OTLP, graph-exporter, graph, and the commands that look at it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.otlp.receivers import grpc_receiver, spans_in
+from tests.path.processes import cc_otel, eventually, record, recorded, rows, serving
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home whose socket's path is short enough."""
+    return tmp_path / "h"
+
+
+@pytest.fixture
+def up(home: Path) -> Iterator[Path]:
+    """A home that ``cc-otel up`` serves."""
+    with serving("up", "--home", home):
+        yield home
+
+
+def shape(tree: list[dict[str, Any]], span_id: str | None = None) -> list[Any]:
+    """Give what hangs from a span as nested lists of names, in the order of their starts."""
+    below = sorted((row for row in tree if row["parent_id"] == span_id), key=lambda row: row["start_ms"])
+    return [[row["name"], *shape(tree, row["span_id"])] for row in below]
+
+
+def test_a_session_becomes_a_tree_in_the_graph(up: Path) -> None:
+    """What the real hook recorded of a session is read back from the graph as its tree."""
+    for event in recorded("denied"):
+        record(up, event["payload"], event["env"])
+    assert cc_otel("flush", "--home", up).returncode == 0
+
+    tree = rows(cc_otel("query", "tree", "last", "--json", "--home", up))
+    call = lambda tool, *below: [f"execute_tool {tool}", *below]  # noqa: E731 - reads as a table
+    assert shape(tree) == [
+        ["session startup", ["hook SessionEnd"]],
+        [
+            "invoke_agent claude-code",
+            call("Bash", ["hook PermissionRequest"]),
+            ["hook PostToolBatch"],
+            call("Bash"),
+            ["hook PostToolBatch"],
+            call("Write"),
+            ["hook PostToolBatch"],
+            call("Edit"),
+            ["hook PostToolBatch"],
+            call("Read", ["hook PostToolUseFailure"]),
+            ["hook PostToolBatch"],
+            ["hook PostToolBatch"],
+            ["hook MessageDisplay"],
+            ["hook Stop"],
+        ],
+    ]
+
+
+def test_the_old_one_liner_still_works(up: Path) -> None:
+    """The prototype's command line, with only the command changed, prints nothing and its span shows in a query."""
+    line = b'{"tool_name": "Bash", "session_id": "test", "command": "ls -la"}'
+    done = cc_otel("send", "--source-app", "test", "--event-type", "PreToolUse", "--home", up, stdin=line)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert cc_otel("flush", "--home", up).returncode == 0
+    found = rows(cc_otel("query", "spans", "--tool", "Bash", "--text", "ls -la", "--json", "--home", up))
+    assert [("hook PreToolUse", "test", "ls -la")] == [(s["name"], s["session_id"], s["command"]) for s in found]
+
+
+def test_what_a_receiver_missed_arrives_with_its_own_times(home: Path) -> None:
+    """A receiver that was down for the whole run gets everything when it is up, with the times it happened at."""
+    events = recorded("basic")
+    with grpc_receiver() as first:
+        port = first.port
+    with serving("agent", "--home", home, "--exporter-otlp-endpoint", f"http://127.0.0.1:{port}"):
+        stream = home / "stream.jsonl"
+        stream.write_text("".join(json.dumps(event) + "\n" for event in events), "utf-8")
+        rows(cc_otel("replay", stream, "--json", "--home", home))
+        eventually(lambda: _status(home)["journal"]["spans_waiting"] == len(events), "all spans are in the outbox")
+        with grpc_receiver(f"127.0.0.1:{port}") as second:
+            eventually(lambda: _status(home)["journal"]["spans_waiting"] == 0, "all spans are acknowledged")
+            spans = [span for request in second.requests for span in spans_in(request)]
+
+    assert sorted(event["t_ns"] for event in events) == sorted(span.start_time_unix_nano for span in spans)
+
+
+def test_replaying_twice_changes_nothing(up: Path) -> None:
+    """A recording that is replayed again leaves the same spans, each once."""
+    stream = Path(__file__).parents[1] / "sessions" / "subagent.jsonl"
+    for _ in range(2):
+        cc_otel("replay", stream, "--home", up)
+        cc_otel("flush", "--home", up)
+
+    (session,) = rows(cc_otel("query", "sessions", "--json", "--home", up))
+    assert session["spans"] == len(recorded("subagent"))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"not json",
+        b"[1]",
+        b"{}",
+        b'{"hook_event_name": "Stop"}',
+        b'{"session_id": "x"}',
+        b'{"session_id": 7, "hook_event_name": "Stop"}',
+        b"\0\0\0",
+        b"[" * 100_000,
+    ],
+)
+def test_bad_input_is_set_aside_and_counted(up: Path, payload: bytes) -> None:
+    """What cannot become an event goes to ``failed/``, is counted, and stops nothing."""
+    record(up, payload)
+    record(up, {"session_id": "good", "hook_event_name": "Stop"})
+    assert cc_otel("flush", "--home", up).returncode == 0
+
+    status = _status(up)
+    assert (status["spool"]["events_failed"], status["counts"]["events_failed"]["count"]) == (1, 1)
+    assert ["good"] == [s["session_id"] for s in rows(cc_otel("query", "sessions", "--json", "--home", up))]
+
+
+def test_odd_input_becomes_a_span_all_the_same(up: Path) -> None:
+    """Lone surrogates, NULs, unknown events, wrong types and 10 MB of output are kept and stored."""
+    odd: list[dict[str, Any]] = [
+        {"hook_event_name": "PreToolUse", "tool_name": "\ud83d", "tool_use_id": ["x"], "tool_input": 7},
+        {"hook_event_name": "NeverHeardOf", "deep": {"a": [None, {"b": "\u0000"}]}, "": "empty"},
+        {"hook_event_name": "PostToolUse", "tool_name": "Bash", "tool_response": {"stdout": "y" * 10_000_000}},
+        {"hook_event_name": "Stop", "prompt_id": 7, "agent_id": {}, "last_assistant_message": [1, 2], "n": 10**400},
+    ]
+    for payload in odd:
+        record(up, {"session_id": "odd\ud800 a b/../c"} | payload)
+    assert cc_otel("flush", "--home", up).returncode == 0
+
+    (session,) = rows(cc_otel("query", "sessions", "--json", "--home", up))
+    assert (session["session_id"], session["spans"]) == ("odd\ufffd a b/../c", len(odd))
+
+
+def test_a_second_agent_says_so_and_leaves(up: Path) -> None:
+    """One agent serves a home; the second one tells which does, and ends without an error."""
+    second = cc_otel("agent", "--home", up)
+
+    assert second.returncode == 0
+    assert b"An agent is running already (pid " in second.stdout
+
+
+def test_flush_works_without_an_agent(home: Path) -> None:
+    """Where no agent runs, ``flush`` delivers what was recorded itself."""
+    for event in recorded("mcp"):
+        record(home, event["payload"], event["env"])
+    assert cc_otel("flush", "--home", home).returncode == 0
+
+    (session,) = rows(cc_otel("query", "sessions", "--json", "--home", home))
+    assert session["spans"] == len(recorded("mcp"))
+    assert _status(home)["agent"]["running"] is False
+
+
+def test_flush_that_cannot_deliver_says_so(home: Path) -> None:
+    """``flush`` ends with code 1, and says how much still waits, when time runs out."""
+    record(home, {"session_id": "s", "hook_event_name": "Stop"})
+    done = cc_otel("flush", "--home", home, "--timeout", "3", "--exporter-otlp-endpoint", "http://127.0.0.1:9")
+
+    assert done.returncode == 1
+    assert b"1 events and spans were not delivered" in done.stderr
+
+
+def test_recording_can_be_paused(home: Path) -> None:
+    """Between ``off`` and ``on`` nothing is recorded."""
+    record(home, {"session_id": "before", "hook_event_name": "Stop"})
+    cc_otel("off", "--home", home)
+    record(home, {"session_id": "between", "hook_event_name": "Stop"})
+    cc_otel("send", "--home", home, stdin=b'{"session_id": "between", "hook_event_name": "Stop"}')
+    cc_otel("on", "--home", home)
+    record(home, {"session_id": "after", "hook_event_name": "Stop"})
+
+    assert _status(home)["spool"]["events_waiting"] == 2
+
+
+def test_a_home_that_was_never_used_has_a_status(home: Path) -> None:
+    """``status`` tells of an empty home without making one."""
+    status = _status(home)
+
+    assert (status["agent"]["running"], status["spool"]["events_waiting"], status["counts"]) == (False, 0, {})
+    assert not home.exists()
+
+
+def test_the_demo_shows_a_tree_and_leaves_nothing_running() -> None:
+    """``demo`` prints a turn, its tools, a subagent and a failure, read back from the graph, and says where."""
+    done = cc_otel("demo")
+    told = done.stdout.decode()
+
+    assert done.returncode == 0, done.stderr.decode()
+    for part in ("invoke_agent claude-code", "execute_tool Bash", "invoke_agent general-purpose", "exit_code"):
+        assert part in told
+    home = Path(told.split("The data is in ")[1].split(" (")[0])
+    assert _status(home)["agent"]["running"] is False
+
+
+def _status(home: Path) -> dict[str, Any]:
+    (status,) = rows(cc_otel("status", "--json", "--home", home))
+    return status
