@@ -25,22 +25,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from cc_otel.otlp.convert import encode
-from cc_otel.span import Parcel, Span
-
 TLS: Final = Path(__file__).parent / "tls"
 """Certificates of nobody, made once with the openssl command: receiver, client, and a stranger. Valid 2020 to 2120."""
 WAIT_S: Final = 30.0
 
 SUCCESS: Final = ExportTraceServiceResponse().SerializeToString()
-
-
-def parcels_of(count: int) -> list[Parcel]:
-    """Make that many encoded spans, each other than the rest."""
-    return [
-        encode(Span("1" * 32, f"{n + 1:016x}", f"span {n}", n, n + 1, attributes={"n": n}, resource={"host.name": "h"}))
-        for n in range(count)
-    ]
 
 
 def spans_in(request: bytes) -> list[trace_pb2.Span]:
@@ -57,37 +46,6 @@ def partial_success(rejected: int, message: str) -> bytes:
     """Answer that some spans are rejected."""
     partial = ExportTracePartialSuccess(rejected_spans=rejected, error_message=message)
     return ExportTraceServiceResponse(partial_success=partial).SerializeToString()
-
-
-class MemoryOutbox:
-    """An ``Outbox`` in memory that keeps book."""
-
-    def __init__(self, parcels: Sequence[Parcel]) -> None:
-        self.left = list(parcels)
-        self.acknowledged: list[Parcel] = []
-        self.buried: dict[str, str] = {}
-
-    def waiting(self, spans_max: int, bytes_max: int) -> Sequence[Parcel]:
-        """Answer the oldest."""
-        batch: list[Parcel] = []
-        size_bytes = 0
-        for parcel in self.left[:spans_max]:
-            size_bytes += len(parcel.span)
-            if batch and size_bytes > bytes_max:
-                break
-            batch.append(parcel)
-        return batch
-
-    def acknowledge(self, parcels: Sequence[Parcel]) -> None:
-        """Let go of the oldest, which is all that a sender can have been given."""
-        assert self.left[: len(parcels)] == list(parcels)
-        self.acknowledged += parcels
-        del self.left[: len(parcels)]
-
-    def bury(self, parcel: Parcel, reason: str) -> None:
-        """Set the oldest aside."""
-        assert self.left.pop(0) == parcel
-        self.buried[parcel.span_id] = reason
 
 
 class GrpcAnswer(Protocol):

@@ -1,94 +1,29 @@
-"""The sender: what it does with every sequence of answers, and ten thousand spans over real connections."""
+"""The sender: what it does with which answer."""
 
 import logging
 import math
-import random
-import threading
-import time
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-import grpc
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from cc_otel.otlp.convert import encode, request
-from cc_otel.otlp.destination import HTTP_PROTOBUF, Destination
-from cc_otel.otlp.send import BYTES_MAX, IDLE_S, SPANS_MAX, Sender, SenderState, Situation
-from cc_otel.otlp.transport import Delivered, Outcome, Poison, Refused, Retry, connect
+from cc_otel.otlp.send import BYTES_MAX, IDLE_S, Sender, SenderState, Situation
+from cc_otel.otlp.transport import Delivered, Outcome, Poison, Refused, Retry
 from cc_otel.span import Parcel, Span
-from tests.otlp.receivers import (
-    WAIT_S,
-    GrpcReceiver,
-    HttpReceiver,
+from tests.otlp.senders import (
+    NOW_NS,
+    PARCELS,
+    Answerer,
     MemoryOutbox,
-    fail,
-    grpc_receiver,
-    http_receiver,
-    parcels_of,
-    partial_success,
-    spans_in,
-    succeed,
+    ScriptedTransport,
+    by,
+    drain,
+    ids,
+    sender_of,
 )
 
-PARCELS = parcels_of(1200)
-NOW_NS = 1_764_000_000_000_000_000
 S_NS = 1_000_000_000
-
-Answerer = Callable[[Sequence[trace_pb2.Span]], Outcome]
-
-
-class ScriptedTransport:
-    """A ``Transport`` that answers by a function, and remembers what it was sent."""
-
-    def __init__(self, answer: Answerer) -> None:
-        self.requests: list[bytes] = []
-        self.outcomes: list[Outcome] = []
-        self._answer = answer
-
-    def export(self, request: bytes, timeout_s: float) -> Outcome:
-        """Answer."""
-        self.requests.append(request)
-        self.outcomes.append(self._answer(spans_in(request)))
-        return self.outcomes[-1]
-
-    def close(self) -> None:
-        """Let go of nothing."""
-
-    @property
-    def sizes(self) -> list[int]:
-        """How many spans each request had."""
-        return [len(spans_in(request)) for request in self.requests]
-
-
-def by(outcomes: Iterable[Outcome]) -> ScriptedTransport:
-    """Answer with these, then with success."""
-    script = deque(outcomes)
-    return ScriptedTransport(lambda spans: script.popleft() if script else Delivered())
-
-
-def sender_of(outbox: MemoryOutbox, transport: ScriptedTransport, jitter: float = 1.0) -> Sender:
-    """Make a sender whose waits and times are known."""
-    return Sender(outbox, transport, jitter=lambda: jitter, clock_ns=lambda: NOW_NS)
-
-
-def drain(sender: Sender, steps_max: int = 10_000) -> list[float]:
-    """Take steps until nothing waits; answer the waits in between."""
-    waits: list[float] = []
-    for _ in range(steps_max):
-        wait_s = sender.step()
-        if sender.state.situation is Situation.IDLE:
-            return waits
-        waits.append(wait_s)
-    raise AssertionError(f"still sending after {steps_max} steps: {sender.state}")
-
-
-def ids(parcels: Iterable[Parcel]) -> list[str]:
-    """Name spans."""
-    return [parcel.span_id for parcel in parcels]
 
 
 def test_everything_goes_out_in_order_in_full_batches() -> None:
@@ -321,215 +256,9 @@ def test_a_warning_of_the_receiver_is_passed_on(caplog: pytest.LogCaptureFixture
     assert ["the receiver warns: mind the quota"] == [record.getMessage() for record in caplog.records]
 
 
-# Any sequence of answers
-
-
-def any_outcome() -> st.SearchStrategy[Outcome]:
-    """Answer what a receiver may, in its right mind or not."""
-    return st.one_of(
-        st.builds(Delivered, st.sampled_from([0, 0, 0, 1, 2, 100, 512, 10_000]), st.sampled_from(["", "why"])),
-        st.builds(Retry, st.just("later"), st.none() | st.floats(0, allow_nan=False)),
-        st.builds(Refused, st.just("no")),
-        st.builds(Poison, st.just("bad")),
-    )
-
-
-@given(
-    st.integers(0, len(PARCELS)),
-    st.lists(any_outcome(), max_size=60),
-    st.floats(0, 1),
-    st.randoms(use_true_random=False),
-)
-@settings(deadline=None)
-def test_any_sequence_of_answers_is_handled_by_the_rules(
-    count: int, outcomes: list[Outcome], jitter: float, chance: random.Random
-) -> None:
-    """Every span is acknowledged or buried exactly when the rules say; failures are followed by a wait."""
-    outbox, transport = MemoryOutbox(PARCELS[:count]), by(outcomes)
-    sender = Sender(outbox, transport, jitter=lambda: jitter if chance.random() < 0.5 else chance.random())
-
-    waits = drain(sender)
-
-    acknowledged: list[str] = []
-    buried: list[str] = []
-    for sent, outcome, wait_s in zip(transport.requests, transport.outcomes, waits, strict=True):
-        spans = [span.span_id.hex() for span in spans_in(sent)]
-        assert 0 < len(spans) <= SPANS_MAX
-        assert len(sent) < BYTES_MAX + (1 << 16)
-        match outcome:
-            case Delivered(rejected_spans=rejected):
-                assert 0.0 <= wait_s <= 60.0
-                acknowledged += spans if rejected == 0 else []
-                buried += spans if rejected >= len(spans) else []
-            case Poison():
-                assert 1.0 <= wait_s <= 60.0
-                buried += spans if len(spans) == 1 else []
-            case Refused():
-                assert 1.0 <= wait_s <= 60.0
-            case Retry(delay_s=delay_s):
-                assert max(1.0, min(delay_s or 0.0, 300.0)) <= wait_s <= max(60.0, min(delay_s or 0.0, 300.0))
-    assert (acknowledged, buried) == (ids(outbox.acknowledged), list(outbox.buried))
-    assert sorted(ids(PARCELS[:count])) == sorted(acknowledged + buried)
-    assert (len(acknowledged), len(buried)) == (sender.state.sent, sender.state.buried)
-
-
-@given(
-    st.lists(st.sampled_from(["good"] * 20 + ["poison", "rejected"]), max_size=700),
-    st.lists(st.none() | st.sampled_from([Retry("later"), Refused("no")]), max_size=60),
-)
-@settings(deadline=None)
-def test_whatever_is_at_fault_is_found_at_bounded_cost(faults: list[str], troubles: list[Outcome | None]) -> None:
-    """A receiver that always answers alike gets every good span; the bad ones are buried after not too many tries."""
-    parcels, script = PARCELS[: len(faults)], deque(troubles)
-    fault_of = {parcel.span_id: fault for parcel, fault in zip(parcels, faults, strict=True)}
-
-    def answer(spans: Sequence[trace_pb2.Span]) -> Outcome:
-        trouble = script.popleft() if script else None
-        if trouble is not None:
-            return trouble
-        found = [fault_of[span.span_id.hex()] for span in spans]
-        return Poison("bad") if "poison" in found else Delivered(found.count("rejected"), "bad")
-
-    outbox, transport = MemoryOutbox(parcels), ScriptedTransport(answer)
-    drain(sender_of(outbox, transport))
-
-    bad = [parcel.span_id for parcel in parcels if fault_of[parcel.span_id] != "good"]
-    assert [parcel for parcel in parcels if fault_of[parcel.span_id] == "good"] == outbox.acknowledged
-    assert bad == list(outbox.buried)
-    # Down to a span by halves and up again by doubling, once for each, beside the requests that carry the rest.
-    assert len(transport.requests) <= len(troubles) + len(parcels) // SPANS_MAX + 1 + len(bad) * 3 * 10
-    for sent in transport.requests:
-        assert {span.SerializeToString(deterministic=True) for span in spans_in(sent)} <= {p.span for p in parcels}
-
-
-# In a thread of its own
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Poll until it is so."""
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.005)
-
-
-class Running:
-    """A sender in its thread."""
-
-    def __init__(self, sender: Sender) -> None:
-        self.stop, self.wake = threading.Event(), threading.Event()
-        self.thread = threading.Thread(target=sender.run, args=(self.stop, self.wake))
-
-    def __enter__(self) -> "Running":
-        self.thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.stop.set()
-        self.thread.join(WAIT_S)
-        assert not self.thread.is_alive()
-
-
-def test_a_running_sender_is_woken_and_stopped() -> None:
-    """New spans are sent when the sender is woken, and without that soon after; it ends when it is told to."""
-    outbox = MemoryOutbox([])
-    with Running(sender_of(outbox, by([]))) as running:
-        outbox.left += PARCELS[:1]
-        running.wake.set()
-        wait_for(lambda: outbox.acknowledged == PARCELS[:1])
-        outbox.left += PARCELS[1:2]
-        wait_for(lambda: outbox.acknowledged == PARCELS[:2])
-
-
-def test_a_stop_ends_a_long_wait_and_new_spans_do_not() -> None:
-    """A sender that waits a failure out is not hurried by new spans, and stops at once when told to."""
-    outbox, transport = MemoryOutbox(PARCELS[:1]), by([Retry("throttled", 300.0)])
-    with Running(sender_of(outbox, transport)) as running:
-        wait_for(lambda: len(transport.outcomes) == 1)
-        for _ in range(20):
-            running.wake.set()
-            time.sleep(0.005)
-
-        assert 1 == len(transport.requests)
-
-
 # Over real connections
 
 MANY = [
     Span("1" * 32, f"{n + 1:016x}", f"span {n}", NOW_NS + n, NOW_NS + n + 1, attributes={"n": n, "text": "é" * 100})
     for n in range(10_000)
 ]
-
-
-def received(requests: Iterable[bytes]) -> list[bytes]:
-    """Name every copy of a span that arrived, by its bytes."""
-    return [span.SerializeToString(deterministic=True) for sent in requests for span in spans_in(sent)]
-
-
-@pytest.mark.parametrize("kind", ["grpc", "grpc gzip", "grpc unix", "http", "http gzip"])
-def test_ten_thousand_spans_arrive(kind: str, tmp_path: Path) -> None:
-    """Over every kind of connection, ten thousand spans arrive once, whole and in order."""
-    protocol, _, detail = kind.partition(" ")
-    outbox = MemoryOutbox([encode(span) for span in MANY])
-    address = f"unix:{tmp_path}/s" if detail == "unix" else "127.0.0.1:0"
-    with grpc_receiver(address) as by_grpc, http_receiver() as by_http:
-        compression = "gzip" if detail == "gzip" else "none"
-        if protocol == "http":
-            receiver: GrpcReceiver | HttpReceiver = by_http
-            destination = Destination(f"http://127.0.0.1:{by_http.port}", HTTP_PROTOBUF, compression=compression)
-        else:
-            receiver = by_grpc
-            endpoint = address if detail == "unix" else f"http://127.0.0.1:{by_grpc.port}"
-            destination = Destination(endpoint, compression=compression)
-        transport = connect(destination)
-        waits = drain(Sender(outbox, transport, WAIT_S))
-        transport.close()
-
-    assert [parcel.span for parcel in outbox.acknowledged] == received(receiver.requests)
-    assert ids(outbox.acknowledged) == [span.span_id for span in MANY]
-    assert {0.0} == set(waits)
-
-
-def test_a_receiver_that_restarts_in_the_middle_gets_everything(unused_port: int) -> None:
-    """A receiver that goes away and comes back, on the same address, misses no span; each attempt sends equal bytes."""
-    outbox = MemoryOutbox(PARCELS)
-    transport = connect(Destination(f"http://127.0.0.1:{unused_port}"))
-    sender = Sender(outbox, transport, WAIT_S)
-    requests: list[bytes] = []
-    waits = []
-    for _ in range(3):
-        waits.append(sender.step())
-        with grpc_receiver(f"127.0.0.1:{unused_port}") as receiver:
-            waits.append(sender.step())
-            requests += receiver.requests
-    transport.close()
-
-    assert [False, True] * 3 == [wait_s == 0.0 for wait_s in waits]
-    assert [request(PARCELS[:512]), request(PARCELS[512:1024]), request(PARCELS[1024:])] == requests
-    assert PARCELS == outbox.acknowledged
-
-
-def test_a_real_receiver_with_every_kind_of_trouble_gets_everything() -> None:
-    """Codes, rejections and a poisonous span over one real connection: each span ends where it belongs."""
-    outbox = MemoryOutbox(PARCELS[:16])
-    with grpc_receiver() as receiver:
-        receiver.script += [
-            fail(grpc.StatusCode.UNAVAILABLE),
-            fail(grpc.StatusCode.UNAUTHENTICATED),
-            fail(grpc.StatusCode.RESOURCE_EXHAUSTED, "queue full"),
-            fail(grpc.StatusCode.INVALID_ARGUMENT, "bad"),
-            succeed(),
-            fail(grpc.StatusCode.INVALID_ARGUMENT, "bad"),
-            succeed(partial_success(1, "odd one")),
-            succeed(partial_success(1, "odd one")),
-            succeed(partial_success(1, "odd one")),
-        ]
-        transport = connect(Destination(f"http://127.0.0.1:{receiver.port}"))
-        waits = drain(Sender(outbox, transport, WAIT_S))
-        transport.close()
-
-    assert [16, 16, 16, 16, 8, 8, 4, 2, 1, 1, 2, 4] == [len(spans_in(sent)) for sent in receiver.requests]
-    assert {PARCELS[8].span_id: "rejected: odd one"} == outbox.buried
-    assert ids(PARCELS[:8] + PARCELS[9:16]) == ids(outbox.acknowledged)
-    assert [True] * 4 == [wait_s >= 1.0 for wait_s in waits[:4]]
-    assert {parcel.span for parcel in PARCELS[:16]} == set(received(receiver.requests))

@@ -1,0 +1,133 @@
+"""What the tests of sending share: spans, a box of them, a transport by script, and a way through them."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+
+from opentelemetry.proto.trace.v1 import trace_pb2
+
+from cc_otel.otlp.convert import encode
+from cc_otel.otlp.send import Sender, Situation
+from cc_otel.otlp.transport import Delivered, Outcome
+from cc_otel.span import Kind, Link, Parcel, Span, SpanEvent, StatusCode
+from tests.otlp.receivers import spans_in
+
+FULL = Span(
+    trace_id="0123456789abcdef" * 2,
+    span_id="fedcba9876543210",
+    parent_id="00000000000000ff",
+    name="execute_tool Bash",
+    start_ns=1_764_000_000_000_000_000,
+    end_ns=1_764_000_001_500_000_000,
+    kind=Kind.CLIENT,
+    status=StatusCode.ERROR,
+    status_message="exit 1",
+    attributes={
+        "text": "naïve 🦀",
+        "flag": True,
+        "count": -3,
+        "share": 0.5,
+        "bytes": b"\x00\xff",
+        "nothing": None,
+        "list": ["a", 1],
+        "map": {"inner": {"deep": "value"}},
+    },
+    links=(Link("0f" * 16, "f0" * 8, {"cc_otel.link": "previous_turn"}),),
+    events=(SpanEvent("moment", 1_764_000_000_500_000_000, {"n": 1}),),
+    resource={"service.name": "claude-code", "host.name": "here"},
+)
+"""A span with everything."""
+
+
+def parcels_of(count: int) -> list[Parcel]:
+    """Make that many encoded spans, each other than the rest."""
+    return [
+        encode(Span("1" * 32, f"{n + 1:016x}", f"span {n}", n, n + 1, attributes={"n": n}, resource={"host.name": "h"}))
+        for n in range(count)
+    ]
+
+
+PARCELS = parcels_of(1200)
+NOW_NS = 1_764_000_000_000_000_000
+
+Answerer = Callable[[Sequence[trace_pb2.Span]], Outcome]
+
+
+class MemoryOutbox:
+    """An ``Outbox`` in memory that keeps book."""
+
+    def __init__(self, parcels: Sequence[Parcel]) -> None:
+        self.left = list(parcels)
+        self.acknowledged: list[Parcel] = []
+        self.buried: dict[str, str] = {}
+
+    def waiting(self, spans_max: int, bytes_max: int) -> Sequence[Parcel]:
+        """Answer the oldest."""
+        batch: list[Parcel] = []
+        size_bytes = 0
+        for parcel in self.left[:spans_max]:
+            size_bytes += len(parcel.span)
+            if batch and size_bytes > bytes_max:
+                break
+            batch.append(parcel)
+        return batch
+
+    def acknowledge(self, parcels: Sequence[Parcel]) -> None:
+        """Let go of the oldest, which is all that a sender can have been given."""
+        assert self.left[: len(parcels)] == list(parcels)
+        self.acknowledged += parcels
+        del self.left[: len(parcels)]
+
+    def bury(self, parcel: Parcel, reason: str) -> None:
+        """Set the oldest aside."""
+        assert self.left.pop(0) == parcel
+        self.buried[parcel.span_id] = reason
+
+
+class ScriptedTransport:
+    """A ``Transport`` that answers by a function, and remembers what it was sent."""
+
+    def __init__(self, answer: Answerer) -> None:
+        self.requests: list[bytes] = []
+        self.outcomes: list[Outcome] = []
+        self._answer = answer
+
+    def export(self, request: bytes, timeout_s: float) -> Outcome:
+        """Answer."""
+        self.requests.append(request)
+        self.outcomes.append(self._answer(spans_in(request)))
+        return self.outcomes[-1]
+
+    def close(self) -> None:
+        """Let go of nothing."""
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many spans each request had."""
+        return [len(spans_in(request)) for request in self.requests]
+
+
+def by(outcomes: Iterable[Outcome]) -> ScriptedTransport:
+    """Answer with these, then with success."""
+    script = deque(outcomes)
+    return ScriptedTransport(lambda spans: script.popleft() if script else Delivered())
+
+
+def sender_of(outbox: MemoryOutbox, transport: ScriptedTransport, jitter: float = 1.0) -> Sender:
+    """Make a sender whose waits and times are known."""
+    return Sender(outbox, transport, jitter=lambda: jitter, clock_ns=lambda: NOW_NS)
+
+
+def drain(sender: Sender, steps_max: int = 10_000) -> list[float]:
+    """Take steps until nothing waits; answer the waits in between."""
+    waits: list[float] = []
+    for _ in range(steps_max):
+        wait_s = sender.step()
+        if sender.state.situation is Situation.IDLE:
+            return waits
+        waits.append(wait_s)
+    raise AssertionError(f"still sending after {steps_max} steps: {sender.state}")
+
+
+def ids(parcels: Iterable[Parcel]) -> list[str]:
+    """Name spans."""
+    return [parcel.span_id for parcel in parcels]
