@@ -283,13 +283,14 @@ def _safe(attributes: Attributes) -> dict[str, Json]:
     """
     Answer the attributes as JSON, dots in names as underscores: AQL and its indexes take a dot for a level.
 
-    Where that would make two names one, the second keeps its dots.
+    A name whose place is taken keeps its dots.
     """
     safe: dict[str, Json] = {}
     for name, value in attributes.items():
-        plain_name = name.replace(".", "_") or "_"
-        plain = value if isinstance(value, str) else _plain(value)
-        safe[name if plain_name in safe else plain_name] = plain
+        place = name.replace(".", "_") or "_"
+        if place != name and (place in attributes or place in safe):
+            place = name
+        safe[place] = value if isinstance(value, str) else _plain(value)
     return safe
 
 

@@ -85,10 +85,11 @@ def _insert_statement(table: _Table, rows: int) -> str:
 
 
 class SqliteStore:
-    """A GraphStore in one file; any thread may call it."""
+    """A GraphStore in one file; any thread may call it. It waits ``busy_timeout_s`` for another process's write."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self._path = path
+        self._busy_timeout_s = busy_timeout_s
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
@@ -154,7 +155,11 @@ class SqliteStore:
 
     def _connect(self, name: str) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            name, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, uri=name.startswith("file:")
+            name,
+            timeout=self._busy_timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+            uri=name.startswith("file:"),
         )
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         return connection

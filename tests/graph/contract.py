@@ -1,0 +1,501 @@
+"""
+The battery that every graph store passes.
+
+A backend's test module subclasses `StoreContract` and gives it a ``store`` fixture: an empty, prepared store. It opts
+out of a case by naming it in ``opts_out`` with the reason.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Final
+
+import pytest
+
+from cc_otel.graph import mapping
+from cc_otel.graph.store import Edge, GraphBatch, GraphStore, Json, Query, UnknownQuery, Vertex
+from cc_otel.span import AttributeValue, Span
+from tests.graph.made import (
+    FOREIGN,
+    T0_NS,
+    TRACE_A1,
+    TRACE_A2,
+    TRACE_B1,
+    span,
+    span_id,
+    tool,
+    turn,
+    two_sessions,
+)
+
+T0_MS: Final = T0_NS / 1e6
+T0_S: Final = T0_NS // 1_000_000_000
+DAY_S: Final = 86_400
+NEVER_S: Final = 1e12
+
+WEIRD: Final = (
+    "",
+    " ",
+    "quote ' double \" backslash \\ percent % underscore _ dollar $",
+    "'; DROP TABLE spans; --",
+    "line\nbreak\ttab\rreturn",
+    "nul\x00inside",
+    "\u202ereversed, \u200bzero width, \ufffereserved",
+    "emoji 🧵 and 漢字 and e\u0301",
+    "{{ template }} ${variable} @bind :bind",
+    "x" * 300,
+)
+
+
+def ask(store: GraphStore, query: str, /, **parameters: str | int | float | None) -> list[dict[str, Json]]:
+    """Answer all rows of a named query."""
+    return list(store.query(Query(query, parameters)))
+
+
+def column(rows: Sequence[Mapping[str, Json]], *names: str) -> list[tuple[Json, ...]]:
+    """Answer some columns of rows."""
+    return [tuple(row[name] for name in names) for row in rows]
+
+
+def put(store: GraphStore, spans: Sequence[Span], retention_days: float = 0) -> None:
+    """Write what the spans stand for; nothing may be refused."""
+    refusals = store.write(mapping.of(spans, retention_days=retention_days))
+
+    assert list(refusals) == []
+
+
+class StoreContract:
+    """What a GraphStore promises, case by case."""
+
+    opts_out: ClassVar[Mapping[str, str]] = {}
+
+    @pytest.fixture(autouse=True)
+    def _opted_out(self, request: pytest.FixtureRequest) -> None:
+        name = request.function.__name__
+        if name in self.opts_out:
+            pytest.skip(self.opts_out[name])
+
+    # Writing
+
+    def test_preparing_again_changes_nothing(self, store: GraphStore) -> None:
+        """A store that holds a graph may be prepared again."""
+        put(store, two_sessions())
+        before = ask(store, "spans")
+        store.prepare()
+
+        assert ask(store, "spans") == before
+
+    def test_a_batch_twice_leaves_one_copy(self, store: GraphStore) -> None:
+        """The same batch written twice is there once, vertices and edges."""
+        batch = mapping.of(two_sessions(), retention_days=1)
+        store.write(batch)
+        store.write(batch)
+
+        assert self.counts(store) == {
+            "spans": 10,
+            "sessions": 2,
+            "files": 1,
+            "parent_of": 6,
+            "part_of": 9,
+            "touched": 1,
+            "links_to": 0,
+        }
+
+    def test_the_later_of_two_documents_stays(self, store: GraphStore) -> None:
+        """A document replaces the one written before it under its key, whole."""
+        put(store, [tool(1, "Bash", '{"command": "ls"}', "Listed", error="exit_2")])
+        put(store, [span(1, "renamed")])
+
+        assert column(ask(store, "spans"), "name", "tool", "command", "summary", "status", "error_type") == [
+            ("renamed", None, None, None, "UNSET", None)
+        ]
+
+    def test_an_empty_batch_is_written(self, store: GraphStore) -> None:
+        """Nothing to write is no error."""
+        refusals = store.write(GraphBatch())
+
+        assert list(refusals) == []
+
+    def test_a_child_may_come_before_its_parent(self, store: GraphStore) -> None:
+        """Spans arrive in any order, in batches of their own, and the tree is the same."""
+        for each in reversed(two_sessions()):
+            put(store, [each])
+
+        assert column(ask(store, "tree", trace_id=TRACE_A1), "span_id", "depth") == [
+            (span_id(1), 0),
+            (span_id(2), 1),
+            (span_id(3), 1),
+            (span_id(6), 1),
+            (span_id(4), 2),
+            (span_id(5), 3),
+        ]
+
+    def test_a_parent_may_never_come(self, store: GraphStore) -> None:
+        """A span whose parent is not there is a root of its trace until it is."""
+        put(store, [span(2, parent=1), span(3, parent=2)])
+        orphaned = column(ask(store, "tree", trace_id=TRACE_A1), "span_id", "parent_id", "depth")
+        put(store, [span(1)])
+
+        assert (orphaned, column(ask(store, "tree", trace_id=TRACE_A1), "span_id", "parent_id", "depth")) == (
+            [(span_id(2), span_id(1), 0), (span_id(3), span_id(2), 1)],
+            [(span_id(1), None, 0), (span_id(2), span_id(1), 1), (span_id(3), span_id(2), 2)],
+        )
+
+    def test_what_is_written_comes_back(self, store: GraphStore) -> None:
+        """Texts come back as they were, whatever is in them, and whole numbers and fractions too."""
+        for number, text in enumerate(WEIRD, start=1):
+            attributes: dict[str, AttributeValue] = {
+                "text": text,
+                "whole": 2**53 + 1,
+                "part": 0.1,
+                "yes": True,
+                "none": None,
+                "list": [text, 1],
+            }
+            put(store, [span(number, text, attributes=attributes)])
+        rows = [ask(store, "span", trace_id=TRACE_A1, span_id=span_id(n))[0] for n in range(1, len(WEIRD) + 1)]
+
+        assert column(rows, "name", "attributes") == [
+            (
+                text,
+                {
+                    "session_id": "session-a",
+                    "text": text,
+                    "whole": 2**53 + 1,
+                    "part": 0.1,
+                    "yes": True,
+                    "none": None,
+                    "list": [text, 1],
+                },
+            )
+            for text in WEIRD
+        ]
+
+    def test_any_session_id_names_one_session(self, store: GraphStore) -> None:
+        """Sessions are told apart and found by their ids, whatever is in them."""
+        ids = [text for text in WEIRD if text] + ["..", "a b/../c", "@" + "0" * 32, "é" * 200]
+        put(store, [span(n, session=text, start_ms=-n) for n, text in enumerate(ids, start=1)])
+
+        assert column(ask(store, "sessions"), "session_id", "spans") == [(text, 1) for text in ids]
+        assert [len(ask(store, "spans", session_id=text)) for text in ids] == [1] * len(ids)
+
+    def test_thousands_of_spans_at_once(self, store: GraphStore) -> None:
+        """A batch may be large; each of its spans is there."""
+        put(store, [turn(1), *(span(n, parent=n // 4 or 1, start_ms=n) for n in range(2, 5_001))])
+
+        assert len(ask(store, "subtree", trace_id=TRACE_A1, span_id=span_id(1))) == 5_000
+
+    # Refusing
+
+    def test_an_unknown_collection_is_refused(self, store: GraphStore) -> None:
+        """What goes into no known collection is refused, and the rest of its batch is stored."""
+        stranger = Vertex("strangers", "1", {"label": "?"})
+        known = mapping.of([span(1)])
+        refusals = store.write(GraphBatch((stranger, *known.vertices), known.edges))
+
+        assert [refusal.item for refusal in refusals] == [stranger]
+        assert len(ask(store, "spans")) == 1
+
+    def test_a_text_that_is_not_unicode_is_refused(self, store: GraphStore) -> None:
+        """A lone surrogate cannot be stored: its vertex or edge is refused, alone."""
+        shallow = Vertex("spans", "key-1", {"label": "\ud800"})
+        deep = Vertex("spans", "key-2", {"label": "fine", "attributes": {"deep": ["\udfff"]}})
+        edge = Edge("part_of", "key-3", "spans/1", "sessions/\ud800", {"label": "part of"})
+        known = mapping.of([span(1)])
+        refusals = store.write(GraphBatch((shallow, deep, *known.vertices), (*known.edges, edge)))
+
+        assert [refusal.item for refusal in refusals] == [shallow, deep, edge]
+        assert len(ask(store, "spans")) == 1
+
+    # Asking
+
+    def test_an_empty_store_answers_nothing(self, store: GraphStore) -> None:
+        """Every query has an answer before anything was written: no rows."""
+        ids = {"trace_id": TRACE_A1, "span_id": span_id(1)}
+
+        assert [
+            ask(store, "tree", trace_id=TRACE_A1),
+            ask(store, "subtree", **ids),
+            ask(store, "span", **ids),
+            ask(store, "sessions"),
+            ask(store, "session_traces", session_id="session-a"),
+            ask(store, "spans"),
+        ] == [[], [], [], [], [], []]
+
+    def test_an_unknown_query_is_an_error(self, store: GraphStore) -> None:
+        """A name that no query has is told at once, before any row is taken."""
+        with pytest.raises(UnknownQuery, match="nonsense"):
+            store.query(Query("nonsense"))
+
+    def test_an_unknown_parameter_is_an_error(self, store: GraphStore) -> None:
+        """A parameter that the query does not take is a mistake, not a filter that does nothing."""
+        with pytest.raises(ValueError, match="trace_id, not trase_id"):
+            store.query(Query("tree", {"trase_id": TRACE_A1}))
+
+    def test_tree_of_a_trace(self, store: GraphStore) -> None:
+        """A trace's spans come with their depth, parents before children, then by start; no other trace's."""
+        put(store, two_sessions())
+
+        assert ask(store, "tree", trace_id=TRACE_A2) == [
+            {
+                "trace_id": TRACE_A2,
+                "span_id": span_id(7),
+                "parent_id": None,
+                "depth": 0,
+                "kind": "turn",
+                "name": "invoke_agent claude-code",
+                "tool": None,
+                "label": "invoke_agent claude-code",
+                "status": "UNSET",
+                "error_type": None,
+                "session_id": "session-a",
+                "start_ms": T0_MS + 1_000,
+                "end_ms": T0_MS + 1_500,
+                "duration_ms": 500,
+            },
+            {
+                "trace_id": TRACE_A2,
+                "span_id": span_id(8),
+                "parent_id": span_id(7),
+                "depth": 1,
+                "kind": "chat",
+                "name": "chat claude-opus",
+                "tool": None,
+                "label": "chat claude-opus",
+                "status": "UNSET",
+                "error_type": None,
+                "session_id": "session-a",
+                "start_ms": T0_MS + 1_100,
+                "end_ms": T0_MS + 1_110,
+                "duration_ms": 10,
+            },
+        ]
+
+    def test_tree_holds_spans_that_are_each_others_parents(self, store: GraphStore) -> None:
+        """Spans in a circle have no depth, but they are in the tree; and the walk ends."""
+        put(store, [span(1), span(2, parent=3), span(3, parent=2, start_ms=1), span(4, parent=4, start_ms=2)])
+
+        assert column(ask(store, "tree", trace_id=TRACE_A1), "span_id", "depth") == [
+            (span_id(1), 0),
+            (span_id(4), 0),
+            (span_id(2), None),
+            (span_id(3), None),
+        ]
+        assert column(ask(store, "subtree", trace_id=TRACE_A1, span_id=span_id(2)), "span_id", "depth") == [
+            (span_id(2), 0),
+            (span_id(3), 1),
+        ]
+
+    def test_subtree_of_a_span(self, store: GraphStore) -> None:
+        """A span comes first, with depth 0, and then all that is below it."""
+        put(store, two_sessions())
+
+        assert column(
+            ask(store, "subtree", trace_id=TRACE_A1, span_id=span_id(3)), "span_id", "depth", "kind", "tool"
+        ) == [
+            (span_id(3), 0, "tool", "Agent"),
+            (span_id(4), 1, "subagent", None),
+            (span_id(5), 2, "tool", "Read"),
+        ]
+
+    def test_sessions_newest_first(self, store: GraphStore) -> None:
+        """Sessions come with their first start, last end, and counts of what happened in them."""
+        put(store, two_sessions())
+        newest = {
+            "session_id": "session-b",
+            "start_ms": T0_MS + 5_000,
+            "end_ms": T0_MS + 5_100,
+            "turns": 1,
+            "tools": 0,
+            "errors": 0,
+            "spans": 1,
+        }
+        oldest = {
+            "session_id": "session-a",
+            "start_ms": T0_MS,
+            "end_ms": T0_MS + 1_500,
+            "turns": 2,
+            "tools": 3,
+            "errors": 1,
+            "spans": 8,
+        }
+
+        assert ask(store, "sessions") == [newest, oldest]
+        assert ask(store, "sessions", limit=1) == [newest]
+
+    def test_traces_of_a_session(self, store: GraphStore) -> None:
+        """A session's traces come in the order they began, with what each holds."""
+        put(store, two_sessions())
+
+        assert ask(store, "session_traces", session_id="session-a") == [
+            {"trace_id": TRACE_A1, "start_ms": T0_MS, "end_ms": T0_MS + 900, "errors": 1, "spans": 6},
+            {"trace_id": TRACE_A2, "start_ms": T0_MS + 1_000, "end_ms": T0_MS + 1_500, "errors": 0, "spans": 2},
+        ]
+
+    @pytest.mark.parametrize(
+        ("parameters", "numbers"),
+        [
+            ({}, [9, 10, 8, 7, 6, 5, 4, 3, 2, 1]),
+            ({"limit": 3}, [9, 10, 8]),
+            ({"limit": 0}, []),
+            ({"session_id": "session-b"}, [9]),
+            ({"session_id": "session-a", "trace_id": TRACE_A2}, [8, 7]),
+            ({"session_id": "session-b", "trace_id": TRACE_A2}, []),
+            ({"trace_id": TRACE_A1, "limit": 2}, [6, 5]),
+            ({"trace_id": FOREIGN}, [10]),
+            ({"name": "execute_tool Bash"}, [2]),
+            ({"kind": "turn"}, [9, 7, 1]),
+            ({"kind": "tool", "tool": "Read"}, [5]),
+            ({"status": "ERROR"}, [2]),
+            ({"status": "ERROR", "session_id": "session-b"}, []),
+            ({"text": "PYTEST -Q"}, [2]),
+            ({"text": "exit 1"}, [2]),
+            ({"text": "[id]"}, [5]),
+            ({"text": "%"}, []),
+        ],
+        ids=str,
+    )
+    def test_spans_by_what_they_say(
+        self, store: GraphStore, parameters: dict[str, str | int], numbers: list[int]
+    ) -> None:
+        """Spans are found by what they say, all conditions together, the newest first."""
+        put(store, two_sessions())
+
+        assert column(ask(store, "spans", **parameters), "span_id") == [(span_id(n),) for n in numbers]
+
+    def test_a_row_of_spans(self, store: GraphStore) -> None:
+        """A found span comes with everything that a list of spans shows."""
+        put(store, two_sessions())
+
+        assert ask(store, "spans", tool="Bash") == [
+            {
+                "trace_id": TRACE_A1,
+                "span_id": span_id(2),
+                "parent_id": span_id(1),
+                "kind": "tool",
+                "name": "execute_tool Bash",
+                "tool": "Bash",
+                "label": "Ran pytest -q: exit 1",
+                "summary": "Ran pytest -q: exit 1",
+                "command": "pytest -q",
+                "status": "ERROR",
+                "error_type": "exit_1",
+                "session_id": "session-a",
+                "service": "claude-code",
+                "start_ms": T0_MS + 100,
+                "end_ms": T0_MS + 110,
+                "duration_ms": 10,
+            }
+        ]
+
+    def test_a_span_with_everything_it_says(self, store: GraphStore) -> None:
+        """One span can be asked for whole, its times exact to the nanosecond."""
+        put(store, two_sessions())
+
+        assert ask(store, "span", trace_id=TRACE_B1, span_id=span_id(9)) == [
+            {
+                "trace_id": TRACE_B1,
+                "span_id": span_id(9),
+                "parent_id": None,
+                "kind": "turn",
+                "name": "invoke_agent claude-code",
+                "tool": None,
+                "label": "invoke_agent claude-code",
+                "summary": None,
+                "command": None,
+                "status": "UNSET",
+                "error_type": None,
+                "session_id": "session-b",
+                "service": "claude-code",
+                "start_ms": T0_MS + 5_000,
+                "end_ms": T0_MS + 5_100,
+                "duration_ms": 100,
+                "start_ns": str(T0_NS + 5_000_000_000),
+                "end_ns": str(T0_NS + 5_100_000_000),
+                "span_kind": "INTERNAL",
+                "status_message": None,
+                "scope": "cc_otel",
+                "attributes": {
+                    "session_id": "session-b",
+                    "gen_ai_operation_name": "invoke_agent",
+                    "cc_otel_hook_event": "UserPromptSubmit",
+                },
+                "resource": {"service_name": "claude-code"},
+                "links": None,
+                "events": None,
+            }
+        ]
+
+    def test_asking_while_writing(self, store: GraphStore) -> None:
+        """Rows that are being taken do not hold up a write, nor does a write disturb them."""
+        put(store, two_sessions())
+        rows = store.query(Query("spans"))
+        first = next(rows)
+        put(store, [span(11, start_ms=9_000)])
+
+        assert column([first, *rows], "span_id") == [(span_id(n),) for n in (9, 10, 8, 7, 6, 5, 4, 3, 2, 1)]
+
+    # Pruning
+
+    def test_prune_removes_what_has_expired(self, store: GraphStore) -> None:
+        """A document is removed once its time has come, a dry run only counts, and both count the same."""
+        put(store, [turn(1), tool(2, "Read", '{"file_path": "/old"}', parent=1)], retention_days=1)
+        put(store, [turn(3, trace_id=TRACE_A2, session="session-b")], retention_days=2)
+        expected = {
+            "spans": 2,
+            "sessions": 1,
+            "files": 1,
+            "parent_of": 1,
+            "part_of": 2,
+            "touched": 1,
+            "links_to": 0,
+        }
+        dry = store.prune(T0_S + DAY_S, dry_run=True)
+        spans_after_dry = len(ask(store, "spans"))
+        wet = store.prune(T0_S + DAY_S)
+
+        assert (dry, spans_after_dry, wet) == (expected, 3, expected)
+        assert column(ask(store, "spans"), "span_id") == [(span_id(3),)]
+        assert column(ask(store, "sessions"), "session_id") == [("session-b",)]
+
+    def test_prune_at_the_last_second_before(self, store: GraphStore) -> None:
+        """Nothing is removed before its time."""
+        put(store, [turn(1)], retention_days=1)
+        counts = store.prune(T0_S + DAY_S - 1)
+
+        assert (sum(counts.values()), len(ask(store, "spans"))) == (0, 1)
+
+    def test_prune_takes_the_edges_of_a_removed_vertex(self, store: GraphStore) -> None:
+        """An edge goes with either of its ends, though its own time has not come."""
+        put(store, [turn(1, end_ms=10), tool(2, "Bash", parent=1, end_ms=100_000)], retention_days=1)
+        counts = store.prune(T0_S + DAY_S + 50)
+
+        assert counts == {
+            "spans": 1,
+            "sessions": 0,
+            "files": 0,
+            "parent_of": 1,
+            "part_of": 1,
+            "touched": 0,
+            "links_to": 0,
+        }
+        assert column(ask(store, "tree", trace_id=TRACE_A1), "span_id", "depth") == [(span_id(2), 0)]
+
+    def test_what_spans_share_lives_as_long_as_the_last(self, store: GraphStore) -> None:
+        """A session outlives its early spans, in whatever order its spans came."""
+        late, early = span(1, end_ms=100_000), span(2)
+        put(store, [late], retention_days=1)
+        put(store, [early], retention_days=1)
+        store.prune(T0_S + DAY_S + 50)
+
+        assert column(ask(store, "sessions"), "session_id", "spans") == [("session-a", 1)]
+
+    def test_without_a_retention_nothing_expires(self, store: GraphStore) -> None:
+        """With a retention of 0 days everything is kept."""
+        put(store, two_sessions(), retention_days=0)
+        counts = store.prune(NEVER_S)
+
+        assert (sum(counts.values()), len(ask(store, "spans"))) == (0, 10)
+
+    @staticmethod
+    def counts(store: GraphStore) -> Mapping[str, int]:
+        """Count what the store holds that has an end."""
+        return store.prune(NEVER_S, dry_run=True)
