@@ -11,7 +11,8 @@ COPY pyproject.toml README.md LICENSE CHANGELOG.md ./
 COPY cc_otel cc_otel
 COPY hooks hooks
 COPY stack/health.py stack/
-RUN /opt/build/bin/python -m pip --python /opt/cc-otel/bin/python install --no-cache-dir --no-deps --no-build-isolation . && cp stack/health.py /opt/cc-otel/bin/cc-otel-health
+RUN /opt/build/bin/python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist .
+RUN /opt/build/bin/python -m pip --python /opt/cc-otel/bin/python install --no-cache-dir --no-deps --no-index dist/*.whl && cp stack/health.py /opt/cc-otel/bin/cc-otel-health
 
 FROM python:3.11.14-slim-bookworm
 # The number is also the Collector's and Jaeger's; the name is for programs that ask who they are.

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from cc_otel.otlp.convert import encode, request
+from cc_otel.otlp import convert
 from cc_otel.otlp.destination import Destination
 from cc_otel.otlp.transport import Delivered, connect
 from cc_otel.span import Span
-from tests.stack.programs import ROOT, Built, Collector, Jaeger, MakeCollector, Send
+from tests.stack.programs import ROOT, Built, Collector, GraphExporter, Jaeger, MakeCollector, Send
 from tests.stack.receiver import Receiver
 
 
@@ -48,9 +48,19 @@ def collector(built: Built, tmp_path: Path) -> Iterator[MakeCollector]:
 
 
 @pytest.fixture
-def jaeger(built: Built, tmp_path: Path) -> Iterator[Jaeger]:
-    """A Jaeger of this test's own, started."""
-    program = Jaeger(built("jaeger"), tmp_path)
+def jaeger(request: pytest.FixtureRequest, built: Built, tmp_path: Path) -> Iterator[Jaeger]:
+    """A Jaeger of this test's own, started; parametrize it indirectly with what is to be different."""
+    program = Jaeger(built("jaeger"), tmp_path, *getattr(request, "param", ()))
+    with ExitStack() as running:
+        running.callback(program.stop)
+        program.start()
+        yield program
+
+
+@pytest.fixture
+def graph_exporter(tmp_path: Path) -> Iterator[GraphExporter]:
+    """A graph-exporter of this test's own, started."""
+    program = GraphExporter(tmp_path)
     with ExitStack() as running:
         running.callback(program.stop)
         program.start()
@@ -71,7 +81,7 @@ def send() -> Send:
     def deliver(destination: Destination, spans: list[Span]) -> None:
         transport = connect(destination)
         try:
-            assert transport.export(request(map(encode, spans)), timeout_s=30) == Delivered()
+            assert transport.export(convert.request(map(convert.encode, spans)), timeout_s=30) == Delivered()
         finally:
             transport.close()
 

@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -16,11 +17,20 @@ import requests
 from google.protobuf.json_format import ParseDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.graph.store import Json, Query
 from cc_otel.otlp.decode import decode
 from cc_otel.otlp.destination import GRPC, HTTP_PROTOBUF, Destination
 from cc_otel.span import Span
 
 ROOT: Final = Path(__file__).parents[2]
+IN_MEMORY: Final = (
+    "yaml:extensions::jaeger_storage::backends::memory::memory::max_traces: 1000",
+    "yaml:extensions::jaeger_query::storage::traces: memory",
+    "yaml:exporters::jaeger_storage_exporter::trace_storage: memory",
+)
+"""Differences for a Jaeger that keeps spans as they came, in memory."""
+
 COLLECTOR_CONFIG: Final = ROOT / "collector-config.yaml"
 JAEGER_CONFIG: Final = ROOT / "stack" / "jaeger-config.yaml"
 DEADLINE_S: Final = 60.0
@@ -31,6 +41,9 @@ Built = Callable[[str], Path]
 
 Send = Callable[[Destination, list[Span]], None]
 """Send spans as an agent does, in one request, and see them acknowledged."""
+
+# From anywhere on, so that two runs on one machine do not meet.
+_PORTS: Final = iter(range(random.randrange(15_000, 30_000), 32_000))
 
 _Result = TypeVar("_Result")
 
@@ -48,23 +61,34 @@ def wait_for(what: str, look: Callable[[], _Result | None], deadline_s: float = 
 
 def free_port() -> int:
     """
-    Answer a TCP port of loopback that nobody listens on.
+    Answer a TCP port of loopback that nobody listens on, and never the same one again.
 
     From below the range that the system takes ports for outgoing connections from (32768 on Linux, 49152 on macOS):
     one of those may be gone again before the program that was given it listens.
     """
-    while True:
-        port = random.randrange(15_000, 32_000)
+    for port in _PORTS:
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no free port is left between 15000 and 32000")
+
+
+def answers(url: str) -> bool:
+    """Whether a health page says 200."""
+    try:
+        return requests.get(url, timeout=5).status_code == 200
+    except requests.RequestException:
+        return False
 
 
 class Program:
-    """One real program: its arguments, its environment, and the address that answers 200 when it is well."""
+    """One real program: its arguments, its environment, a file for what it writes, and how to ask if it is well."""
 
-    def __init__(self, argv: list[str], environment: Mapping[str, str], health: str, log: Path) -> None:
-        self._argv, self._environment, self._health, self._log = argv, dict(environment), health, log
+    def __init__(self, argv: list[str], environment: Mapping[str, str], log: Path, is_well: Callable[[], bool]) -> None:
+        self._argv, self._environment, self._log, self._is_well = argv, dict(environment), log, is_well
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -73,7 +97,8 @@ class Program:
         environment = {"PATH": os.defpath, **self._environment}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._argv, env=environment, stdout=log, stderr=log, cwd=self._log.parent)
-        wait_for(f"{self._argv[0]} at {self._health}", self._is_well)
+        wait_for(f"{self._argv[0]}, see {self._log}", self._is_well_or_gone)
+        assert self._process.poll() is None, f"{self._argv[0]} ended at once:\n{self.output()[-3000:]}"
 
     def stop(self) -> None:
         """End it as an operator does, and wait until it is gone."""
@@ -99,13 +124,9 @@ class Program:
             process.wait()
             raise
 
-    def _is_well(self) -> bool:
+    def _is_well_or_gone(self) -> bool:
         assert self._process is not None
-        assert self._process.poll() is None, f"{self._argv[0]} ended at once:\n{self.output()[-3000:]}"
-        try:
-            return requests.get(self._health, timeout=5).status_code == 200
-        except requests.RequestException:
-            return False
+        return self._process.poll() is not None or self._is_well()
 
 
 class Collector(Program):
@@ -114,7 +135,7 @@ class Collector(Program):
     def __init__(self, program: Path, home: Path, graph: str, jaeger: str, **settings: str) -> None:
         self._grpc, self._http, self._metrics, health = (free_port() for _ in range(4))
         super().__init__(
-            [str(program), "--config", str(COLLECTOR_CONFIG)],
+            [str(program), f"--config={COLLECTOR_CONFIG}"],
             {
                 "CC_OTEL_COLLECTOR_GRPC_LISTEN": f"127.0.0.1:{self._grpc}",
                 "CC_OTEL_COLLECTOR_HTTP_LISTEN": f"127.0.0.1:{self._http}",
@@ -127,8 +148,8 @@ class Collector(Program):
                 "CC_OTEL_JAEGER_ENDPOINT": jaeger,
                 **settings,
             },
-            health=f"http://127.0.0.1:{health}/",
             log=home / "collector.log",
+            is_well=lambda: answers(f"http://127.0.0.1:{health}/"),
         )
 
     def destination(self, protocol: str = GRPC, compression: str = "none") -> Destination:
@@ -150,13 +171,13 @@ class MakeCollector(Protocol):
 
 
 class Jaeger(Program):
-    """The real Jaeger, with the configuration that operators run."""
+    """The real Jaeger, with the configuration that operators run, and what is to be different in it."""
 
-    def __init__(self, program: Path, home: Path) -> None:
+    def __init__(self, program: Path, home: Path, *differences: str) -> None:
         otlp, self._ui, query, metrics, health = (free_port() for _ in range(5))
         self.endpoint = f"127.0.0.1:{otlp}"
         super().__init__(
-            [str(program), "--config", str(JAEGER_CONFIG)],
+            [str(program), *(f"--config={source}" for source in (JAEGER_CONFIG, *differences))],
             {
                 "CC_OTEL_JAEGER_ENDPOINT": self.endpoint,
                 "CC_OTEL_JAEGER_UI_LISTEN": f"127.0.0.1:{self._ui}",
@@ -165,8 +186,8 @@ class Jaeger(Program):
                 "CC_OTEL_JAEGER_METRICS_PORT": str(metrics),
                 "CC_OTEL_JAEGER_DATA_DIR": str(home / "jaeger"),
             },
-            health=f"http://127.0.0.1:{health}/status",
             log=home / "jaeger.log",
+            is_well=lambda: answers(f"http://127.0.0.1:{health}/status"),
         )
 
     def trace(self, trace_id: str) -> list[Span]:
@@ -180,11 +201,30 @@ class Jaeger(Program):
         return sorted(decoded.spans, key=lambda span: (span.start_ns, span.span_id))
 
 
+class GraphExporter(Program):
+    """Our graph-exporter as an operator starts it, on SQLite; the container's health command says if it is well."""
+
+    def __init__(self, home: Path) -> None:
+        self.endpoint = f"127.0.0.1:{free_port()}"
+        self.database = home / "graph" / "graph.db"
+        health = [sys.executable, str(ROOT / "stack" / "health.py"), self.endpoint]
+        super().__init__(
+            [str(Path(sys.executable).with_name("cc-otel")), "graph-exporter"],
+            {"CC_OTEL_HOME": str(self.database.parent), "CC_OTEL_GRAPH_LISTEN": self.endpoint},
+            log=home / "graph-exporter.log",
+            is_well=lambda: subprocess.run(health, check=False, capture_output=True).returncode == 0,
+        )
+
+    def tree(self, trace_id: str) -> list[dict[str, Json]]:
+        """Answer the spans of a trace, parents before children."""
+        return list(SqliteStore(self.database).query(Query("tree", {"trace_id": trace_id})))
+
+
 def _message(document: Any) -> ExportTraceServiceRequest:
     """Read OTLP/JSON, which writes ids in hexadecimal where protobuf's own JSON mapping has base64."""
     for of_resource in document["resourceSpans"]:
         for of_scope in of_resource["scopeSpans"]:
-            for span in of_scope["spans"]:
+            for span in of_scope.get("spans", ()):
                 for identified in (span, *span.get("links", ())):
                     for name in {"traceId", "spanId", "parentSpanId"} & identified.keys():
                         identified[name] = b64encode(bytes.fromhex(identified[name])).decode()

@@ -1,21 +1,17 @@
 """From an agent through the real Collector to Jaeger and to the graph's side: everything arrives, whatever dies."""
 
-import json
-import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 
-from cc_otel.otlp.convert import encode, request
-from cc_otel.otlp.decode import decode
-from cc_otel.otlp.destination import GRPC, HTTP_PROTOBUF, Destination
-from cc_otel.otlp.transport import Delivered, Retry, connect
-from cc_otel.span import AttributeValue, Span
-from tests.stack.programs import Jaeger, MakeCollector, Send, wait_for
+from cc_otel.otlp.destination import GRPC, HTTP_PROTOBUF
+from cc_otel.span import Span, SpanEvent
+from tests.stack.comparing import as_jaeger_keeps, as_sent, seen_in
+from tests.stack.load import Load
+from tests.stack.programs import IN_MEMORY, Jaeger, MakeCollector, Send, wait_for
 from tests.stack.receiver import Receiver
-from tests.stack.trees import plain, session, traces_of
+from tests.stack.trees import RESOURCE, plain, session
 
 pytestmark = pytest.mark.stack
 
@@ -25,72 +21,6 @@ def graph() -> Iterator[Receiver]:
     """In the graph-exporter's place, listening."""
     with Receiver().listening() as receiver:
         yield receiver
-
-
-def as_sent(spans: list[Span]) -> list[Span]:
-    """Answer the spans as they are on the wire, in the order of their starts."""
-    on_the_wire = decode(request(map(encode, spans))).spans
-    return sorted(on_the_wire, key=lambda span: (span.start_ns, span.span_id))
-
-
-def as_jaeger_keeps(spans: list[Span]) -> list[Span]:
-    """
-    Answer the spans as Jaeger's API shows them when Badger stores them.
-
-    Its model is older than OTLP: lists become JSON texts, and a link keeps no attributes but its own.
-    """
-    return [
-        replace(
-            span,
-            attributes={name: _as_jaeger_keeps(value) for name, value in span.attributes.items()},
-            links=tuple(replace(link, attributes={"opentracing.ref_type": "follows_from"}) for link in span.links),
-        )
-        for span in as_sent(spans)
-    ]
-
-
-def _as_jaeger_keeps(value: AttributeValue) -> AttributeValue:
-    if isinstance(value, str) and len(value) > 60_000:
-        mark = " (cut for Jaeger)"
-        return value[: 60_000 - len(mark)] + mark
-    return json.dumps(value, separators=(",", ":")) if isinstance(value, list) else value
-
-
-def seen_in(jaeger: Jaeger, spans: list[Span]) -> list[Span]:
-    """Wait until Jaeger shows as many spans as there are, and answer those."""
-
-    def look() -> list[Span] | None:
-        shown = [span for trace_id in traces_of(spans) for span in jaeger.trace(trace_id)]
-        return shown if len(shown) >= len(spans) else None
-
-    return sorted(wait_for("Jaeger", look), key=lambda span: (span.start_ns, span.span_id))
-
-
-class Load(threading.Thread):
-    """An agent: sends batch after batch, each until it is acknowledged."""
-
-    def __init__(self, destination: Destination, batches: list[list[Span]]) -> None:
-        super().__init__()
-        self.done = 0
-        self.interrupted = 0
-        self._destination, self._batches = destination, batches
-
-    def wait_for_more(self, batches: int) -> None:
-        """Wait until so many more are acknowledged."""
-        goal = self.done + batches
-        wait_for("the load to go on", lambda: self.done >= goal)
-
-    def run(self) -> None:
-        """Send everything."""
-        transport = connect(self._destination)
-        for batch in self._batches:
-            message = request(map(encode, batch))
-            while (outcome := transport.export(message, timeout_s=10)) != Delivered():
-                assert isinstance(outcome, Retry), outcome
-                self.interrupted += 1
-                time.sleep(0.02)
-            self.done += 1
-        transport.close()
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
@@ -105,7 +35,7 @@ def test_both_destinations_hold_what_was_sent(
 
     assert as_jaeger_keeps(spans) == seen_in(jaeger, spans)
     wait_for("the graph's side", lambda: len(graph.spans()) >= len(spans))
-    assert as_sent(spans) == as_sent(list(graph.spans().values()))
+    assert as_sent(spans) == as_sent(graph.spans().values())
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
@@ -123,11 +53,14 @@ def test_compressed_batches_reach_both_destinations(
     send(between.destination(), spans)
 
     assert as_jaeger_keeps(spans) == seen_in(jaeger, spans)
-    assert as_sent(spans) == as_sent(list(graph.spans().values()))
+    assert as_sent(spans) == as_sent(graph.spans().values())
 
 
+@pytest.mark.parametrize(
+    ("jaeger", "as_kept"), [((), as_jaeger_keeps), (IN_MEMORY, as_sent)], ids=["badger", "memory"], indirect=["jaeger"]
+)
 def test_jaeger_shows_no_warning_and_no_orphan_when_everything_comes_twice(
-    collector: MakeCollector, jaeger: Jaeger, sink: Receiver, send: Send
+    collector: MakeCollector, jaeger: Jaeger, sink: Receiver, send: Send, as_kept: Callable[[list[Span]], list[Span]]
 ) -> None:
     """Sent twice in other groupings, each span stands in Jaeger once, under its parent, without a warning."""
     spans = session("twice", turns=3)
@@ -136,11 +69,10 @@ def test_jaeger_shows_no_warning_and_no_orphan_when_everything_comes_twice(
     seen_in(jaeger, spans)
     for start in range(0, len(spans), 5):
         send(between.destination(), spans[start : start + 5][::-1])
-    wait_for("everything twice", lambda: sum(sink.accepted.values()) == 2 * len(spans))
     wait_for("Jaeger", lambda: between.metric("otelcol_exporter_sent_spans", "otlp_grpc/jaeger") == 2 * len(spans))
     shown = seen_in(jaeger, spans)
 
-    assert as_jaeger_keeps(spans) == shown
+    assert as_kept(spans) == shown
     assert not [span for span in shown if "@jaeger@warnings" in span.attributes]
     assert {span.parent_id for span in shown if span.parent_id} <= {span.span_id for span in shown}
 
@@ -159,7 +91,7 @@ def test_what_was_accepted_while_the_graph_exporter_was_down_reaches_it_once(
         wait_for("the queue to drain", lambda: len(graph.accepted) == len(sent))
 
     assert dict.fromkeys((span.span_id for span in sent), 1) == graph.accepted
-    assert as_sent(sent) == as_sent(list(graph.spans().values()))
+    assert as_sent(sent) == as_sent(graph.spans().values())
 
 
 def test_jaeger_down_does_not_hold_up_the_graph(
@@ -190,26 +122,22 @@ def test_the_collector_stopped_keeps_its_queue(collector: MakeCollector, sink: R
         between.start()
         wait_for("the queue", lambda: len(graph.accepted) == len(sent))
 
-    assert as_sent(sent) == as_sent(list(graph.spans().values()))
+    assert as_sent(sent) == as_sent(graph.spans().values())
 
 
 def test_a_collector_killed_under_load_loses_nothing(collector: MakeCollector, jaeger: Jaeger, graph: Receiver) -> None:
     """Killed three times while spans pour in, the Collector delivers every acknowledged one to both destinations."""
-    sessions = [session(f"load {number}", turns=1) for number in range(300)]
     between = collector(graph.endpoint, jaeger.endpoint)
-    load = Load(between.destination(), sessions)
-    load.start()
-    for _ in range(3):
-        load.wait_for_more(len(sessions) // 4)
-        between.kill()
-        between.start()
-    load.join()
-    sent = [span for spans in sessions for span in spans]
-    wait_for("the graph's side", lambda: len(graph.accepted) == len(sent))
+    with Load(between.destination()).running() as load:
+        for _ in range(3):
+            load.wait_for_more(500)
+            between.kill()
+            between.start()
+    wait_for("the graph's side", lambda: len(graph.accepted) >= len(load.sent))
 
     assert load.interrupted > 0
-    assert as_sent(sent) == as_sent(list(graph.spans().values()))
-    assert as_jaeger_keeps(sent) == seen_in(jaeger, sent)
+    assert as_sent(load.sent) == as_sent(graph.spans().values())
+    assert as_jaeger_keeps(load.sent) == seen_in(jaeger, load.sent)
 
 
 def test_large_requests_and_long_values_reach_both_destinations(
@@ -217,10 +145,13 @@ def test_large_requests_and_long_values_reach_both_destinations(
 ) -> None:
     """A request of 12 MB is taken and sent on in batches below each limit; values too long for Jaeger are cut there."""
     spans = [plain("large", number, size_bytes=100_000) for number in range(120)]
+    long = "y" * 70_000
+    events = (SpanEvent("output", 1, {"line": long}),)
+    spans.append(replace(plain("long", 1), resource={**RESOURCE, "process.command_line": long}, events=events))
     between = collector(graph.endpoint, jaeger.endpoint)
     send(between.destination(), spans)
 
     assert as_jaeger_keeps(spans) == seen_in(jaeger, spans)
     wait_for("the graph's side", lambda: len(graph.accepted) == len(spans))
-    assert as_sent(spans) == as_sent(list(graph.spans().values()))
+    assert as_sent(spans) == as_sent(graph.spans().values())
     assert max(attempt.size_bytes for attempt in graph.attempts) <= 8_000_000

@@ -1,0 +1,84 @@
+"""What was sent, as each place that it ends up in should hold it."""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from cc_otel.config import Settings
+from cc_otel.graph import mapping
+from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.otlp.convert import encode, request
+from cc_otel.otlp.decode import decode
+from cc_otel.span import Attributes, AttributeValue, Span
+from tests.stack.programs import Jaeger, wait_for
+from tests.stack.trees import traces_of
+
+_MARK = " (cut for Jaeger)"
+_CUT_BYTES = 60_000
+
+
+def as_sent(spans: Iterable[Span]) -> list[Span]:
+    """Answer the spans as they are on the wire, in the order of their starts."""
+    on_the_wire = decode(request(map(encode, spans))).spans
+    return sorted(on_the_wire, key=_place)
+
+
+def as_jaeger_keeps(spans: Iterable[Span]) -> list[Span]:
+    """
+    Answer the spans as Jaeger's API shows them when Badger stores them.
+
+    Its model is older than OTLP: lists become JSON texts, and a link keeps no attributes but its own. What is too
+    long for an index key was cut on the way (collector-config.yaml).
+    """
+    return [
+        replace(
+            span,
+            attributes=_as_jaeger_keeps(span.attributes),
+            resource=_as_jaeger_keeps(span.resource),
+            events=tuple(replace(event, attributes=_as_jaeger_keeps(event.attributes)) for event in span.events),
+            links=tuple(replace(link, attributes={"opentracing.ref_type": "follows_from"}) for link in span.links),
+        )
+        for span in as_sent(spans)
+    ]
+
+
+def seen_in(jaeger: Jaeger, spans: Iterable[Span]) -> list[Span]:
+    """Wait until Jaeger shows as many spans as there are, and answer those."""
+    sent = list(spans)
+
+    def look() -> list[Span] | None:
+        shown = [span for trace_id in traces_of(sent) for span in jaeger.trace(trace_id)]
+        return shown if len(shown) >= len(sent) else None
+
+    return sorted(wait_for("Jaeger", look), key=_place)
+
+
+def graph_in(database: Path) -> list[str]:
+    """Answer everything that a graph in SQLite holds, vertices and edges, a line each."""
+    with closing(sqlite3.connect(database)) as connection:
+        return sorted(line for line in connection.iterdump() if line.startswith("INSERT"))
+
+
+def graph_of(spans: Iterable[Span], scratch: Path) -> list[str]:
+    """Answer the same for a graph into which the spans were written once, in one go."""
+    store = SqliteStore(scratch)
+    store.prepare()
+    assert not store.write(mapping.of(as_sent(spans), retention_days=Settings().retention_days))
+    store.close()
+    return graph_in(scratch)
+
+
+def _as_jaeger_keeps(attributes: Attributes) -> Attributes:
+    def kept(value: AttributeValue) -> AttributeValue:
+        if isinstance(value, str) and len(value) > _CUT_BYTES:
+            return value[: _CUT_BYTES - len(_MARK)] + _MARK
+        return json.dumps(value, separators=(",", ":")) if isinstance(value, list) else value
+
+    return {name: kept(value) for name, value in attributes.items()}
+
+
+def _place(span: Span) -> tuple[int, str]:
+    return span.start_ns, span.span_id
