@@ -1,5 +1,6 @@
 """An agent at work: its journal, and the threads that read the spool, send, and keep notes for `status`."""
 
+import gc
 import json
 import logging
 import os
@@ -83,6 +84,17 @@ def prune_dead(dead: Path, now_s: float) -> None:
                 grave.unlink(missing_ok=True)
 
 
+def tune_collector() -> None:
+    """
+    Let the garbage collector look less often, and never again at what is loaded by now.
+
+    The agent makes many small objects and no cycles among them: looked at every 700, they cost a tenth of its time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 class AgentDaemon:
     """An agent at work: call `start`, later `stop`."""
 
@@ -103,6 +115,7 @@ class AgentDaemon:
             OSError: the home cannot be used.
 
         """
+        tune_collector()
         plan = self._plan
         spool = Spool(plan.spool, plan.spool_bytes_max)
         spool.prepare()

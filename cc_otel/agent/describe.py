@@ -93,7 +93,8 @@ class Describer:
         """Take the resource of all spans, the longest value (bytes), and whether values may hold content."""
         self._resource = dict(resource)
         self._value_bytes_max = value_bytes_max
-        self._with_content = with_content
+        self.with_content = with_content
+        """Whether spans may hold content."""
 
     def span(self, finding: Finding, summary: Summary) -> Span:
         """Give the span."""
@@ -103,7 +104,7 @@ class Describer:
             values.add(key, value)
         for key, value in _genai(draft):
             values.add(key, value)
-        if self._with_content:
+        if self.with_content:
             for key, value in _content(finding):
                 values.add(key, value)
         for key, value in self._payload(finding):
@@ -135,11 +136,11 @@ class Describer:
             if value in (None, "", [], {}) or _repeats(finding.draft, key):
                 continue
             known_word = key in _WORDS and len(str(value)) <= 64
-            if self._with_content or known_word:
+            if self.with_content or known_word:
                 yield key, value
 
     def _status_message(self, finding: Finding) -> str:
-        if not finding.draft.error_type or not self._with_content or not finding.closer:
+        if not finding.draft.error_type or not self.with_content or not finding.closer:
             return ""
         error = finding.closer.payload.get("error") or finding.response
         return text(error, STATUS_MESSAGE_BYTES_MAX) if isinstance(error, str) else ""

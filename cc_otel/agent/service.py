@@ -193,7 +193,7 @@ class Agent:
         return Outgoing(draft.event.session_id, draft.start_ns, encode(span))
 
     def _summary(self, finding: Finding) -> Summary:
-        return rules.summary(finding)
+        return rules.summary(finding, with_content=self._describer.with_content)
 
     # Evidence, gathered once: it is recorded with the event
 

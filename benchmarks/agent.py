@@ -1,0 +1,170 @@
+"""
+What the agent costs and how fast it is: at rest, one event at a time, and with a backlog.
+
+The backlog's reference is the least that any taker of these files must do: list them, read and parse each, and remove
+it. Everything else is what the agent adds: journal, redaction, assembling, encoding, durable twice over.
+"""
+
+import gc
+import json
+import multiprocessing
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+import psutil
+
+from benchmarks.table import Row, show
+from cc_otel.hook import install_script, wired_command
+from cc_otel.spool import Spool
+
+SESSIONS = Path(__file__).parents[1] / "tests" / "sessions"
+NAMES = ("basic", "subagent", "parallel", "mcp")
+BACKLOG_EVENTS = 20_000
+LATENCY_EVENTS = 60
+REST_S = 20.0
+MB = 1 << 20
+
+
+def run() -> list[Row]:
+    """Measure all three."""
+    return [*at_rest(), *latency(), *backlog()]
+
+
+def at_rest() -> Iterator[Row]:
+    """Measure an agent, and a whole ``up``, that nobody asks for anything."""
+    for command in ("agent", "up"):
+        with tempfile.TemporaryDirectory(prefix="cc-otel-bench-") as folder, serving(command, Path(folder)) as process:
+            time.sleep(3)
+            watched = psutil.Process(process.pid)
+            before = watched.cpu_times()
+            time.sleep(REST_S)
+            after = watched.cpu_times()
+            share = (after.user + after.system - before.user - before.system) / REST_S * 100
+            memory = watched.memory_info().rss / MB
+            yield Row(f"{command} at rest: memory", memory, "MB", budget="<= 80 MB", met=memory <= 80)
+            yield Row(f"{command} at rest: share of a core", share, "%", budget="<= 0.5 %", met=share <= 0.5)
+
+
+def latency() -> Iterator[Row]:
+    """Measure from the start of the hook to the span's acknowledgement by the graph, one event at a time."""
+    with tempfile.TemporaryDirectory(prefix="cc-otel-bench-") as folder, serving("up", Path(folder)):
+        home = Path(folder)
+        install_script(home)
+        journal = sqlite3.connect(f"file:{home / 'journal.db'}?mode=ro", uri=True)
+        took_ms = []
+        for number in range(LATENCY_EVENTS):
+            time.sleep(random.uniform(0.1, 0.4))
+            began = time.perf_counter()
+            record(home, {"session_id": f"s{number}", "hook_event_name": "UserPromptSubmit", "prompt_id": "p"})
+            record(home, {"session_id": f"s{number}", "hook_event_name": "Stop", "prompt_id": "p"})
+            while acknowledged(journal) < 2 * (number + 1):
+                time.sleep(0.002)
+            took_ms.append((time.perf_counter() - began) * 1e3)
+    p95 = quantiles(took_ms, n=20)[-1]
+    yield Row("hook event to acknowledged span: median", median(took_ms), "ms")
+    yield Row("hook event to acknowledged span: p95", p95, "ms", budget="<= 400 ms", met=p95 <= 400)
+
+
+def backlog() -> Iterator[Row]:
+    """Measure an agent that finds 20,000 events, on one core, against the bare loop."""
+    with tempfile.TemporaryDirectory(prefix="cc-otel-bench-") as folder:
+        results: dict[str, Any] = {}
+        for what in ("bare", "agent"):
+            spool = Path(folder) / what
+            fill(spool, BACKLOG_EVENTS)
+            queue = multiprocessing.get_context("spawn").Queue()
+            worker = multiprocessing.get_context("spawn").Process(target=_drain, args=(what, spool, queue))
+            worker.start()
+            results[what] = queue.get()
+            worker.join()
+    rate, cpu_rate, first_mb, last_mb = results["agent"]
+    bare = results["bare"][0]
+    yield Row("backlog of 20,000: events a second", rate, "/s", bare, rate / bare)
+    yield Row("backlog of 20,000: events a core-second", cpu_rate, "/s", budget=">= 3,000", met=cpu_rate >= 3000)
+    yield Row("backlog of 20,000: memory at its end", last_mb, "MB", first_mb, last_mb / first_mb)
+
+
+def fill(folder: Path, count: int) -> None:
+    """Write recorded sessions into a spool, under session ids of their own, until there are that many events."""
+    spool = Spool(folder / "spool", 1 << 40)
+    spool.prepare()
+    lines = [json.loads(line) for name in NAMES for line in (SESSIONS / f"{name}.jsonl").read_text().splitlines()]
+    for number in range(count):
+        event, copy = lines[number % len(lines)], number // len(lines)
+        known_as = event["payload"]["session_id"]
+        payload = json.dumps(event["payload"]).replace(known_as, f"{copy:05d}-{known_as}").encode()
+        spool.write(payload, event["env"], event["t_ns"] + copy * 10_000_000)
+
+
+def _drain(what: str, folder: Path, queue: "multiprocessing.Queue[Any]") -> None:
+    queue.put(_drain_bare(folder) if what == "bare" else _drain_agent(folder))
+
+
+def _drain_bare(folder: Path) -> tuple[float, ...]:
+    began = time.perf_counter()
+    for entry in sorted(os.scandir(folder / "spool" / "new"), key=lambda entry: entry.stat().st_mtime_ns):
+        data = Path(entry.path).read_bytes()
+        json.loads(data[data.index(b"\0\0") + 2 : data.rindex(b"\0")])
+        os.unlink(entry.path)  # noqa: PTH108 - the bare call is the point
+    return (BACKLOG_EVENTS / (time.perf_counter() - began),)
+
+
+def _drain_agent(folder: Path) -> tuple[float, ...]:
+    from cc_otel.agent.daemon import tune_collector  # noqa: PLC0415 - in the worker alone
+    from cc_otel.agent.describe import Describer  # noqa: PLC0415
+    from cc_otel.agent.service import Agent, Limits  # noqa: PLC0415
+    from cc_otel.agent.transcript import Transcripts  # noqa: PLC0415
+    from cc_otel.journal import Journal  # noqa: PLC0415
+
+    tune_collector()
+    spool = Spool(folder / "spool", 1 << 40)
+    describer = Describer({"service.name": "s", "host.name": "h"}, value_bytes_max=16384, with_content=True)
+    limits = Limits(1 << 40, 1e9, 1e9)
+    agent = Agent(spool, Journal(folder / "journal.db"), describer, Transcripts(folder), limits)
+    process = psutil.Process()
+    began, began_cpu = time.perf_counter(), time.process_time()
+    agent.round(time.time_ns())
+    first = process.memory_info().rss / MB
+    while agent.round(time.time_ns()):
+        pass
+    took, took_cpu = time.perf_counter() - began, time.process_time() - began_cpu
+    gc.collect()
+    return BACKLOG_EVENTS / took, BACKLOG_EVENTS / took_cpu, first, process.memory_info().rss / MB
+
+
+@contextmanager
+def serving(command: str, home: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run a command of ours on a home of its own."""
+    arguments = [sys.executable, "-m", "cc_otel", command, "--home", str(home)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert "Stop with Ctrl-C" in process.stdout.readline()
+        yield process
+        process.send_signal(signal.SIGTERM)
+
+
+def record(home: Path, payload: dict[str, Any]) -> None:
+    """Run the hook for one event."""
+    environ = {"PATH": os.environ["PATH"], "CLAUDE_PID": str(os.getpid())}
+    data = json.dumps(payload).encode()
+    subprocess.run(["sh", "-c", wired_command(home)], input=data, env=environ, check=True)
+
+
+def acknowledged(journal: sqlite3.Connection) -> int:
+    """Give how many spans the graph has acknowledged."""
+    return int(journal.execute("SELECT count(*) FROM outbox WHERE span IS NULL").fetchone()[0])
+
+
+if __name__ == "__main__":
+    show(run(), "The agent")
