@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from hashlib import blake2b
-from math import isfinite
+from math import isfinite, isnan
 from typing import Final, TypeVar
 
 import orjson
@@ -296,7 +296,8 @@ def _safe(attributes: Attributes) -> dict[str, Json]:
 
 def _plain(value: AttributeValue) -> Json:
     if isinstance(value, float) and not isfinite(value):
-        return str(value)  # JSON has no word for it.
+        # JSON has no word for it; protobuf's JSON mapping has these.
+        return "NaN" if isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, bytes):
         return b64encode(value).decode("ascii")
     if isinstance(value, Mapping):

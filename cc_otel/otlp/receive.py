@@ -115,6 +115,7 @@ class TraceServer:
     def __init__(self, sink: Sink, listen: str, token: str | None = None) -> None:
         self._sink = sink
         self._listen = listen
+        self._token = token
         self._health = health.HealthServicer()
         self._pool = ThreadPoolExecutor(WORKERS_MAX, thread_name_prefix="otlp")
         self._server = grpc.server(
@@ -133,6 +134,8 @@ class TraceServer:
 
     def start(self) -> str:
         """Listen; answer the address that clients reach it by. Raise ListenError where that is impossible."""
+        if self._token is not None and not (self._token.isascii() and self._token.isprintable()):
+            raise ListenError("the token must be letters, digits and signs of ASCII: gRPC carries no others")
         self.set_serving(serving=True)
         address = _bind(self._server, self._listen)
         self._server.start()
