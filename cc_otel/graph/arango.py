@@ -19,9 +19,11 @@ from cc_otel.graph.store import GraphBatch, Json, Query, Refusal, StoreUnavailab
 WRITE_TIME_MAX_S: Final = 4.0
 """A whole write, and as much again where the schema is to be made anew: the Collector waits 5 s for its answer."""
 
-PREPARE_TIME_MAX_S: Final = 30.0
+PREPARE_TIME_MAX_S: Final = 10.0
+"""What was made until then stays made, so that the next try gets further."""
+
 QUERY_TIME_MAX_S: Final = 30.0
-PRUNE_TIME_MAX_S: Final = 600.0
+PRUNE_TIME_MAX_S: Final = 60.0
 
 ROWS_MAX: Final = 2**31
 """More rows than any answer has."""

@@ -71,16 +71,22 @@ class _DeadlineAdapter(HTTPAdapter):
         cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Send with what time is left. Raises requests.ConnectionError, upon which the driver asks the next host."""
+        """
+        Send with what time is left, and raise requests.Timeout where there is none.
+
+        Whatever else goes wrong is requests.ConnectionError, upon which the driver asks the next host.
+        """
         remaining_s = self._deadline.remaining_s()
+        if remaining_s <= 0:
+            # Not a ConnectionError: the next host is not to blame, and is the one to begin with next time.
+            raise requests.Timeout("no time left")
+        where = str(request.url).partition("?")[0]
         try:
-            if remaining_s <= 0:
-                raise requests.Timeout("no time left")
             timeout = (min(CONNECT_TIME_MAX_S, remaining_s), remaining_s)
             answer = super().send(request, stream, timeout, verify, cert, proxies)
         except (requests.Timeout, requests.ConnectionError) as error:
-            self._deadline.trouble = f"{request.url}: {error}"
+            self._deadline.trouble = f"{where}: {error}"
             # The driver turns away from a host that refuses, but would stay with one that hangs.
             raise requests.ConnectionError(str(error)) from error
-        self._deadline.trouble = f"{request.url}: {answer.status_code} {answer.reason}"
+        self._deadline.trouble = f"{where}: {answer.status_code} {answer.reason}" if answer.status_code >= 400 else ""
         return answer

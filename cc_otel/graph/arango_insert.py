@@ -66,7 +66,7 @@ def _batches(items: Iterable[Item], refusals: list[Refusal]) -> Iterator[list[It
     size = 0
     for item in items:
         try:
-            item_size = len(orjson.dumps(item.document))
+            item_size = len(orjson.dumps(_body(item)))
         except TypeError as error:
             refusals.append(Refusal(item, f"not JSON: {error}"))
             continue
@@ -88,11 +88,11 @@ def _insert(target: StandardCollection, items: Sequence[Item], refusals: list[Re
         if error.error_code == _CONFLICT:
             conflicts.append(item)
         elif error.error_code in _POISON:
-            refusals.append(Refusal(item, error.message))
+            refusals.append(Refusal(item, _words(error)))
         elif error.error_code == COLLECTION_MISSING:
-            raise Missing(error.message)
+            raise Missing(_words(error))
         else:
-            raise StoreUnavailable(f"ArangoDB: {error.message}")
+            raise StoreUnavailable(f"ArangoDB: {_words(error)}")
     return conflicts
 
 
@@ -122,6 +122,11 @@ def _send(target: StandardCollection, items: Sequence[Item]) -> list[ArangoServe
     if not isinstance(results, list) or len(results) != len(items):
         raise StoreUnavailable("ArangoDB did not answer for each document: is that a proxy?")
     return [result if isinstance(result, ArangoServerError) else None for result in results]
+
+
+def _words(error: ArangoServerError) -> str:
+    # The driver's own message begins with the HTTP status, which is that of the whole request: a success.
+    return f"{error.error_message or error.message} ({error.error_code})"
 
 
 def _body(item: Item) -> Body:

@@ -47,7 +47,12 @@ def _persistent(*fields: str) -> Definition:
     return {"type": "persistent", "name": "by_" + "_".join(fields), "fields": list(fields), "inBackground": True}
 
 
-_EXPIRY: Final[Definition] = {"type": "ttl", "name": "expiry", "fields": ["expire_at"], "expireAfter": 0}
+# On edges as on vertices: the server removes each for itself. A TTL index finds nothing for a query, so there is
+# another for arango_prune.py; sparse, because many a graph is kept for ever.
+_EXPIRY: Final[Sequence[Definition]] = (
+    {"type": "ttl", "name": "expiry", "fields": ["expire_at"], "expireAfter": 0},
+    {**_persistent("expire_at"), "sparse": True},
+)
 
 # Used by no named query, for people: docs/arangodb.md, "Searching for words".
 _WORDS: Final[Definition] = {
@@ -88,7 +93,7 @@ def ensure(connection: Connection) -> None:
         if collection.name not in existing:
             with _unless(_NAME_TAKEN):
                 database.create_collection(collection.name, edge=collection in EDGES)
-        for index in (*collection.indexes, _EXPIRY):
+        for index in (*collection.indexes, *_EXPIRY):
             # Asked for again, the server answers with the index that is there.
             database.collection(collection.name).add_index(dict(index))
     _ensure_graph(database)
