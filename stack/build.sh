@@ -7,7 +7,7 @@
 #
 # Exit 0 done, 1 a build failed, 2 wrong usage, 3 something has to be installed or built first.
 #
-# A part is: a line in PARTS, inputs_PART (prints what the program is made from: change that, and it is built
+# A part is: a word in PARTS, inputs_PART (prints what the program is made from: change that, and it is built
 # again), build_PART (leaves the program as ./PART in the current directory, which is empty) and needs_PART
 # (answers whether the tools are there, and says what to install if not).
 set -eu
@@ -34,7 +34,8 @@ inputs_jaeger() { cat "$here/jaeger/go.mod" "$here/jaeger/go.sum"; }
 needs_jaeger() { needs_go; }
 build_jaeger() {
   out=$PWD/jaeger
-  (cd "$here/jaeger" && CGO_ENABLED=0 go build -v -trimpath -ldflags=-s -o "$out" github.com/jaegertracing/jaeger/cmd/jaeger)
+  (cd "$here/jaeger" &&
+    CGO_ENABLED=0 go build -v -trimpath -ldflags=-s -o "$out" github.com/jaegertracing/jaeger/cmd/jaeger)
 }
 
 inputs_compose() { cat "$here/compose/go.mod" "$here/compose/go.sum" "$here/compose/main.go"; }

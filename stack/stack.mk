@@ -11,8 +11,8 @@ test-stack: $(READY)
 	@sh stack/build.sh || test $$? -eq 3
 	$(BIN)/pytest -m stack
 
-IMAGE_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-  --custom-compile-command "make image-lock" --constraint $(LOCK)
+IMAGE_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-annotate --custom-compile-command "make image-lock" --constraint $(LOCK)
 
 # What the Dockerfile installs: the lock's versions, without litellm and the tools for developing.
 image-lock: $(READY)

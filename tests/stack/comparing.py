@@ -13,7 +13,8 @@ from cc_otel.graph.sqlite import SqliteStore
 from cc_otel.otlp.convert import encode, request
 from cc_otel.otlp.decode import decode
 from cc_otel.span import Attributes, AttributeValue, Span
-from tests.stack.programs import Jaeger, wait_for
+from tests.stack.process import wait_for
+from tests.stack.programs import Jaeger
 from tests.stack.trees import traces_of
 
 _MARK = " (cut for Jaeger)"

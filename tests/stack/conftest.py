@@ -40,9 +40,7 @@ def collector(built: Built, tmp_path: Path) -> Iterator[MakeCollector]:
 
         def make(graph: str, jaeger: str, **settings: str) -> Collector:
             made = Collector(built("collector"), tmp_path, graph, jaeger, **settings)
-            running.callback(made.stop)
-            made.start()
-            return made
+            return running.enter_context(made.running())
 
         yield make
 
@@ -50,21 +48,22 @@ def collector(built: Built, tmp_path: Path) -> Iterator[MakeCollector]:
 @pytest.fixture
 def jaeger(request: pytest.FixtureRequest, built: Built, tmp_path: Path) -> Iterator[Jaeger]:
     """A Jaeger of this test's own, started; parametrize it indirectly with what is to be different."""
-    program = Jaeger(built("jaeger"), tmp_path, *getattr(request, "param", ()))
-    with ExitStack() as running:
-        running.callback(program.stop)
-        program.start()
+    with Jaeger(built("jaeger"), tmp_path, *getattr(request, "param", ())).running() as program:
         yield program
 
 
 @pytest.fixture
 def graph_exporter(tmp_path: Path) -> Iterator[GraphExporter]:
     """A graph-exporter of this test's own, started."""
-    program = GraphExporter(tmp_path)
-    with ExitStack() as running:
-        running.callback(program.stop)
-        program.start()
+    with GraphExporter(tmp_path).running() as program:
         yield program
+
+
+@pytest.fixture
+def graph() -> Iterator[Receiver]:
+    """In the graph-exporter's place: takes everything, or answers as the test says."""
+    with Receiver().listening() as receiver:
+        yield receiver
 
 
 @pytest.fixture

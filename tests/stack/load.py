@@ -10,7 +10,7 @@ from cc_otel.otlp.convert import encode, request
 from cc_otel.otlp.destination import Destination
 from cc_otel.otlp.transport import Delivered, Retry, connect
 from cc_otel.span import Span
-from tests.stack.programs import wait_for
+from tests.stack.process import wait_for
 from tests.stack.trees import session
 
 

@@ -1,17 +1,12 @@
-"""The real programs: started with every port given, watched until they are well, ended by who started them."""
+"""The real programs, with the configuration that operators run and every port given."""
 
-import os
-import random
 import re
-import signal
-import socket
 import subprocess
 import sys
-import time
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 import requests
 from google.protobuf.json_format import ParseDict
@@ -22,111 +17,23 @@ from cc_otel.graph.store import Json, Query
 from cc_otel.otlp.decode import decode
 from cc_otel.otlp.destination import GRPC, HTTP_PROTOBUF, Destination
 from cc_otel.span import Span
+from tests.stack.process import Program, answers, free_port
 
 ROOT: Final = Path(__file__).parents[2]
+COLLECTOR_CONFIG: Final = ROOT / "collector-config.yaml"
+JAEGER_CONFIG: Final = ROOT / "stack" / "jaeger-config.yaml"
+
 IN_MEMORY: Final = (
     "yaml:extensions::jaeger_storage::backends::memory::memory::max_traces: 1000",
     "yaml:extensions::jaeger_query::storage::traces: memory",
     "yaml:exporters::jaeger_storage_exporter::trace_storage: memory",
 )
 """Differences for a Jaeger that keeps spans as they came, in memory."""
-
-COLLECTOR_CONFIG: Final = ROOT / "collector-config.yaml"
-JAEGER_CONFIG: Final = ROOT / "stack" / "jaeger-config.yaml"
-DEADLINE_S: Final = 60.0
-"""How long anything may take here. A noisy machine is slow; a wait that is not over by then never ends."""
-
 Built = Callable[[str], Path]
 """Answer where the program of a part of ``stack/build.sh`` is."""
 
 Send = Callable[[Destination, list[Span]], None]
 """Send spans as an agent does, in one request, and see them acknowledged."""
-
-# From anywhere on, so that two runs on one machine do not meet.
-_PORTS: Final = iter(range(random.randrange(15_000, 30_000), 32_000))
-
-_Result = TypeVar("_Result")
-
-
-def wait_for(what: str, look: Callable[[], _Result | None], deadline_s: float = DEADLINE_S) -> _Result:
-    """Look again and again until there is something to see; AssertionError says what never came."""
-    give_up = time.monotonic() + deadline_s
-    while time.monotonic() < give_up:
-        result = look()
-        if result:
-            return result
-        time.sleep(0.05)
-    raise AssertionError(f"waited {deadline_s} s in vain for {what}; seen last: {look()!r}")
-
-
-def free_port() -> int:
-    """
-    Answer a TCP port of loopback that nobody listens on, and never the same one again.
-
-    From below the range that the system takes ports for outgoing connections from (32768 on Linux, 49152 on macOS):
-    one of those may be gone again before the program that was given it listens.
-    """
-    for port in _PORTS:
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no free port is left between 15000 and 32000")
-
-
-def answers(url: str) -> bool:
-    """Whether a health page says 200."""
-    try:
-        return requests.get(url, timeout=5).status_code == 200
-    except requests.RequestException:
-        return False
-
-
-class Program:
-    """One real program: its arguments, its environment, a file for what it writes, and how to ask if it is well."""
-
-    def __init__(self, argv: list[str], environment: Mapping[str, str], log: Path, is_well: Callable[[], bool]) -> None:
-        self._argv, self._environment, self._log, self._is_well = argv, dict(environment), log, is_well
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it is well."""
-        # Nothing inherited: a proxy, or a setting of the person who runs the tests, would reach the program.
-        environment = {"PATH": os.defpath, **self._environment}
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._argv, env=environment, stdout=log, stderr=log, cwd=self._log.parent)
-        wait_for(f"{self._argv[0]}, see {self._log}", self._is_well_or_gone)
-        assert self._process.poll() is None, f"{self._argv[0]} ended at once:\n{self.output()[-3000:]}"
-
-    def stop(self) -> None:
-        """End it as an operator does, and wait until it is gone."""
-        self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End it in the middle of whatever it does."""
-        self._end(signal.SIGKILL)
-
-    def output(self) -> str:
-        """Answer what it wrote so far."""
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
-
-    def _end(self, how: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(how)
-        try:
-            process.wait(DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise
-
-    def _is_well_or_gone(self) -> bool:
-        assert self._process is not None
-        return self._process.poll() is not None or self._is_well()
 
 
 class Collector(Program):
@@ -218,6 +125,11 @@ class GraphExporter(Program):
     def tree(self, trace_id: str) -> list[dict[str, Json]]:
         """Answer the spans of a trace, parents before children."""
         return list(SqliteStore(self.database).query(Query("tree", {"trace_id": trace_id})))
+
+
+def defaults(config: Path) -> dict[str, str]:
+    """Answer the settings that a configuration reads, with their defaults."""
+    return dict(re.findall(r"\$\{env:(CC_OTEL_\w+):-([^}]*)\}", config.read_text()))
 
 
 def _message(document: Any) -> ExportTraceServiceRequest:

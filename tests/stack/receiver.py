@@ -27,7 +27,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
 
 from cc_otel.otlp.decode import decode
 from cc_otel.span import Span
-from tests.stack.programs import free_port
+from tests.stack.process import free_port
 
 MESSAGE_BYTES_MAX: Final = 64 << 20
 

@@ -1,24 +1,16 @@
 """What the Collector does with each answer of the graph-exporter (OTLP 1.11, Failures; Collector 0.161)."""
 
-from collections.abc import Iterator
-
 import grpc
 import pytest
 
-from tests.stack.programs import Collector, MakeCollector, Send, wait_for
+from tests.stack.process import wait_for
+from tests.stack.programs import Collector, MakeCollector, Send
 from tests.stack.receiver import Answer, Receiver
 from tests.stack.trees import plain
 
 pytestmark = pytest.mark.stack
 
 GRAPH = "otlp_grpc/graph"
-
-
-@pytest.fixture
-def graph() -> Iterator[Receiver]:
-    """In the graph-exporter's place: answers as the test says."""
-    with Receiver().listening() as receiver:
-        yield receiver
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from cc_otel.config import COLLECTOR_PORT, GRAPH_PORT, SETTINGS, variable
-from tests.stack.programs import COLLECTOR_CONFIG, JAEGER_CONFIG, ROOT, Built
-from tests.stack.test_config import defaults
+from tests.stack.programs import COLLECTOR_CONFIG, JAEGER_CONFIG, ROOT, Built, defaults
 
 pytestmark = pytest.mark.stack
 

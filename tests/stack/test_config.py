@@ -2,24 +2,17 @@
 
 import re
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]  # comes with detect-secrets, without types
 
 from cc_otel.config import COLLECTOR_PORT, GRAPH_PORT
-from tests.stack.programs import COLLECTOR_CONFIG, JAEGER_CONFIG, ROOT, Built
+from tests.stack.programs import COLLECTOR_CONFIG, JAEGER_CONFIG, ROOT, Built, defaults
 
 pytestmark = pytest.mark.stack
 
-VARIABLE = re.compile(r"\$\{env:(CC_OTEL_\w+):-([^}]*)\}")
 MANIFEST = ROOT / "stack" / "otelcol-builder.yaml"
-
-
-def defaults(config: Path) -> dict[str, str]:
-    """Answer the settings that a configuration reads, with their defaults."""
-    return dict(VARIABLE.findall(config.read_text()))
 
 
 def ask(*argv: str) -> str:

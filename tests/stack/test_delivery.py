@@ -1,6 +1,6 @@
 """From an agent through the real Collector to Jaeger and to the graph's side: everything arrives, whatever dies."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -9,18 +9,12 @@ from cc_otel.otlp.destination import GRPC, HTTP_PROTOBUF
 from cc_otel.span import Span, SpanEvent
 from tests.stack.comparing import as_jaeger_keeps, as_sent, seen_in
 from tests.stack.load import Load
-from tests.stack.programs import IN_MEMORY, Jaeger, MakeCollector, Send, wait_for
+from tests.stack.process import wait_for
+from tests.stack.programs import IN_MEMORY, Jaeger, MakeCollector, Send
 from tests.stack.receiver import Receiver
 from tests.stack.trees import RESOURCE, plain, session
 
 pytestmark = pytest.mark.stack
-
-
-@pytest.fixture
-def graph() -> Iterator[Receiver]:
-    """In the graph-exporter's place, listening."""
-    with Receiver().listening() as receiver:
-        yield receiver
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])

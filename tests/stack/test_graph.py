@@ -6,7 +6,8 @@ import pytest
 
 from tests.stack.comparing import as_sent, graph_in, graph_of, seen_in
 from tests.stack.load import Load
-from tests.stack.programs import GraphExporter, Jaeger, MakeCollector, Send, wait_for
+from tests.stack.process import wait_for
+from tests.stack.programs import GraphExporter, Jaeger, MakeCollector, Send
 from tests.stack.receiver import Receiver
 from tests.stack.trees import session, traces_of
 

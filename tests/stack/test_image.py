@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from cc_otel import __version__
-from tests.stack.programs import ROOT, free_port, wait_for
+from tests.stack.process import free_port, wait_for
+from tests.stack.programs import ROOT
 
 pytestmark = pytest.mark.stack
 

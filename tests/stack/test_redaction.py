@@ -1,13 +1,13 @@
 """The Collector's second line of redaction: for what other producers send past our agent."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from cc_otel import conventions as c
 from cc_otel.span import Span, SpanEvent
-from tests.stack.programs import Collector, MakeCollector, Send, wait_for
+from tests.stack.process import wait_for
+from tests.stack.programs import Collector, MakeCollector, Send
 from tests.stack.receiver import Receiver
 from tests.stack.trees import RESOURCE, plain, session
 
@@ -31,10 +31,9 @@ SECRETS = {
 
 
 @pytest.fixture
-def through(collector: MakeCollector, sink: Receiver, send: Send) -> Iterator["Through"]:
+def through(collector: MakeCollector, graph: Receiver, sink: Receiver, send: Send) -> "Through":
     """Send spans through the Collector and see what comes out."""
-    with Receiver().listening() as graph:
-        yield Through(collector(graph.endpoint, sink.endpoint), graph, send)
+    return Through(collector(graph.endpoint, sink.endpoint), graph, send)
 
 
 class Through:
