@@ -40,4 +40,6 @@ def show(rows: Sequence[Row], title: str) -> None:
             row.budget,
             {None: "", True: "yes", False: "[bold red]NO[/]"}[row.met],
         )
-    Console().print(table)
+    console = Console()
+    # Where there is no terminal to fit into, a table is for reading and copying.
+    (console if console.is_terminal else Console(width=120)).print(table)

@@ -33,11 +33,18 @@ INPUTS_MAX: Final = 1000
 """How many events one transaction assembles."""
 
 POLL_S: Final = 0.05
+QUIET_POLL_S: Final = 0.15
+QUIET_NS: Final = 5_000_000_000
+"""After this long without an event the spool is looked at less often: an agent at rest should not be noticed."""
+
 UNAVAILABLE_WAIT_S: Final = 1.0
 WATCH_NS: Final = 1_000_000_000
 HOUSEKEEPING_NS: Final = 5_000_000_000
 FORGET_NS: Final = 600_000_000_000
 """A session with nothing open leaves memory after this; its next event brings it back from the journal."""
+
+SESSIONS_MAX: Final = 50
+"""How many sessions with nothing open stay in memory; over twice as many, the longest unheard of leave."""
 
 GONE_GRACE_NS: Final = 2_000_000_000
 """A client that was seen alive is gone when its process is, and its last hooks have had this long to arrive."""
@@ -93,12 +100,15 @@ class Agent:
 
     def run(self, stop: threading.Event, wake: Callable[[], None]) -> None:
         """Go round until told to stop; ``wake`` is called when spans have entered the outbox."""
+        busy_ns = 0
         while not stop.is_set():
             try:
-                if self.round(time.time_ns()):
+                now_ns = time.time_ns()
+                if self.round(now_ns):
+                    busy_ns = now_ns
                     wake()
-                    continue
-                stop.wait(POLL_S)
+                else:
+                    stop.wait(POLL_S if now_ns - busy_ns < QUIET_NS else QUIET_POLL_S)
             except JournalUnavailable as error:
                 log.warning("waiting for the journal: %s", error)
                 stop.wait(UNAVAILABLE_WAIT_S)
@@ -119,7 +129,7 @@ class Agent:
             if not self._recalled:
                 self._recall_live(now_ns)
             taken = self._intake.take(now_ns)
-            self._heard |= dict.fromkeys(taken.sessions, now_ns)
+            self._hear(taken.sessions, now_ns)
             # Files that still wait may be older than events that are in: those must not overtake them.
             newest_ns = min(now_ns, taken.newest_ns) if taken.more else now_ns
             told = self._assemble(newest_ns - SETTLE_NS)
@@ -130,6 +140,21 @@ class Agent:
             self._assembler = Assembler()
             self._recalled = False
             raise
+
+    def _hear(self, sessions: Iterable[str], now_ns: int) -> None:
+        for session_id in sessions:
+            # To the end: what stands first was heard of longest ago.
+            self._heard.pop(session_id, None)
+            self._heard[session_id] = now_ns
+        if len(self._heard) > 2 * SESSIONS_MAX:
+            quiet = set(self._assembler.quiet_sessions(now_ns))
+            for session_id in [known for known in self._heard if known in quiet][:-SESSIONS_MAX]:
+                self._forget(session_id)
+
+    def _forget(self, session_id: str) -> None:
+        self._assembler.forget(session_id)
+        self._heard.pop(session_id, None)
+        self._seen = {(session, pid) for session, pid in self._seen if session != session_id}
 
     # Assembling
 
@@ -258,9 +283,7 @@ class Agent:
             log.warning("the journal is at its limit: %d spans were given up, the oldest traces first", given_up)
         self._journal.forget(now_ns - int(self._limits.keep_s * 1e9))
         for session_id in self._assembler.quiet_sessions(now_ns - FORGET_NS):
-            self._assembler.forget(session_id)
-            self._heard.pop(session_id, None)
-            self._seen = {(session, pid) for session, pid in self._seen if session != session_id}
+            self._forget(session_id)
 
 
 def _sources(draft: Draft) -> list[HookEvent]:

@@ -54,7 +54,7 @@ def describe(row: Row, *, with_time: bool = False) -> "Text":
     from rich.text import Text
 
     failed = row["status"] == "ERROR"
-    line = Text()
+    line = Text(no_wrap=True, overflow="ellipsis")
     if with_time:
         line.append(time.strftime("%H:%M:%S  ", time.localtime(row["start_ms"] / 1000)), "dim")
     line.append(printable(row["name"]), "bold red" if failed else _STYLES.get(row["kind"], "dim"))
