@@ -8,7 +8,7 @@ when its event is in the journal or its failure is kept.
 import logging
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final
+from typing import Final, cast
 
 from cc_otel.agent import events
 from cc_otel.agent.describe import Content
@@ -139,15 +139,17 @@ def arrival_of(recorded: Recorded, now_ns: int) -> Arrival:
         # Its writer died in the middle of the hook, or still writes after all this time.
         raise Unreadable("cut short")
     redacted = redact(payload)
+    # Redacting and cutting keep the shape: an object stays one.
+    safe = cast(events.Payload, redacted.value)
     fitted = fit(redacted.value, CONTENT_BYTES_MAX)
     event = events.read(
-        redacted.value,
+        safe,
         {name: _clean(value) for name, value in recorded.variables.items()},
         clock_ns=min(recorded.clock_ns, now_ns),
         digest=blake2b(recorded.payload, digest_size=16).hexdigest(),
         truncated=not whole or recorded.payload_bytes > len(recorded.payload),
     )
-    content = Content(fitted.value, redacted.count, fitted.truncated)
+    content = Content(cast(events.Payload, fitted.value), redacted.count, fitted.truncated)
     return Arrival(recorded.digest, event.session_id, event.clock_ns, event.to_json(), content.to_json())
 
 
