@@ -58,6 +58,7 @@ class Settings:
     idle_s: float = _setting(21600.0, "Silence that ends a session whose process cannot be watched, seconds.")
     retention_days: float = _setting(30.0, "How long the graph keeps a span, days; 0 keeps it for ever.")
     projects_dir: str = _setting("", "Claude's own projects folder; ~/.claude/projects if empty.")
+    autostart: str = _setting("up", "What a session starts where no agent is running: up, agent or off.")
     log_level: str = _setting("info", "What the log file holds: debug, info, warning or error.")
 
 
@@ -111,6 +112,7 @@ def _from_environ(prefix: str, environ: Mapping[str, str]) -> dict[str, Any]:
 
 _WORDS: Final = {
     "content": ("", "redacted", "none"),
+    "autostart": ("up", "agent", "off"),
     "log_level": ("debug", "info", "warning", "error"),
 }
 

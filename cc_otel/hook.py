@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Final
 
 SCRIPT_NAME: Final = "record.sh"
+STARTER_NAME: Final = "start"
+
+_COMMAND_END: Final = f'command . "$h/{SCRIPT_NAME}" 2>/dev/null; exit 0'
 
 
 def script() -> str:
@@ -28,14 +31,63 @@ def install_script(home: Path) -> None:
     """
     for folder in (home, home / "spool", home / "spool" / "new"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # A session may be sourcing the old one right now.
-    fresh = home / f"{SCRIPT_NAME}.{os.getpid()}"
-    fresh.write_text(script(), "utf-8")
-    fresh.chmod(0o600)
-    fresh.replace(home / SCRIPT_NAME)
+    _place(home / SCRIPT_NAME, script(), 0o600)
+
+
+def install_starter(home: Path, python: str, user_home: Path, spool_bytes_max: int) -> None:
+    """
+    Put the file into a home that the hook runs where no agent is: it starts what the setting ``autostart`` says.
+
+    ``python`` is the interpreter that has this package, by its absolute path; ``user_home`` is the agent's ``HOME``.
+
+    Raises:
+        OSError: the home cannot be written.
+
+    """
+    _place(home / STARTER_NAME, starter(home, python, user_home, spool_bytes_max), 0o700)
+
+
+def starter(home: Path, python: str, user_home: Path, spool_bytes_max: int) -> str:
+    """
+    Give the starter's script.
+
+    The hook gives it no environment, so all that the agent must know stands in it. Where the agent cannot start any
+    more (the package is gone), nobody else would keep the spool's limit; it takes events again once an agent has made
+    room (docs/spool.md).
+    """
+    return f"""#!/bin/sh
+# Written by `cc-otel install`, run by {SCRIPT_NAME} where no agent is (docs/install.md).
+HOME={shlex.quote(str(user_home))}; export HOME
+h={shlex.quote(str(home))}
+used=$(du -sk "$h/spool/new" 2>/dev/null)
+[ "${{used%%[!0-9]*}}0" -lt {spool_bytes_max >> 10}0 ] || printf '' >"$h/spool/full"
+[ -x {shlex.quote(python)} ] || exit 0
+exec {shlex.quote(python)} -P -m cc_otel autostart --home "$h"
+"""
+
+
+def _place(path: Path, text: str, mode: int) -> None:
+    # A session may be reading the old one right now.
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    fresh.write_text(text, "utf-8", "surrogateescape")
+    fresh.chmod(mode)
+    fresh.replace(path)
 
 
 def wired_command(home: Path, *, starts_agent: bool = False) -> str:
     """Give the command that Claude Code runs for an event (docs/decisions/0003-hook-in-sh.md says why each part)."""
     start = "s=1; " if starts_agent else ""
-    return f'h={shlex.quote(str(home))}; {start}command . "$h/{SCRIPT_NAME}" 2>/dev/null; exit 0'
+    # Claude Code puts its own values for ${CLAUDE_PROJECT_DIR} and the like, wherever they stand.
+    quoted = shlex.quote(str(home)).replace("${", "$''{")
+    return f"h={quoted}; {start}{_COMMAND_END}"
+
+
+def wired_home(command: str) -> Path | None:
+    """Give the home that a command of ours is wired to; None for a command that is not ours."""
+    if not (command.startswith("h=") and command.endswith(_COMMAND_END)):
+        return None
+    try:
+        first = shlex.split(command)[0]
+    except ValueError:
+        return None
+    return Path(first.removeprefix("h=").removesuffix(";"))

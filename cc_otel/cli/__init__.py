@@ -4,10 +4,13 @@ import click
 
 from cc_otel import __version__
 from cc_otel.cli.demonstrating import demo
+from cc_otel.cli.installing import install
 from cc_otel.cli.querying import query
 from cc_otel.cli.recording import replay, send
 from cc_otel.cli.running import agent, graph_exporter, up
 from cc_otel.cli.settings import settings
+from cc_otel.cli.starting import autostart
+from cc_otel.cli.uninstalling import uninstall
 from cc_otel.cli.watching import flush, off, on, status
 
 
@@ -21,5 +24,7 @@ def main() -> None:
     """
 
 
+for command in (install, uninstall, autostart):
+    main.add_command(command)
 for command in (demo, up, agent, graph_exporter, status, flush, send, replay, query, settings, off, on):
     main.add_command(command)

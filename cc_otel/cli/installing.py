@@ -1,0 +1,225 @@
+"""The command that wires Claude Code to a home: ``install``."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+import click
+
+from cc_otel import json_text, toml_text
+from cc_otel.cli.common import fail, home_option, json_option, print_json
+from cc_otel.cli.compose import prepare_home
+from cc_otel.cli.installed import PLUGIN, Installed
+from cc_otel.cli.mounts import mounts, network_type
+from cc_otel.cli.settings_file import Change, SettingsFile, Unusable
+from cc_otel.config import COLLECTOR_PORT, BadSettings, Home, Settings, load_file, resolve
+from cc_otel.hook import install_script, install_starter
+from cc_otel.wiring import NotWirable, groups, homes, unwire, wire
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+STACK: Final = {"exporter_otlp_endpoint": f"http://127.0.0.1:{COLLECTOR_PORT}", "exporter_otlp_protocol": "grpc"}
+"""The Collector that `docker compose up` runs."""
+
+_SCOPES: Final = {
+    "user": "All your sessions: ~/.claude/settings.json, or the one in CLAUDE_CONFIG_DIR.",
+    "project": "Everybody's sessions in this folder: .claude/settings.json.",
+    "local": "Your sessions in this folder: .claude/settings.local.json.",
+    PLUGIN: "No settings: the home alone, for the Claude Code plugin.",
+}
+
+
+def scope_options(command: Command) -> Command:
+    """Add ``--user``, ``--project``, ``--local`` and ``--plugin``; the command gets ``scope``, None without any."""
+    for scope in reversed(_SCOPES):
+        command = click.option(f"--{scope}", "scope", flag_value=scope, default=None, help=_SCOPES[scope])(command)
+    return command
+
+
+dry_run_option = click.option("--dry-run", is_flag=True, help="Change nothing: show what would be changed.")
+
+
+@click.command()
+@scope_options
+@click.option("--stack", is_flag=True, help="Send to the Collector of `docker compose up`, on this machine.")
+@click.option("--messages", is_flag=True, help="Record MessageDisplay too, which holds back what you read meanwhile.")
+@dry_run_option
+@home_option
+@json_option
+def install(home: Home, scope: str | None, stack: bool, messages: bool, dry_run: bool, as_json: bool) -> None:
+    """
+    Wire Claude Code: from its next event on, its hooks are recorded. Without a scope: for all your sessions.
+
+    Nothing else in the settings is touched, and `cc-otel uninstall` puts them back as they were. Running it again,
+    with other options or after an upgrade, replaces the wiring.
+    """
+    scope = scope or "user"
+    with in_words():
+        settings = _check_home(home, scope)
+        memory = Installed(home.path)
+        plan = _plan(home, memory, scope, stack=stack, messages=messages)
+        for change in plan.changes:
+            if change.needed:
+                change.file.check_writable()
+    if not dry_run:
+        prepare_home(home)
+        with in_words():
+            # The settings last: what they name is there, and what they were is kept.
+            memory.remember(plan.target, plan.before)
+            install_script(home.path)
+            install_starter(home.path, sys.executable, Path.home(), settings.spool_max_mb << 20)
+            for change in plan.changes:
+                change.apply()
+    if as_json:
+        print_json(_report(home, plan, memory.backup(plan.target), dry_run=dry_run))
+    elif dry_run:
+        click.echo(show_diff(plan.changes) or "Nothing to change in any settings.\n", nl=False)
+        click.echo(f"Also written, in {home.path}: record.sh and start. Nothing was changed.", err=True)
+    else:
+        _tell(home, plan, memory.backup(plan.target))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    What to do: the changes in order, the home's own settings first.
+
+    ``target`` is the settings file that is wired (or stands for the plugin), ``before`` what it is without us, None
+    if it would not be there. ``events`` are what is wired in it.
+    """
+
+    target: Path
+    before: str | None
+    events: list[str]
+    changes: list[Change]
+
+
+def _plan(home: Home, memory: Installed, scope: str, *, stack: bool, messages: bool) -> Plan:
+    """Look at everything and change nothing."""
+    own = _configure(home, stack)
+    if scope == PLUGIN:
+        return Plan(Path(PLUGIN), None, [], [own])
+    file = SettingsFile(settings_path(scope))
+    before, wiring = _wire(file, home, memory, messages=messages)
+    return Plan(file.path, before, list(groups(home.path, messages=messages)), [own, wiring])
+
+
+def _check_home(home: Home, scope: str) -> Settings:
+    """Give the settings that an agent of this home takes; raise or fail where no agent could work in it."""
+    if reason := unsupported(sys.platform):
+        fail(reason)
+    if not sys.executable:
+        fail("this Python does not know where it is: install cc-otel into a virtual environment")
+    if kind := network_type(home.path, mounts()):
+        fail(
+            f"{home.path} is on a network file system ({kind}): neither SQLite nor the agent's lock is safe there. "
+            "Name a folder on this machine's own disk with --home"
+        )
+    try:
+        str(home.path).encode()
+    except UnicodeEncodeError:
+        fail("the home's path is not UTF-8, and settings cannot hold it: name another with --home")
+    if scope == PLUGIN and home.path != Path.home() / ".cc-otel":
+        raise click.UsageError(f"the plugin knows one home only, {Path.home() / '.cc-otel'}: leave out --home")
+    # As the agent will take them: nothing that is set in this shell alone.
+    return resolve(home, {}, {})
+
+
+def unsupported(platform: str) -> str | None:
+    """Say why we do not work on a platform (``sys.platform``); None where we do."""
+    if platform in ("win32", "cygwin", "msys"):
+        return "native Windows is not supported yet: the hook needs a POSIX shell. Run Claude Code and cc-otel in WSL"
+    return None
+
+
+def settings_path(scope: str) -> Path:
+    """Give the settings file of a scope, for whoever types a command in this folder."""
+    if scope == "user":
+        # Claude Code's own variable; a person's shell has it where their client has it.
+        return Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude").absolute() / "settings.json"
+    return Path(".claude").absolute() / ("settings.json" if scope == "project" else "settings.local.json")
+
+
+def _wire(file: SettingsFile, home: Home, memory: Installed, *, messages: bool) -> tuple[str | None, Change]:
+    """Give what the settings are without us, and how to wire them."""
+    old = file.read()
+    try:
+        # Moved from another home, what they were is remembered there.
+        known = next((it for it in (memory, *map(Installed, homes(old or ""))) if file.path in it), memory)
+        before = known.before(file.path)
+        bare = unwire(old or "", before)
+        new = wire(old or "", home.path, messages=messages, before=before)
+    except NotWirable as error:
+        raise Unusable(f"{file.path}, {error}. Mend it, and run the command again") from None
+    was_there = old is not None and (known.was_there(file.path) or not json_text.is_blank(bare))
+    return bare if was_there else None, Change(file, old, new)
+
+
+def _configure(home: Home, stack: bool) -> Change:
+    """Give how to change the home's own settings; an agent that is started later has nothing else to know them by."""
+    file = SettingsFile(home.config, new_mode=0o600)
+    old = file.read()
+    values = dict(STACK) if stack else {}
+    config_dir = os.environ.get("CLAUDE_CONFIG_DIR")
+    if config_dir and "projects_dir" not in load_file(home.config):
+        values["projects_dir"] = str(Path(config_dir).absolute() / "projects")
+    new = old
+    for name, value in values.items():
+        try:
+            new = toml_text.with_value(new or "", name, value)
+        except toml_text.NotSettable as error:
+            raise Unusable(f"{file.path} cannot be changed by a program: {error}") from None
+    return Change(file, old, new)
+
+
+def _report(home: Home, plan: Plan, backup: Path | None, *, dry_run: bool) -> dict[str, object]:
+    report: dict[str, object] = {
+        "home": str(home.path),
+        "settings": str(plan.target),
+        "events": plan.events,
+        "changed": [str(change.file.path) for change in plan.changes if change.needed],
+        "backup": backup and str(backup),
+    }
+    return report | ({"diff": show_diff(plan.changes)} if dry_run else {})
+
+
+def _tell(home: Home, plan: Plan, backup: Path | None) -> None:
+    from cc_otel.agent.lock import is_locked
+
+    own, *wirings = plan.changes
+    for change in plan.changes:
+        if change.needed:
+            click.echo(f"Changed: {change.file.path}")
+    for wiring in wirings:
+        if not wiring.needed:
+            click.echo(f"Wired already: {wiring.file.path}")
+        settings = json_text.parse(wiring.new or "{}")
+        if isinstance(settings, dict) and settings.get("disableAllHooks") is True:
+            click.echo(f'"disableAllHooks" is true in {wiring.file.path}: Claude Code will run no hook.', err=True)
+    if backup:
+        click.echo(f"As it was: {backup}")
+    if own.needed and is_locked(home.path):
+        click.echo("The agent that is running keeps its settings until it is started again.", err=True)
+    click.echo(f"Claude Code's events are recorded in {home.path} from now on, in running sessions too.")
+    click.echo("`cc-otel status` tells how it is, `cc-otel query sessions` what happened; `cc-otel uninstall` ends it.")
+
+
+def show_diff(changes: list[Change]) -> str:
+    """Give the changes as a unified diff that a terminal can show: settings of a project hold what others wrote."""
+    text = "".join(change.diff() for change in changes if change.needed)
+    return "".join(it if it.isprintable() or it in "\t\r\n" else "\N{REPLACEMENT CHARACTER}" for it in text)
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Fail in words where a file cannot be used."""
+    try:
+        yield
+    except (Unusable, BadSettings) as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename or 'the home'} cannot be written: {error.strerror}")
