@@ -8,16 +8,16 @@ of its own and meets it only in the journal.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from cc_otel.agent import rules
 from cc_otel.agent.assembler import Assembler
 from cc_otel.agent.describe import Content, Describer, Finding, Summary
 from cc_otel.agent.events import PROMPT_EVENT, HookEvent, Interruption
 from cc_otel.agent.intake import Intake
 from cc_otel.agent.processes import alive
+from cc_otel.agent.summary.contract import ByRule, Summaries
 from cc_otel.agent.transcript import Transcripts
 from cc_otel.agent.tree import Cause, Draft, Signal, told_of
 from cc_otel.journal import Journal, JournalUnavailable, Outgoing, Told
@@ -82,13 +82,17 @@ class Agent:
         describer: Describer,
         transcripts: Transcripts,
         limits: Limits,
+        summaries: Summaries | None = None,
     ) -> None:
-        """Take the rooms it works between. Nothing happens before the first round."""
+        """Take the rooms it works between, summaries by rule unless others are given. It works round by round."""
         self._spool = spool
         self._journal = journal
         self._describer = describer
         self._transcripts = transcripts
         self._limits = limits
+        self._summaries = summaries or ByRule(with_content=describer.with_content)
+        # Spans that wait for their summary, by id. Until they are encoded the journal keeps what they are made of.
+        self._waiting: dict[str, Draft] = {}
         self._intake = Intake(spool, journal)
         self._assembler = Assembler()
         self._recalled = False
@@ -108,7 +112,7 @@ class Agent:
                     busy_ns = now_ns
                     wake()
                 else:
-                    stop.wait(POLL_S if now_ns - busy_ns < QUIET_NS else QUIET_POLL_S)
+                    stop.wait(POLL_S if self._waiting or now_ns - busy_ns < QUIET_NS else QUIET_POLL_S)
             except JournalUnavailable as error:
                 log.warning("waiting for the journal: %s", error)
                 stop.wait(UNAVAILABLE_WAIT_S)
@@ -133,11 +137,13 @@ class Agent:
             # Files that still wait may be older than events that are in: those must not overtake them.
             newest_ns = min(now_ns, taken.newest_ns) if taken.more else now_ns
             told = self._assemble(newest_ns - SETTLE_NS)
+            released = self._release()
             self._keep_house(now_ns)
-            return bool(taken.files or told) or self._notice(now_ns)
+            return bool(taken.files or told or released) or self._notice(now_ns)
         except JournalUnavailable:
             # The assembler may be ahead of the journal: it is told again what the journal knows.
             self._assembler = Assembler()
+            self._waiting = {}
             self._recalled = False
             raise
 
@@ -194,22 +200,49 @@ class Agent:
     def _commit(self, stretch: _Stretch) -> None:
         if not stretch.told and not stretch.drafts:
             return
-        needed = {event.id for draft in stretch.drafts for event in _sources(draft)}
-        missing = sorted(needed - stretch.contents.keys())
-        for start in range(0, len(missing), INPUTS_MAX):
-            stretch.contents |= self._journal.contents(missing[start : start + INPUTS_MAX])
+        self._read_contents(stretch.drafts, stretch.contents)
         # A draft without content was encoded before: its span is in the outbox.
-        drafts = [draft for draft in stretch.drafts if draft.event.id in stretch.contents]
-        outgoing = [self._outgoing(draft, stretch.contents) for draft in drafts]
-        done = [*stretch.done, *(event.id for draft in drafts for event in _sources(draft))]
-        self._journal.commit(stretch.told, outgoing, done)
+        fresh = [d for d in stretch.drafts if d.event.id in stretch.contents and d.span_id not in self._waiting]
+        outgoing, encoded = [], []
+        for draft in fresh:
+            finding = _finding(draft, stretch.contents)
+            if (summary := self._summary(finding)) is None:
+                self._waiting[draft.span_id] = draft
+            else:
+                outgoing.append(self._outgoing(finding, summary))
+                encoded.append(draft)
+        self._journal.commit(stretch.told, outgoing, [*stretch.done, *self._done(encoded)])
 
-    def _outgoing(self, draft: Draft, contents: dict[int, bytes]) -> Outgoing:
-        found = [contents.get(event.id) for event in _sources(draft)]
-        opener, *closers = [Content.from_json(data) if data else Content() for data in found]
-        finding = Finding(draft, opener, closers[0] if closers else None)
+    def _release(self) -> int:
+        """Encode the spans whose wait for a summary is over; give how many."""
+        settled = [(span_id, summary) for span_id, summary in self._summaries.settled() if span_id in self._waiting]
+        if settled:
+            drafts = [self._waiting.pop(span_id) for span_id, _ in settled]
+            contents: dict[int, bytes] = {}
+            self._read_contents(drafts, contents)
+            outgoing = [
+                self._outgoing(_finding(draft, contents), summary)
+                for draft, (_, summary) in zip(drafts, settled, strict=True)
+            ]
+            self._journal.commit([], outgoing, self._done(drafts))
+        return len(settled)
+
+    def _read_contents(self, drafts: Iterable[Draft], contents: dict[int, bytes]) -> None:
+        """Add to ``contents`` what the journal still keeps of the drafts' events."""
+        needed = {event.id for draft in drafts for event in _sources(draft)}
+        missing = sorted(needed - contents.keys())
+        for start in range(0, len(missing), INPUTS_MAX):
+            contents |= self._journal.contents(missing[start : start + INPUTS_MAX])
+
+    def _done(self, encoded: Iterable[Draft]) -> list[int]:
+        """Give the events that no span needs any more: an event may be part of one that still waits."""
+        held = {event.id for draft in self._waiting.values() for event in _sources(draft)}
+        return [event.id for draft in encoded for event in _sources(draft) if event.id not in held]
+
+    def _outgoing(self, finding: Finding, summary: Summary) -> Outgoing:
+        draft = finding.draft
         try:
-            span = self._describer.span(finding, self._summary(finding))
+            span = self._describer.span(finding, summary)
         except Exception:
             # The seam around one event: a span without content is better than none, and than no others.
             log.exception("a span could not be described")
@@ -217,8 +250,14 @@ class Agent:
             span = self._describer.span(Finding(draft, Content()), Summary(draft.event.name))
         return Outgoing(draft.event.session_id, draft.start_ns, encode(span))
 
-    def _summary(self, finding: Finding) -> Summary:
-        return rules.summary(finding, with_content=self._describer.with_content)
+    def _summary(self, finding: Finding) -> Summary | None:
+        try:
+            return self._summaries.offer(finding)
+        except Exception:
+            # The same seam: it is about one event, and that has a name.
+            log.exception("a span could not be summarised")
+            self._journal.count("spans_without_summary")
+            return Summary(finding.draft.event.name)
 
     # Evidence, gathered once: it is recorded with the event
 
@@ -284,6 +323,12 @@ class Agent:
         self._journal.forget(now_ns - int(self._limits.keep_s * 1e9))
         for session_id in self._assembler.quiet_sessions(now_ns - FORGET_NS):
             self._forget(session_id)
+
+
+def _finding(draft: Draft, contents: Mapping[int, bytes]) -> Finding:
+    found = [contents.get(event.id) for event in _sources(draft)]
+    opener, *closers = [Content.from_json(data) if data else Content() for data in found]
+    return Finding(draft, opener, closers[0] if closers else None)
 
 
 def _sources(draft: Draft) -> list[HookEvent]:

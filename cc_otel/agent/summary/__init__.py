@@ -1,0 +1,1 @@
+"""One sentence per span: from the cache, from a model, or by rule, and never late."""

@@ -1,0 +1,37 @@
+"""What the agent asks of whoever writes its summaries."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from cc_otel.agent import rules
+from cc_otel.agent.describe import Finding, Summary
+
+
+class Summaries(Protocol):
+    """Gives each finished span its sentence. One thread uses it."""
+
+    def offer(self, finding: Finding) -> Summary | None:
+        """
+        Give the span's summary, or None where it is worth waiting for a better one.
+
+        MUST return at once, and MUST give every span that waits through `settled`, in the time that was promised.
+        """
+
+    def settled(self) -> Sequence[tuple[str, Summary]]:
+        """Give the summaries of spans that waited and may go now, by span id, each once."""
+
+
+class ByRule:
+    """Every summary by its rule, at once: what there is without a model."""
+
+    def __init__(self, *, with_content: bool) -> None:
+        """Take whether the sentences may quote what was said."""
+        self._with_content = with_content
+
+    def offer(self, finding: Finding) -> Summary:
+        """Give the rule's text."""
+        return rules.summary(finding, with_content=self._with_content)
+
+    def settled(self) -> Sequence[tuple[str, Summary]]:
+        """Give nothing: no span waits."""
+        return ()
