@@ -105,8 +105,8 @@ class Assembler:
 
     def _place(self, session: Session, process: Process, event: HookEvent, span_id: str) -> None:
         parent = anchor(session, process, event)
-        rootless = parent is None and not _is_root(event) and process.start is None and not process.start_missing
-        if rootless or process.waits_for(event):
+        rootless = parent is None and process.start is None and not process.start_missing
+        if not _is_root(event) and (rootless or process.waits_for(event)):
             process.waiting.append((event, span_id))
             return
         if parent is not None:

@@ -8,10 +8,11 @@ the redacted payload, so nothing that was a secret can become a name or an id.
 
 import json
 import re
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from hashlib import blake2b
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import orjson
 
@@ -190,13 +191,14 @@ def _whole_members(data: bytes) -> dict[str, Any]:
         while position < len(text):
             key, position = decoder.raw_decode(text, _skip(text, position, ", \t\r\n"))
             value, position = decoder.raw_decode(text, _skip(text, position, ": \t\r\n"))
-            # A number or a literal at the very end may go on in what is missing.
-            if not isinstance(key, str) or position >= len(text):
+            position = _skip(text, position, " \t\r\n")
+            # What is not followed by a comma or the brace may go on in what is missing, like 0.5 cut after 0.
+            if not isinstance(key, str) or text[position : position + 1] not in {",", "}"}:
                 break
-            members[key] = value
+            members |= _without_surrogates({key: value})
     except (ValueError, RecursionError):
         pass
-    return cast(dict[str, Any], _without_surrogates(members))
+    return members
 
 
 def _skip(text: str, position: int, characters: str) -> int:
@@ -289,8 +291,9 @@ def _positive(value: object) -> float:
 def _digest(value: object) -> str:
     try:
         data = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except (TypeError, RecursionError):
-        data = repr(value).encode("utf-8", "replace")
+    except TypeError:
+        # Nested too deeply, or a number too large: its beginning tells it from most others.
+        data = reprlib.repr(value).encode("utf-8", "replace")
     return blake2b(data, digest_size=8).hexdigest()
 
 

@@ -88,7 +88,7 @@ def _decide(session: Session, subagent: Node, call: Node | None) -> list[Held]:
         call.launched = subagent
         if subagent.parent:
             subagent.parent.open_children.pop(subagent, None)
-        subagent.parent = call
+        subagent.parent, subagent.root_trace_id = call, ""
         if subagent.is_open:
             call.open_children[subagent] = None
             if call.is_open:

@@ -18,7 +18,10 @@ DUPLICATE_WINDOW_NS: Final = 2_000_000_000
 """Within this, byte-equal events of two wirings are one event."""
 
 RECENT_EVENTS_MAX: Final = 1024
-"""How many events of a session are remembered to find duplicates."""
+"""How many different events of a session are remembered to find duplicates."""
+
+EQUAL_EVENTS_MAX: Final = 64
+"""How many events that are byte for byte the same are remembered of each."""
 
 
 class Role(StrEnum):
@@ -311,14 +314,14 @@ class Session:
         event of the same process under another are one. Equal events of one wiring are two, also at one instant.
         """
         told = self.recent.setdefault((event.pid, event.digest), [])
-        told[:] = [earlier for earlier in told if earlier.clock_ns >= event.clock_ns - DUPLICATE_WINDOW_NS]
         for earlier in told:
-            near = earlier.clock_ns - event.clock_ns <= DUPLICATE_WINDOW_NS
+            near = abs(earlier.clock_ns - event.clock_ns) <= DUPLICATE_WINDOW_NS
             if near and event.plugin_root not in earlier.wirings:
                 earlier.wirings.add(event.plugin_root)
                 return ""
         same_instant = sum(earlier.clock_ns == event.clock_ns for earlier in told)
         told.append(Told(event.clock_ns, {event.plugin_root}))
+        del told[:-EQUAL_EVENTS_MAX]
         if len(self.recent) > RECENT_EVENTS_MAX:
             del self.recent[next(iter(self.recent))]
         return span_id_of("event", event.digest, str(event.pid), str(event.clock_ns), str(same_instant))
