@@ -1,0 +1,87 @@
+"""
+Small stories of events, told in text: ``<ms> <event> [word] key=value …``, one event a line.
+
+The word is the tool's name, the agent's type or the source, as the event has it. ``!process_gone`` and its like are
+signals. Whatever is not said is one client (pid 1) of one session (s).
+"""
+
+from hashlib import blake2b
+from typing import Any, Final
+
+from cc_otel.agent.assembler import Assembler
+from cc_otel.agent.events import Call, HookEvent, Interruption
+from cc_otel.agent.tree import Cause, Signal
+from tests.sessions.loader import Assembled
+from tests.tree_text import render
+
+_KEYS: Final = {
+    "session": "session_id",
+    "prompt": "prompt_id",
+    "tool": "tool_use_id",
+    "agent": "agent_id",
+    "input": "input_digest",
+    "for": "subagent_type",
+    "launched": "launched_agent_id",
+    "took": "duration_ms",
+    "error": "error_type",
+    "by": "notified_by",
+    "proof": "agent_tool_use_id",
+    "plugin": "plugin_root",
+}
+_WORD: Final = {"SessionStart": "source", "SubagentStart": "agent_type", "SubagentStop": "agent_type"}
+NOT_IN_PAYLOAD: Final = frozenset({"pid", "plugin_root", "gone_pids", "interruptions", "agent_tool_use_id"})
+"""Fields of an event that tell its payload from no other: two events may differ in them and be byte-equal."""
+
+
+def tell(story: str) -> list[HookEvent | Signal]:
+    """Give the inputs of a story, in the order of its lines."""
+    lines = [line.split("#")[0].split() for line in story.splitlines()]
+    return [_input(words, number) for number, words in enumerate(lines, 1) if words]
+
+
+def play(story: str) -> Assembled:
+    """Assemble a story, with nothing closed but by the story itself."""
+    assembler = Assembler()
+    assembled = Assembled([], [])
+    for told in tell(story):
+        step = assembler.add(told)
+        assembled.drafts.extend(step.drafts)
+        assembled.duplicates.extend(step.duplicates)
+    return assembled
+
+
+def draw(story: str) -> str:
+    """Give the tree of a story, whose every event has to be in it."""
+    assembled = play(story)
+    tree = render(assembled.drafts, 0).strip()
+    events = [told for told in tell(story) if isinstance(told, HookEvent)]
+    drawn = sum(bool(line) for line in tree.splitlines())
+    assert len(events) == drawn + len(assembled.duplicates), f"not all of the story is in the tree:\n{tree}"
+    return tree
+
+
+def _input(words: list[str], number: int) -> HookEvent | Signal:
+    clock_ns = int(float(words[0]) * 1e6)
+    said = dict(word.split("=", 1) for word in words[2:] if "=" in word)
+    if words[1].startswith("!"):
+        stops = _interruptions(said.get("stopped", ""))
+        return Signal(Cause(words[1][1:]), said.get("session", "s"), int(said.get("pid", "1")), clock_ns, stops)
+    fields: dict[str, Any] = {"session_id": "s", "pid": 1, "entrypoint": "cli"}
+    fields |= {_WORD.get(words[1], "tool_name"): word for word in words[2:] if "=" not in word}
+    fields |= {_KEYS.get(key, key): value for key, value in said.items() if key not in {"calls", "gone", "stopped"}}
+    fields["pid"] = int(fields["pid"])
+    if "duration_ms" in fields:
+        fields["duration_ms"] = float(fields["duration_ms"])
+    if "calls" in said:
+        fields["calls"] = tuple(Call(call.rstrip("!"), denied=call.endswith("!")) for call in said["calls"].split(","))
+    content = repr(sorted((key, value) for key, value in fields.items() if key not in NOT_IN_PAYLOAD))
+    fields["gone_pids"] = tuple(int(pid) for pid in said.get("gone", "").split(",") if pid)
+    fields["interruptions"] = _interruptions(said.get("stopped", ""))
+    digest = blake2b(f"{words[1]} {content}".encode(), digest_size=16).hexdigest()
+    return HookEvent(name=words[1], clock_ns=clock_ns, digest=digest, id=number, **fields)
+
+
+def _interruptions(text: str) -> tuple[Interruption, ...]:
+    """Read ``p@300``: what prompt p had started was stopped at 300 ms."""
+    found = (item.split("@") for item in text.split(",") if item)
+    return tuple(Interruption(prompt_id, int(float(at_ms) * 1e6)) for prompt_id, at_ms in found)
