@@ -56,6 +56,17 @@ class Settings:
     spool_max_mb: int = _setting(512, "Most disk for events not taken yet, and for spans not sent yet, MB each.")
     keep_h: float = _setting(48.0, "How long a finished session stays in the journal, hours.")
     idle_s: float = _setting(21600.0, "Silence that ends a session whose process cannot be watched, seconds.")
+    summary_model: str = _setting("", "Model that writes summaries, as LiteLLM names it; rules write them if empty.")
+    summary_fallback_models: str = _setting("", "Models to ask where that one fails, in this order: a,b.")
+    summary_timeout_s: float = _setting(3.0, "Longest a span waits for its summary, seconds.")
+    summary_budget_usd: float = _setting(1.0, "Most that summaries may cost a day, dollars by LiteLLM's price table.")
+    summary_calls_per_min: int = _setting(30, "Most model calls a minute.")
+    summary_calls_per_day: int = _setting(5000, "Most model calls a day.")
+    cache_url: str = _setting(
+        "", "Where summaries are kept: sqlite:///PATH, redis:// or rediss:// HOST; cache.db if empty.", secret=True
+    )
+    cache_max_mb: int = _setting(64, "Most room for kept summaries on this machine, MB.")
+    cache_keep_days: float = _setting(30.0, "How long a summary is kept, days.")
     retention_days: float = _setting(30.0, "How long the graph keeps a span, days; 0 keeps it for ever.")
     projects_dir: str = _setting("", "Claude's own projects folder; ~/.claude/projects if empty.")
     autostart: str = _setting("up", "What a session starts where no agent is running: up, agent or off.")
@@ -175,6 +186,16 @@ class Home:
     def log(self) -> Path:
         """The log file."""
         return self.path / "cc-otel.log"
+
+    @property
+    def cache(self) -> Path:
+        """The summaries that were written once."""
+        return self.path / "cache.db"
+
+    @property
+    def model_credentials(self) -> Path:
+        """Keys and addresses of the models that write summaries; for its owner alone."""
+        return self.path / "model.env"
 
     @property
     def off(self) -> Path:
