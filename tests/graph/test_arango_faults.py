@@ -1,6 +1,8 @@
 """Whatever is wrong with the server, the caller hears StoreUnavailable, soon, and loses nothing by coming again."""
 
+import ssl
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from tests.graph.arango_standin.server import StandIn, running
 from tests.graph.contract import NEVER_S, ask
 from tests.graph.made import span, span_id, two_sessions
 
+TLS = Path(__file__).parents[1] / "otlp" / "tls"
 BATCH = mapping.of(two_sessions())
 
 ACTIONS: dict[str, Callable[[ArangoStore], object]] = {
@@ -150,6 +153,19 @@ def test_a_password_may_hold_any_character() -> None:
         store.prepare()
 
         assert [] == ask(store, "sessions")
+
+
+def test_a_certificate_that_is_not_trusted_is_not_talked_to() -> None:
+    """Over TLS the server proves who it is, by an authority of this machine or by the file in the address."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(TLS / "receiver.pem", TLS / "receiver.key")
+    with running(StandIn(tls=tls)) as standin:
+        trusting = ArangoStore(f"{standin.url}?ca={TLS / 'receiver.pem'}", standin.password)
+        trusting.prepare()
+        with pytest.raises(StoreUnavailable, match="certificate verify failed"):
+            ArangoStore(standin.url, standin.password).prepare()
+
+        assert [] == ask(trusting, "sessions")
 
 
 def test_the_environment_leads_nowhere_else(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,7 @@ class Engine:
         self.databases = {"_system": Database("_system")}
         self._ids = count(70_000)
         self._revisions = count(1)
+        self.conflicts = 0
 
     def next_id(self) -> str:
         return str(next(self._ids))
@@ -125,6 +126,7 @@ class Transaction:
         with self._engine.lock:
             holder = None if self._everything_held else collection.holders.setdefault(key, self)
         if holder is not self:
+            self._engine.conflicts += 1
             raise Problem(
                 409,
                 1200,

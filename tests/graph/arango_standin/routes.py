@@ -223,7 +223,7 @@ class Routes:
     def _document(self, request: Request, collection: Collection, transaction: Transaction, rest: list[str]) -> Answer:
         match (request.method, *rest):
             case ("POST",):
-                return self._insert(request, collection, transaction)
+                return self.insert(request, collection, transaction)
             case ("GET", key):
                 found = collection.documents.get(key)
                 if found is None:
@@ -239,7 +239,8 @@ class Routes:
             case _:
                 raise Problem(501, 9, f"the stand-in does not know {request.method} of a document")
 
-    def _insert(self, request: Request, collection: Collection, transaction: Transaction) -> Answer:
+    def insert(self, request: Request, collection: Collection, transaction: Transaction) -> Answer:
+        """Insert what was sent, one document or an array of them."""
         mode = request.parameters.get("overwriteMode") or ("replace" if request.flag("overwrite") else "conflict")
         options = Options(
             overwrite_mode=mode,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 from threading import Event, Lock, Thread
 from time import sleep
 from typing import Any
@@ -44,9 +45,16 @@ class StandIn:
     its keys, so that concurrent writers meet.
     """
 
-    def __init__(self, user: str = "root", password: str = "secret", commit_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        user: str = "root",
+        password: str = "secret",
+        commit_s: float = 0.0,
+        tls: SSLContext | None = None,
+        routes: type[Routes] = Routes,
+    ) -> None:
         self.engine = Engine()
-        self.user, self.password, self.commit_s = user, password, commit_s
+        self.user, self.password, self.commit_s, self.tls = user, password, commit_s, tls
         self.requests: list[str] = []
         self.bugs: list[BaseException] = []
         self._lock = Lock()
@@ -54,7 +62,8 @@ class StandIn:
         self._healed = Event()
         self._server: _Server | None = None
         self._port = 0
-        self.routes = Routes(self.engine)
+        self._make_routes = routes
+        self.routes = routes(self.engine)
 
     @property
     def host(self) -> str:
@@ -63,14 +72,14 @@ class StandIn:
     @property
     def url(self) -> str:
         """The store's address, without the password."""
-        return f"arangodb+http://{self.user}@{self.host}/cc_otel"
+        return f"arangodb+http{'s' if self.tls else ''}://{self.user}@{self.host}/cc_otel"
 
     def start(self) -> None:
         """Listen; on the same port as before."""
         self._healed.clear()
         self._server = _Server(("127.0.0.1", self._port), self)
         self._port = self._server.server_address[1]
-        self.routes = Routes(self.engine)
+        self.routes = self._make_routes(self.engine)
         Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def stop(self) -> None:
@@ -133,6 +142,8 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], standin: StandIn) -> None:
         super().__init__(address, _Handler)
+        if standin.tls:
+            self.socket = standin.tls.wrap_socket(self.socket, server_side=True)
         self.standin = standin
         self.sockets: set[socket.socket] = set()
         self.running = True
