@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 DEAD_BYTES_MAX: Final = 64 << 20
-DEAD_AGE_S_MAX: Final = 7 * 86_400
+DEAD_DAYS_MAX: Final = 7
 
 
 class DeadLetter:
@@ -43,18 +43,23 @@ class DeadLetter:
                     break
                 lines.append(line)
             if lines:
-                self._append(f"graph-{datetime.fromtimestamp(now_s, UTC):%Y-%m-%d}.jsonl", b"".join(lines))
+                self._append(_name(now_s), b"".join(lines))
         return len(lines)
 
+    def clear(self) -> None:
+        """Remove the files of days that are too long ago."""
+        with self._lock:
+            self._clear(self._clock())
+
     def _clear(self, now_s: float) -> int:
-        """Remove files that are too old; answer the size of the rest, bytes."""
+        """Answer the size of what is left, bytes."""
+        oldest = _name(now_s - (DEAD_DAYS_MAX - 1) * 86_400)
         size_bytes = 0
         for file in self._directory.glob("graph-*.jsonl"):
-            status = file.stat()
-            if status.st_mtime < now_s - DEAD_AGE_S_MAX:
-                file.unlink()
+            if file.name < oldest:
+                file.unlink(missing_ok=True)
             else:
-                size_bytes += status.st_size
+                size_bytes += file.stat().st_size
         return size_bytes
 
     def _append(self, name: str, data: bytes) -> None:
@@ -63,6 +68,11 @@ class DeadLetter:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+
+
+def _name(time_s: float) -> str:
+    # Sorted by name is sorted by day.
+    return f"graph-{datetime.fromtimestamp(time_s, UTC):%Y-%m-%d}.jsonl"
 
 
 def _line(content: Mapping[str, object]) -> bytes:

@@ -17,10 +17,11 @@ STOP_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What a graph-exporter has done since its start: how its exports were answered, and what was written."""
+    """What a graph-exporter has done since its start: how exports were answered, what was written, what waits."""
 
     answers: Mapping[str, int]
     written: Written
+    requests_waiting: int = 0
 
 
 class GraphExporter:
@@ -60,7 +61,7 @@ class GraphExporter:
 
     def stats(self) -> Stats:
         """What was done so far."""
-        return Stats(self._server.answers(), self._writer.written)
+        return Stats(self._server.answers(), self._writer.written, self._writer.waiting)
 
     def stop(self, grace_s: float) -> None:
         """Accept no more, finish within ``grace_s`` seconds what was accepted, and close the store."""

@@ -27,7 +27,7 @@ QUEUE_REQUESTS_MAX: Final = 24
 GROUP_SPANS_MAX: Final = 4_096
 """A group is closed when it holds this many; the first request is taken whatever its size."""
 
-PROBE_S: Final = 2.0
+PROBE_S: Final = 1.0
 """How often a store that was unavailable is asked whether it is back."""
 
 PRUNE_EVERY_S: Final = 6 * 3_600
@@ -44,13 +44,18 @@ class Written:
     store_error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Work:
     """A request and its spans' graph; None where the mapping broke on one of them."""
 
     request: Decoded
     graph: GraphBatch | None
     outcome: Future[Outcome] = field(default_factory=Future)
+
+    def give_up(self) -> None:
+        # While it is still in the queue it must not hold what its client sends again.
+        if self.outcome.cancel():
+            self.request, self.graph = Decoded(()), None
 
 
 class GroupWriter:
@@ -79,6 +84,11 @@ class GroupWriter:
         """What was done so far."""
         return self._written
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait to be written, beside the group that is being written."""
+        return self._queue.qsize()
+
     def start(self) -> None:
         """Make the store ready, or learn that it is not, and begin."""
         self._probe()
@@ -92,16 +102,18 @@ class GroupWriter:
         """See Sink."""
         if not request.spans and not request.rejections:
             return Outcome()
-        # Mapped by the thread that brings it, while the writer waits for the disk.
-        work = _Work(request, self._map(request.spans))
         try:
+            if self._queue.full():
+                raise queue.Full
+            # Mapped by the thread that brings it, while the writer waits for the disk.
+            work = _Work(request, self._map(request.spans))
             self._queue.put_nowait(work)
         except queue.Full:
             raise Unavailable(f"{QUEUE_REQUESTS_MAX} requests are waiting to be stored") from None
         try:
             return work.outcome.result(timeout_s)
         except TimeoutError:
-            work.outcome.cancel()
+            work.give_up()
             raise Unavailable(f"not stored within {timeout_s:.0f} s") from None
 
     def stop(self, timeout_s: float) -> None:
@@ -116,7 +128,7 @@ class GroupWriter:
             group, stopping = self._next_group()
             if group:
                 self._answer(group)
-            elif not stopping:
+            if not stopping:
                 self._keep_house()
 
     def _next_group(self) -> tuple[list[_Work], bool]:
@@ -217,8 +229,11 @@ class GroupWriter:
             self._prune_at = now + PRUNE_EVERY_S
             try:
                 log.info("pruned: %s", dict(self._store.prune(self._clock())))
+                self._dead.clear()
             except StoreUnavailable as error:
                 self._note_health(str(error))
+            except OSError as error:
+                log.warning("old dead letters cannot be removed: %s", error)
 
     def _probe(self) -> None:
         self._probe_at = time.monotonic() + PROBE_S

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import grpc
@@ -74,10 +75,17 @@ def serving(sink: Sink, listen: str, token: str | None = None) -> Iterator[tuple
         server.stop(0)
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Give a folder whose path is short enough for a socket in it, on every system."""
+    with TemporaryDirectory(prefix="cc-otel-", dir="/tmp") as name:
+        yield Path(name)
+
+
 @pytest.fixture(params=["tcp", "unix"])
-def server(request: pytest.FixtureRequest, sink: Sink, tmp_path: Path) -> Iterator[tuple[TraceServer, str]]:
+def server(request: pytest.FixtureRequest, sink: Sink, folder: Path) -> Iterator[tuple[TraceServer, str]]:
     """Run a server on a free port, and on a socket."""
-    listen = "127.0.0.1:0" if request.param == "tcp" else f"unix:{tmp_path}/otlp.sock"
+    listen = "127.0.0.1:0" if request.param == "tcp" else f"unix:{folder}/otlp.sock"
     with serving(sink, listen) as running:
         yield running
 
@@ -376,9 +384,9 @@ class TestAddress:
         with pytest.raises(ListenError, match="give unix:/path or host:port"):
             TraceServer(sink, listen).start()
 
-    def test_a_socket_of_its_owner(self, sink: Sink, tmp_path: Path) -> None:
+    def test_a_socket_of_its_owner(self, sink: Sink, folder: Path) -> None:
         """The socket is 0600, and the process's umask is as before."""
-        path = tmp_path / "otlp.sock"
+        path = folder / "otlp.sock"
         mask = os.umask(0o022)
         with serving(sink, f"unix:{path}") as (_, address):
             mode = path.stat().st_mode & 0o777
@@ -386,47 +394,47 @@ class TestAddress:
 
         assert (address, oct(mode), mask_now) == (f"unix:{path}", "0o600", 0o022)
 
-    def test_a_socket_of_the_dead(self, sink: Sink, tmp_path: Path) -> None:
+    def test_a_socket_of_the_dead(self, sink: Sink, folder: Path) -> None:
         """A socket that a dead server left is replaced."""
-        path = tmp_path / "otlp.sock"
+        path = folder / "otlp.sock"
         with socket.socket(socket.AF_UNIX) as dead:
             dead.bind(str(path))
         with serving(sink, f"unix:{path}") as (_, address):
             assert export(address, ONE) == ExportTraceServiceResponse()
 
-    def test_a_socket_of_the_living(self, sink: Sink, tmp_path: Path) -> None:
+    def test_a_socket_of_the_living(self, sink: Sink, folder: Path) -> None:
         """The socket of a server that is alive is an error, and stays that server's."""
-        listen = f"unix:{tmp_path}/otlp.sock"
+        listen = f"unix:{folder}/otlp.sock"
         with serving(sink, listen) as (_, address):
             with pytest.raises(ListenError, match=r"otlp\.sock: another server does"):
                 TraceServer(Sink(), listen).start()
 
             assert (export(address, ONE), len(sink.taken)) == (ExportTraceServiceResponse(), 1)
 
-    def test_a_file_in_the_way(self, sink: Sink, tmp_path: Path) -> None:
+    def test_a_file_in_the_way(self, sink: Sink, folder: Path) -> None:
         """A file that is no socket is an error, and stays."""
-        path = tmp_path / "otlp.sock"
+        path = folder / "otlp.sock"
         path.write_text("mine")
         with pytest.raises(ListenError, match="it is a file, not a socket"):
             TraceServer(sink, f"unix:{path}").start()
 
         assert path.read_text() == "mine"
 
-    def test_a_path_that_is_too_long(self, sink: Sink, tmp_path: Path) -> None:
+    def test_a_path_that_is_too_long(self, sink: Sink, folder: Path) -> None:
         """A path longer than the system's limit is an error that says so."""
         with pytest.raises(ListenError, match="path too long; a shorter path, or host:port, may do"):
-            TraceServer(sink, f"unix:{tmp_path}/{'x' * 200}.sock").start()
+            TraceServer(sink, f"unix:{folder}/{'x' * 200}.sock").start()
 
-    def test_a_folder_that_is_not_there(self, sink: Sink, tmp_path: Path) -> None:
+    def test_a_folder_that_is_not_there(self, sink: Sink, folder: Path) -> None:
         """A socket in a folder that does not exist is an error."""
         with pytest.raises(ListenError, match=r"none/otlp\.sock"):
-            TraceServer(sink, f"unix:{tmp_path}/none/otlp.sock").start()
+            TraceServer(sink, f"unix:{folder}/none/otlp.sock").start()
 
 
 class TestStop:
     """A graceful stop."""
 
-    def test_finishes_what_it_accepted(self, sink: Sink, tmp_path: Path) -> None:
+    def test_finishes_what_it_accepted(self, sink: Sink, folder: Path) -> None:
         """A request that is being stored when the stop comes gets its answer; a later one gets a code to retry."""
         go_on = threading.Event()
 
@@ -435,7 +443,7 @@ class TestStop:
             return Outcome(0, "finished")
 
         sink.act = act
-        server = TraceServer(sink, f"unix:{tmp_path}/otlp.sock")
+        server = TraceServer(sink, f"unix:{folder}/otlp.sock")
         address = server.start()
         with ThreadPoolExecutor() as pool:
             sent = pool.submit(export, address, ONE)
@@ -449,9 +457,9 @@ class TestStop:
             assert sent.result(WAIT_S).partial_success.error_message == "finished"
         assert (late.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}, len(sink.taken)) == (True, 1)
 
-    def test_leaves_no_socket(self, sink: Sink, tmp_path: Path) -> None:
+    def test_leaves_no_socket(self, sink: Sink, folder: Path) -> None:
         """After the stop the next server listens on the same address."""
-        listen = f"unix:{tmp_path}/otlp.sock"
+        listen = f"unix:{folder}/otlp.sock"
         for _ in range(3):
             with serving(sink, listen) as (_, address):
                 export(address, ONE)

@@ -1,0 +1,14 @@
+"""What the tests of the graph share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """Give a folder whose path is short enough for a socket in it, on every system."""
+    with TemporaryDirectory(prefix="cc-otel-", dir="/tmp") as folder:
+        yield Path(folder)
