@@ -9,12 +9,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from cc_otel import __version__
+from cc_otel.agent.cache import CacheUnavailable
 from cc_otel.agent.describe import Describer
 from cc_otel.agent.service import Agent, Limits
+from cc_otel.agent.summary.plan import BUDGET_NOTE, STATE_NOTE, SummaryPlan, open_summaries
+from cc_otel.agent.summary.summariser import Summariser
 from cc_otel.agent.transcript import Transcripts
 from cc_otel.journal import Journal, JournalUnavailable
 from cc_otel.otlp.convert import to_json
@@ -47,6 +51,7 @@ class Plan:
     spool_bytes_max: int
     value_bytes_max: int
     with_content: bool
+    summaries: SummaryPlan | None = None
 
 
 class JournalOutbox:
@@ -105,6 +110,7 @@ class AgentDaemon:
         self._wake = threading.Event()
         self._threads: list[threading.Thread] = []
         self._journal: Journal | None = None
+        self._summaries: Summariser | None = None
 
     def start(self) -> None:
         """
@@ -121,7 +127,8 @@ class AgentDaemon:
         spool.prepare()
         journal = self._journal = Journal(plan.journal)
         describer = Describer(plan.resource, value_bytes_max=plan.value_bytes_max, with_content=plan.with_content)
-        agent = Agent(spool, journal, describer, Transcripts(plan.projects), plan.limits)
+        summaries = self._summaries = self._open_summaries(journal)
+        agent = Agent(spool, journal, describer, Transcripts(plan.projects), plan.limits, summaries)
         transport = connect(plan.destination)
         sender = Sender(JournalOutbox(journal, plan.dead), transport, plan.destination.timeout_s)
         self._transport = transport
@@ -131,7 +138,25 @@ class AgentDaemon:
         self._thread("agent", lambda: agent.run(self._stop, self._wake.set))
         self._thread("sender", lambda: self._send(sender))
         self._thread("notes", lambda: self._keep_notes(journal, sender))
+        if summaries:
+            self._thread("summaries", lambda: summaries.run(self._stop))
         log.info("agent %s serves %s, sending to %r", __version__, plan.home, plan.destination)
+
+    def _open_summaries(self, journal: Journal) -> Summariser | None:
+        """Give the summariser, None where rules write all summaries; `status` is told why."""
+        plan = self._plan.summaries
+        if plan is None:
+            journal.note(STATE_NOTE, json.dumps(None))
+            return None
+        off = "" if self._plan.with_content else "spans hold no content here, and a model would be told of it"
+        if not off:
+            try:
+                return open_summaries(plan, journal.notes().get(BUDGET_NOTE, ""), partial(_save, journal, BUDGET_NOTE))
+            except CacheUnavailable as error:
+                off = str(error)
+        log.warning("rules write all summaries: %s", off)
+        journal.note(STATE_NOTE, json.dumps({"models": plan.models, "off": off}))
+        return None
 
     def _thread(self, name: str, work: Callable[[], None]) -> None:
         thread = threading.Thread(target=work, name=name, daemon=True)
@@ -147,13 +172,15 @@ class AgentDaemon:
                 self._stop.wait(UNAVAILABLE_WAIT_S)
 
     def _keep_notes(self, journal: Journal, sender: Sender) -> None:
-        told = ""
+        told: dict[str, str] = {}
         while not self._stop.wait(NOTE_S):
-            state = json.dumps(asdict(sender.state))
-            with suppress(JournalUnavailable):
-                if state != told:
-                    journal.note("sender", state)
-                    told = state
+            states = {"sender": json.dumps(asdict(sender.state))}
+            if self._summaries:
+                states[STATE_NOTE] = json.dumps(self._summaries.state())
+            for name, state in states.items():
+                if state != told.get(name):
+                    told[name] = state
+                    _save(journal, name, state)
             prune_dead(self._plan.dead, time.time())
 
     def alive(self) -> bool:
@@ -166,7 +193,15 @@ class AgentDaemon:
         self._wake.set()
         for thread in self._threads:
             thread.join(STOP_S)
+        if self._summaries:
+            self._summaries.close()
         self._transport.close()
         if self._journal:
             self._journal.close()
         log.info("agent stopped")
+
+
+def _save(journal: Journal, name: str, value: str) -> None:
+    # A note that is not taken now is told again with the next change.
+    with suppress(JournalUnavailable):
+        journal.note(name, value)

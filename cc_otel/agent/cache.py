@@ -1,0 +1,315 @@
+"""
+The sentences that were written once and serve again: one SQLite file, and the Redis that several machines may share.
+
+Keys are digests of redacted, normalised content; the content itself is not kept. A cache that fails is an empty one:
+it costs a question asked twice, never a span.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+Result = TypeVar("Result")
+
+BUSY_TIMEOUT_S: Final = 2.0
+TOUCH_S: Final = 86400.0
+"""A hit is noted once in this time: a read that writes each time would not be a cheap one."""
+
+TRIM_SHARE: Final = 0.1
+"""How much of the limit is made free when it is reached."""
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS sentences (
+  key TEXT PRIMARY KEY,
+  text TEXT NOT NULL,
+  model TEXT NOT NULL,
+  made_s REAL NOT NULL,
+  used_s REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sentences_by_use ON sentences (used_s);
+CREATE INDEX IF NOT EXISTS sentences_by_age ON sentences (made_s);
+"""
+
+
+class CacheUnavailable(Exception):
+    """The cache cannot be read or written now; the text says why, without a password."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A summary as it is kept, and the model that wrote it."""
+
+    text: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStats:
+    """What a cache holds: how many sentences, how many bytes they take, and when the oldest was written (s)."""
+
+    name: str
+    sentences: int
+    size_bytes: int
+    oldest_s: float | None
+
+
+class Cache(Protocol):
+    """Sentences by key. Any thread may use it."""
+
+    def get(self, keys: Sequence[str]) -> Mapping[str, Sentence]:
+        """
+        Give those of the sentences that are kept and not too old.
+
+        MUST raise CacheUnavailable, and within a second, where it cannot tell.
+        """
+
+    def put(self, sentences: Mapping[str, Sentence]) -> None:
+        """
+        Keep sentences, over what was kept under their keys.
+
+        MUST raise CacheUnavailable where they are not kept.
+        """
+
+    def stats(self) -> CacheStats:
+        """Give what it holds. MUST raise CacheUnavailable where it cannot tell."""
+
+    def clear(self) -> int:
+        """Forget everything; give how many sentences that was. MUST raise CacheUnavailable where it cannot."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+
+
+class Database:
+    """One SQLite file that any thread may use; kill -9 loses nothing, a power failure perhaps the last minutes."""
+
+    def __init__(self, path: Path, schema: str) -> None:
+        """
+        Open the file, or make it, and add what the schema names.
+
+        Raises:
+            CacheUnavailable: it cannot be opened.
+
+        """
+        self._lock = threading.Lock()
+        self._path = path
+        try:
+            path.touch(mode=0o600)
+            self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            # A sentence lost to a power failure is asked for again: nothing here is worth waiting for the disk.
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.executescript(schema)
+        except (OSError, sqlite3.Error) as error:
+            raise CacheUnavailable(f"{path}: {error}") from error
+
+    def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """
+        Run one statement; give its rows.
+
+        Raises:
+            CacheUnavailable: it could not be run.
+
+        """
+        return self._run(lambda: self._db.execute(sql, parameters).fetchall())
+
+    def change(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
+        """
+        Run one statement for each of the rows, all or none; give how many rows of the table changed.
+
+        Raises:
+            CacheUnavailable: nothing was changed.
+
+        """
+        return self._run(lambda: self._changed(sql, rows))
+
+    def _changed(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
+        before = self._db.total_changes
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.executemany(sql, rows)
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        return self._db.total_changes - before
+
+    def _run(self, work: Callable[[], Result]) -> Result:
+        with self._lock:
+            try:
+                return work()
+            except sqlite3.Error as error:
+                raise CacheUnavailable(f"{self._path}: {error}") from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._db.close()
+
+
+class SqliteCache:
+    """Sentences in a file of this machine: at most so many days old, at most so many bytes, the least used go first."""
+
+    def __init__(self, path: Path, *, age_max_s: float, bytes_max: int) -> None:
+        """
+        Open the file, or make it.
+
+        Raises:
+            CacheUnavailable: it cannot be opened.
+
+        """
+        self._path = path
+        self._age_max_s = age_max_s
+        self._bytes_max = bytes_max
+        self._db = Database(path, _SCHEMA)
+
+    def get(self, keys: Sequence[str]) -> dict[str, Sentence]:
+        """Give those of the sentences that are kept and not too old."""
+        now_s = time.time()
+        marks = ",".join("?" * len(keys))
+        rows = self._db.rows(
+            f"SELECT key, text, model, used_s FROM sentences WHERE key IN ({marks}) AND made_s > ?",  # noqa: S608 - marks only
+            *keys,
+            now_s - self._age_max_s,
+        )
+        if stale := [(now_s, key) for key, _, _, used_s in rows if now_s - used_s > TOUCH_S]:
+            self._db.change("UPDATE sentences SET used_s = ? WHERE key = ?", stale)
+        return {key: Sentence(text, model) for key, text, model, _ in rows}
+
+    def put(self, sentences: Mapping[str, Sentence]) -> None:
+        """Keep sentences, over what was kept under their keys."""
+        now_s = time.time()
+        self._db.change(
+            "INSERT OR REPLACE INTO sentences VALUES (?, ?, ?, ?, ?)",
+            ((key, sentence.text, sentence.model, now_s, now_s) for key, sentence in sentences.items()),
+        )
+
+    def trim(self) -> int:
+        """Forget what is too old, and of too much what was not used for longest; give how many sentences."""
+        gone = self._db.change("DELETE FROM sentences WHERE made_s <= ?", [(time.time() - self._age_max_s,)])
+        size = self._size_bytes()
+        if size <= self._bytes_max:
+            return gone
+        share = 1 - self._bytes_max * (1 - TRIM_SHARE) / size
+        return gone + self._db.change(
+            "DELETE FROM sentences WHERE key IN (SELECT key FROM sentences ORDER BY used_s LIMIT"
+            " (SELECT CAST(count(*) * ? AS INTEGER) + 1 FROM sentences))",
+            [(share,)],
+        )
+
+    def stats(self) -> CacheStats:
+        """Give what it holds."""
+        count, oldest_s = self._db.rows("SELECT count(*), min(made_s) FROM sentences")[0]
+        return CacheStats(f"sqlite {self._path}", count, self._size_bytes(), oldest_s)
+
+    def clear(self) -> int:
+        """Forget everything; give how many sentences that was."""
+        gone = self._db.change("DELETE FROM sentences", [()])
+        self._db.rows("VACUUM")
+        return gone
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def _size_bytes(self) -> int:
+        # Of the sentences alone, with the room that a row and its index entries take: the file has other tables.
+        size = self._db.rows(
+            "SELECT coalesce(sum(length(key) * 3 + length(CAST(text AS BLOB)) + length(model) + 48), 0) FROM sentences"
+        )[0][0]
+        return int(size)
+
+
+class SharedCache:
+    """
+    This machine's cache in front of one that others use too.
+
+    The near one is asked on every event and answers at once; the far one is asked off the path, before a model is.
+    What is written goes to both, so that nothing is lost when the far one goes away. After a failure it is left alone
+    for a while.
+    """
+
+    def __init__(
+        self, near: SqliteCache, far: Cache | None, *, rest_s: float = 30.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Take both; without a far one this is the near one alone."""
+        self._near = near
+        self._far = far
+        self._rest_s = rest_s
+        self._clock = clock
+        self._rests_until_s = 0.0
+        self.trouble = ""
+
+    @property
+    def has_far(self) -> bool:
+        """Whether there is a cache that others use too, and it may be asked now."""
+        return self._far is not None and self._clock() >= self._rests_until_s
+
+    def get(self, keys: Sequence[str]) -> Mapping[str, Sentence]:
+        """
+        Give what is kept on this machine.
+
+        Raises:
+            CacheUnavailable: its file cannot be read.
+
+        """
+        return self._near.get(keys)
+
+    def get_far(self, keys: Sequence[str]) -> Mapping[str, Sentence]:
+        """Give what others have kept, nothing where that cannot be told. Whoever can write there wrote it."""
+        return self._with_far(lambda far: far.get(keys)) or {}
+
+    def keep(self, sentences: Mapping[str, Sentence]) -> None:
+        """
+        Keep sentences that came from the far cache here too.
+
+        Raises:
+            CacheUnavailable: this machine's file cannot be written.
+
+        """
+        self._near.put(sentences)
+
+    def put(self, sentences: Mapping[str, Sentence]) -> None:
+        """
+        Keep sentences here, and for others where that is possible.
+
+        Raises:
+            CacheUnavailable: this machine's file cannot be written.
+
+        """
+        self._near.put(sentences)
+        self._with_far(lambda far: far.put(sentences))
+
+    def trim(self) -> int:
+        """Keep this machine's limits; the far cache keeps its own. Raises CacheUnavailable."""
+        return self._near.trim()
+
+    def stats(self) -> list[CacheStats]:
+        """Give what each of them holds. Raises CacheUnavailable for either."""
+        return [self._near.stats(), *([self._far.stats()] if self._far else [])]
+
+    def clear(self) -> int:
+        """Forget everything in both; give how many sentences that was. Raises CacheUnavailable for either."""
+        return self._near.clear() + (self._far.clear() if self._far else 0)
+
+    def close(self) -> None:
+        """Let go of both."""
+        self._near.close()
+        if self._far:
+            self._far.close()
+
+    def _with_far(self, work: Callable[[Cache], Result]) -> Result | None:
+        if self._far is None or not self.has_far:
+            return None
+        try:
+            result = work(self._far)
+        except CacheUnavailable as error:
+            self._rests_until_s = self._clock() + self._rest_s
+            self.trouble = str(error)
+            return None
+        self.trouble = ""
+        return result

@@ -1,0 +1,107 @@
+"""Plain settings to a summariser at work, and to the questions that a person asks about it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cc_otel.agent.cache import Cache, CacheUnavailable, SharedCache, SqliteCache
+from cc_otel.agent.summary.budget import Allowance, Budget
+from cc_otel.agent.summary.chain import Chain
+from cc_otel.agent.summary.credentials import Credentials
+from cc_otel.agent.summary.process import ModelProcess
+from cc_otel.agent.summary.prompt import SCHEMA, Prompt
+from cc_otel.agent.summary.story import Story
+from cc_otel.agent.summary.subject import Subject
+from cc_otel.agent.summary.summariser import Pace, Summariser
+
+BUDGET_NOTE: Final = "summary_budget"
+"""The name under which the journal keeps what was used."""
+
+STATE_NOTE: Final = "summaries"
+"""The name under which the journal keeps how summaries stand, for `status`."""
+
+SHARED_SENTENCES_MAX: Final = 500_000
+PROBE_TOKENS_MAX: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class CachePlan:
+    """Where sentences are kept and how much of them: ``url`` may name a Redis too, ``path`` is this machine's file."""
+
+    url: str
+    path: Path
+    age_max_s: float
+    bytes_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryPlan:
+    """Who writes summaries, from which credentials, how long a span waits for it (s), and what it may cost."""
+
+    models: tuple[str, ...]
+    credentials: Path
+    timeout_s: float
+    allowance: Allowance
+    cache: CachePlan
+
+
+def open_cache(plan: CachePlan) -> SharedCache:
+    """
+    Open the cache.
+
+    Raises:
+        CacheUnavailable: this machine's file cannot be opened, or the address is of no cache we know.
+
+    """
+    scheme, _, rest = plan.url.partition("://")
+    path, far = plan.path, None
+    match scheme:
+        case "":
+            pass
+        case "sqlite":
+            path = Path(rest)
+        case "redis" | "rediss":
+            far = _redis(plan)
+        case _:
+            raise CacheUnavailable(f"no cache is called {scheme!r}: write sqlite:///PATH, redis:// or rediss://HOST/0")
+    return SharedCache(SqliteCache(path, age_max_s=plan.age_max_s, bytes_max=plan.bytes_max), far)
+
+
+def _redis(plan: CachePlan) -> Cache:
+    try:
+        from cc_otel.agent.cache_redis import RedisCache  # noqa: PLC0415 - an extra that most do not have
+    except ImportError:
+        raise CacheUnavailable("the Redis client is not installed: pip install 'cc-otel[redis]'") from None
+    return RedisCache(plan.url, age_max_s=plan.age_max_s, sentences_max=SHARED_SENTENCES_MAX)
+
+
+def open_summaries(plan: SummaryPlan, saved_budget: str, save_budget: Callable[[str], None]) -> Summariser:
+    """
+    Put a summariser together. It asks nobody before `Summariser.run`.
+
+    Raises:
+        CacheUnavailable: the cache cannot be opened.
+
+    """
+    cache = open_cache(plan.cache)
+    process = ModelProcess(Credentials(plan.credentials))
+    budget = Budget(plan.allowance, saved_budget, save_budget)
+    chain = Chain(plan.models, process, budget)
+    return Summariser(Pace(plan.timeout_s), cache, Story(plan.cache.path), chain, process, budget)
+
+
+def check(models: Sequence[str], credentials: Path) -> dict[str, str]:
+    """
+    Ask each model for one sentence; give what is wrong with it, nothing where it answers. For `doctor`.
+
+    It is a real call, the smallest there is, and takes seconds: nothing less tells whether a key is good.
+    """
+    process = ModelProcess(Credentials(credentials))
+    subject = Subject("call", "tool: Bash\ninput: command: true\nended: succeeded", "")
+    messages = Prompt({"1": subject}).messages()
+    try:
+        answers = {model: process.ask(model, messages, SCHEMA, PROBE_TOKENS_MAX) for model in models}
+    finally:
+        process.stop()
+    return {model: f"{answer.failure}: {answer.detail}" if answer.failure else "" for model, answer in answers.items()}

@@ -1,0 +1,188 @@
+"""The agent's side of the model process: questions in, answers out, whatever becomes of the process."""
+
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import psutil
+
+from cc_otel.agent.redact import redact_text
+from cc_otel.agent.summary.credentials import BadCredentials, Credentials
+from cc_otel.agent.summary.wire import Answer, Failure, Question
+
+log = logging.getLogger(__name__)
+
+CALL_TIMEOUT_S: Final = 20.0
+"""Longest model call, s. Its spans have left long before; what it says is kept for the next time."""
+
+START_S: Final = 60.0
+"""Longest import of LiteLLM, s: four on a good machine, twenty on a cold disk."""
+
+IDLE_S: Final = 900.0
+"""After this long without a question the process ends, and its memory is free."""
+
+
+@dataclass(eq=False, slots=True)
+class _Waiter:
+    """One who asked: the answer, once it is there."""
+
+    done: threading.Event = field(default_factory=threading.Event)
+    answer: Answer | None = None
+
+
+@dataclass(eq=False, slots=True)
+class _Child:
+    """One model process, who waits for it, and the credentials it was started with."""
+
+    process: "subprocess.Popen[bytes]"
+    edition: tuple[int, int]
+    started_s: float
+    asked_s: float
+    answered: bool = False
+    waiting: dict[int, _Waiter] = field(default_factory=dict)
+
+
+class ModelProcess:
+    """Asks models in a process of their own, which starts with the first question. Any thread may ask."""
+
+    def __init__(self, credentials: Credentials, *, call_timeout_s: float = CALL_TIMEOUT_S) -> None:
+        """Take the credentials. Nothing is started yet."""
+        self._credentials = credentials
+        self._call_timeout_s = call_timeout_s
+        self._lock = threading.Lock()
+        self._child: _Child | None = None
+        self._stopped = False
+        self._number = 0
+
+    def ask(self, model: str, messages: Sequence[Mapping[str, str]], schema: Mapping[str, Any], tokens: int) -> Answer:
+        """Ask a model and wait for what comes of it, at most as long as a call and a start may take. Never raises."""
+        waiter = _Waiter()
+        with self._lock:
+            self._number += 1
+            question = Question(self._number, model, messages, schema, self._call_timeout_s, tokens)
+            try:
+                child = self._started()
+            except BadCredentials as error:
+                return Answer(question.number, failure=Failure.CREDENTIALS, detail=str(error))
+            except OSError as error:
+                return Answer(question.number, failure=Failure.UNREACHABLE, detail=f"no model process: {error}")
+            child.waiting[question.number] = waiter
+            child.asked_s = time.monotonic()
+            self._write(child, question.to_line())
+            patience_s = self._call_timeout_s * 1.5 + (0.0 if child.answered else START_S)
+        if not waiter.done.wait(patience_s):
+            # It was told its own limit and does not keep it: whatever it hangs in, a new one does not.
+            self._end(child)
+            return Answer(question.number, failure=Failure.TIMEOUT, detail="no answer from the model process")
+        answer = waiter.answer or Answer(question.number, failure=Failure.UNREACHABLE, detail="the model process ended")
+        return _clean(answer)
+
+    def warm(self) -> None:
+        """Start the process if there is none: a question will come, and the import takes longest."""
+        with self._lock:
+            try:
+                self._started().asked_s = time.monotonic()
+            except (BadCredentials, OSError) as error:
+                log.debug("no model process yet: %s", error)
+
+    def rest(self) -> bool:
+        """End the process where nobody has asked for long, or the credentials have changed; give whether they did."""
+        with self._lock:
+            child = self._child
+        if child is None:
+            return False
+        changed = child.edition != self._credentials.edition()
+        idle = not child.waiting and time.monotonic() - child.asked_s > IDLE_S
+        if changed or idle:
+            self._end(child)
+        return changed
+
+    def memory_bytes(self) -> int:
+        """Give the memory that the process has now, 0 where there is none."""
+        with self._lock:
+            child = self._child
+        try:
+            return int(psutil.Process(child.process.pid).memory_info().rss) if child else 0
+        except psutil.Error:
+            return 0
+
+    def stop(self) -> None:
+        """End the process for good; those who wait are told so, and those who still ask."""
+        with self._lock:
+            self._stopped = True
+            child = self._child
+        if child:
+            self._end(child)
+
+    def _started(self) -> _Child:
+        if self._stopped:
+            raise InterruptedError("it was stopped")
+        child = self._child
+        if child is not None and child.process.poll() is None:
+            return child
+        edition = self._credentials.edition()
+        process = subprocess.Popen(
+            # -P: the folder it starts in must not become a place to import from.
+            [sys.executable, "-P", "-m", "cc_otel.agent.summary.worker"],
+            env=self._credentials.environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            # Ctrl-C is the agent's to handle.
+            start_new_session=True,
+        )
+        now_s = time.monotonic()
+        child = self._child = _Child(process, edition, now_s, now_s)
+        threading.Thread(target=self._read, args=(child,), name="model answers", daemon=True).start()
+        return child
+
+    def _write(self, child: _Child, line: bytes) -> None:
+        try:
+            assert child.process.stdin is not None
+            child.process.stdin.write(line)
+            child.process.stdin.flush()
+        except OSError:
+            # It has died: the reading thread tells those who wait.
+            log.debug("the model process takes no more questions")
+
+    def _read(self, child: _Child) -> None:
+        assert child.process.stdout is not None
+        for line in child.process.stdout:
+            try:
+                answer = Answer.from_line(line)
+            except (ValueError, TypeError):
+                continue
+            child.answered = True
+            with self._lock:
+                waiter = child.waiting.pop(answer.number, None)
+            if waiter:
+                waiter.answer = answer
+                waiter.done.set()
+        self._end(child)
+
+    def _end(self, child: _Child) -> None:
+        with self._lock:
+            if self._child is child:
+                self._child = None
+            waiting, child.waiting = child.waiting, {}
+        child.process.kill()
+        child.process.wait()
+        with suppress(OSError):
+            # What was not written yet is for nobody.
+            child.process.stdin.close() if child.process.stdin else None
+        for waiter in waiting.values():
+            waiter.done.set()
+
+
+def _clean(answer: Answer) -> Answer:
+    """Give the answer with a detail that may be shown: a service may quote the key it refuses."""
+    if not answer.detail:
+        return answer
+    detail, _ = redact_text(answer.detail)
+    return Answer(answer.number, answer.text, answer.failure, detail, answer.retry_after_s)

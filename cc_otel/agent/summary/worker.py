@@ -1,0 +1,197 @@
+"""
+The model process: the one room that LiteLLM is let into.
+
+It reads questions from standard input and writes answers to standard output until its input ends, which is also what
+happens when the agent dies. It is a process of its own because LiteLLM takes seconds and 160 MB to import, reads its
+credentials from the environment and prints what it likes: here it may (docs/decisions/0009-summaries.md).
+"""
+
+import logging
+import os
+import re
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import Any, BinaryIO, Final
+
+from cc_otel.agent.summary.wire import Answer, Failure, Question
+
+PARALLEL_MAX: Final = 4
+"""How many calls run at once."""
+
+RETRY_AFTER_S_MAX: Final = 3600.0
+DETAIL_LENGTH_MAX: Final = 200
+ECHO_LENGTH: Final = 24
+"""A run of this many characters of the question in an error message is an echo of it."""
+
+_NAMES: Final = re.compile(r"\A(?:litellm\.|\w+(?:Error|Exception|Timeout)\b[: -]*)+")
+"""The names of exceptions that LiteLLM puts before what the service said."""
+
+_FAILURES: Final = {
+    400: Failure.UNUSABLE,
+    401: Failure.CREDENTIALS,
+    402: Failure.CREDENTIALS,
+    403: Failure.CREDENTIALS,
+    404: Failure.UNUSABLE,
+    408: Failure.TIMEOUT,
+    413: Failure.UNUSABLE,
+    422: Failure.UNUSABLE,
+    429: Failure.BUSY,
+    503: Failure.BUSY,
+    529: Failure.BUSY,
+}
+
+
+def main() -> None:
+    """Answer questions until there are no more."""
+    answers = _private_output()
+    _quiet_environment()
+    lock = threading.Lock()
+
+    def answer(line: bytes) -> None:
+        reply = ask(Question.from_line(line)).to_line()
+        with lock:
+            answers.write(reply)
+
+    pool = ThreadPoolExecutor(PARALLEL_MAX)
+    # Before the first question: the import is what takes longest.
+    pool.submit(_litellm)
+    for line in sys.stdin.buffer:
+        pool.submit(answer, line)
+    # Nobody is left to answer to: not even the calls under way are waited for.
+    os._exit(0)
+
+
+def _private_output() -> BinaryIO:
+    """Take standard output for answers alone; whatever anybody prints goes nowhere."""
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    return answers
+
+
+def _quiet_environment() -> None:
+    """Keep LiteLLM from fetching tables when it is imported or first used: the ones it brings are good enough."""
+    for what in ("MODEL_COST_MAP", "ANTHROPIC_BETA_HEADERS", "BLOG_POSTS", "POLICY_TEMPLATES", "AUTOROUTER_PRESETS"):
+        os.environ[f"LITELLM_LOCAL_{what}"] = "True"
+    logging.disable(logging.CRITICAL)
+
+
+@cache
+def _litellm() -> Any:
+    import litellm  # noqa: PLC0415 - it takes seconds, and one question may need it
+
+    litellm.telemetry = False
+    litellm.suppress_debug_info = True
+    # What a model does not take is left out rather than refused.
+    litellm.drop_params = True
+    return litellm
+
+
+def ask(question: Question) -> Answer:
+    """Call the model, once; whatever happens becomes an answer."""
+    try:
+        litellm = _litellm()
+    except ImportError:
+        return Answer(
+            question.number,
+            failure=Failure.UNUSABLE,
+            detail="LiteLLM is not installed: pip install 'cc-otel[summaries]'",
+        )
+    try:
+        response = litellm.completion(
+            model=question.model,
+            messages=list(question.messages),
+            response_format=_response_format(question),
+            timeout=question.timeout_s,
+            max_tokens=question.tokens_max,
+            # Who retries, when, and against which budget is decided in the agent.
+            num_retries=0,
+            max_retries=0,
+        )
+        text = response.choices[0].message.content
+    except Exception as error:  # noqa: BLE001 - LiteLLM raises whatever its vendors do
+        return _failed(question, error)
+    usage = getattr(response, "usage", None)
+    return Answer(
+        question.number,
+        text=text if isinstance(text, str) else "",
+        tokens_in=int(getattr(usage, "prompt_tokens", 0) or 0),
+        tokens_out=int(getattr(usage, "completion_tokens", 0) or 0),
+        cost_usd=_cost(response, question.model),
+    )
+
+
+def _response_format(question: Question) -> dict[str, Any] | None:
+    # To a model that LiteLLM does not know, a server of one's own, the format is only told in words.
+    if not _takes_schema(question.model):
+        return None
+    return {"type": "json_schema", "json_schema": {"name": "summaries", "schema": question.schema, "strict": True}}
+
+
+@cache
+def _takes_schema(model: str) -> bool:
+    return bool(_litellm().supports_response_schema(model))
+
+
+def _cost(response: object, model: str) -> float | None:
+    try:
+        return float(_litellm().completion_cost(response, model=model))
+    except Exception:  # noqa: BLE001 - it raises bare exceptions for a model without a price
+        return None
+
+
+def _failed(question: Question, error: Exception) -> Answer:
+    status = getattr(error, "status_code", None)
+    failure = _FAILURES.get(status if isinstance(status, int) else 0, Failure.UNREACHABLE)
+    missing = _missing(question.model)
+    if isinstance(error, ImportError) or "google-cloud-aiplatform" in str(error):
+        failure, detail = Failure.UNUSABLE, "Vertex AI needs google-auth: pip install 'cc-otel[summaries]'"
+    elif missing and failure is not Failure.BUSY:
+        failure, detail = Failure.CREDENTIALS, f"{' and '.join(missing)} not set"
+    else:
+        detail = _detail(question, error)
+    return Answer(question.number, failure=failure, detail=detail, retry_after_s=_retry_after_s(error))
+
+
+def _missing(model: str) -> list[str]:
+    """Give the variables that LiteLLM finds missing; those with a default elsewhere are none."""
+    try:
+        missing = _litellm().validate_environment(model)["missing_keys"]
+    except Exception:  # noqa: BLE001 - an explanation is looked for, no second error
+        return []
+    return [name for name in missing if not name.startswith(("OLLAMA_", "VERTEXAI_"))]
+
+
+def _detail(question: Question, error: Exception) -> str:
+    """Give what the service said, unless it repeats what it was sent."""
+    said = _NAMES.sub("", " ".join(str(getattr(error, "message", error)).split()))[:DETAIL_LENGTH_MAX]
+    sent = "\n".join(message["content"] for message in question.messages)
+    if any(said[start : start + ECHO_LENGTH] in sent for start in range(len(said) - ECHO_LENGTH + 1)):
+        return type(error).__name__
+    return said
+
+
+def _retry_after_s(error: Exception) -> float:
+    headers = getattr(error, "litellm_response_headers", None) or getattr(
+        getattr(error, "response", None), "headers", None
+    )
+    value = headers.get("retry-after") if headers else None
+    if not value:
+        return 0.0
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except ValueError:
+            return 0.0
+    return min(max(seconds, 0.0), RETRY_AFTER_S_MAX)
+
+
+if __name__ == "__main__":
+    main()
