@@ -73,6 +73,7 @@ TOOL_EXECUTION_MS: Final = "cc_otel.tool.execution_ms"
 TRUNCATED: Final = "cc_otel.truncated"
 REDACTIONS: Final = "cc_otel.redactions"
 COST_USD: Final = "cc_otel.cost_usd"
+REQUEST_ID: Final = "cc_otel.request.id"
 PERMISSION_MODE: Final = "cc_otel.permission_mode"
 # Fields of a payload that no convention names, each under its own name: ``cc_otel.payload.source``.
 PAYLOAD_PREFIX: Final = "cc_otel.payload."

@@ -38,6 +38,7 @@ CREATE TABLE inputs (
 ) STRICT;
 CREATE INDEX inputs_pending ON inputs (clock_ns, id) WHERE seq IS NULL;
 CREATE INDEX inputs_of_session ON inputs (session, seq, clock_ns);
+CREATE INDEX inputs_clock ON inputs (clock_ns);
 CREATE INDEX inputs_live ON inputs (session) WHERE content IS NOT NULL;
 CREATE TABLE outbox (
   number INTEGER PRIMARY KEY,
@@ -242,10 +243,9 @@ class Journal:
         spans = self._one("SELECT count(*) FROM outbox WHERE span IS NOT NULL")
         return events, spans
 
-    def unfinished(self, since_ns: int) -> bool:
-        """Whether an event since that time is assembled but not yet part of a finished span."""
-        sql = "SELECT count(*) FROM inputs WHERE content IS NOT NULL AND seq IS NOT NULL AND clock_ns > ?"
-        return self._one(sql, since_ns) > 0
+    def heard_since(self, since_ns: int) -> bool:
+        """Whether any event happened after that time."""
+        return self._one("SELECT coalesce(max(clock_ns), 0) FROM inputs") > since_ns
 
     # Limits
 

@@ -111,7 +111,8 @@ class Assembler:
             return
         if parent is not None:
             parent.touch(event.clock_ns)
-        self._handlers.get(event.name, self._instant)(session, event, parent, span_id)
+        handle = self._chat if event.ended_ns else self._handlers.get(event.name, self._instant)
+        handle(session, event, parent, span_id)
         if process.over:
             # It was told after its process's end: nothing will come to close what it opened.
             error_type = process.over if process.over == Cause.PROCESS_GONE else ""
@@ -149,6 +150,16 @@ class Assembler:
             self._step.drafts.append(draft)
         else:
             self._emit_below(parent, draft)
+
+    def _chat(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
+        if parent is not None and event.clock_ns < parent.start_ns:
+            # A forked session's transcript begins with a copy of the other's.
+            self._step.duplicates.append(event.id)
+            return
+        chat = self._open(Role.CHAT, event, parent, span_id_of("chat", event.digest))
+        asked = (session.tools.get(tool_use_id) for tool_use_id in event.asked_for)
+        chat.links = tuple(tool.reference("asked_for") for tool in asked if tool and not tool.undecided())
+        self._end(chat, event.ended_ns, "")
 
     def _prompt(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
         if parent is not None:

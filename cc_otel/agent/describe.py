@@ -15,8 +15,9 @@ import orjson
 from cc_otel import conventions as c
 from cc_otel.agent.events import exit_code
 from cc_otel.agent.limits import fit, text
+from cc_otel.agent.prices import Usage, cost_usd
 from cc_otel.agent.tree import Draft, Role
-from cc_otel.span import AttributeValue, Link, Span, StatusCode
+from cc_otel.span import AttributeValue, Kind, Link, Span, StatusCode
 
 SPAN_BYTES_MAX: Final = 1 << 20
 """All attribute values of a span together, bytes."""
@@ -31,7 +32,8 @@ _VERSION: Final = re.compile(r"_(\d+(?:-\d+)+)(?:_|\Z)")
 # Fields that stand under another name, or that are identity and no content.
 _NAMED: Final = frozenset(
     "session_id transcript_path agent_transcript_path cwd hook_event_name prompt_id permission_mode agent_id "
-    "tool_use_id tool_input tool_response tool_calls duration_ms effort file_path".split()
+    "tool_use_id tool_input tool_response tool_calls duration_ms effort file_path usage blocks requested_model "
+    "request_id stop_reason".split()
 )
 # Fields whose values are words of the client's own, never the user's: they stay without content too.
 _WORDS: Final = frozenset(
@@ -102,7 +104,7 @@ class Describer:
         values = _Values(self._value_bytes_max)
         for key, value in _identity(draft, summary):
             values.add(key, value)
-        for key, value in _genai(draft):
+        for key, value in _genai(draft, finding.opener.payload):
             values.add(key, value)
         if self.with_content:
             for key, value in _content(finding):
@@ -117,6 +119,7 @@ class Describer:
             trace_id=draft.trace_id,
             span_id=draft.span_id,
             parent_id=draft.parent_id,
+            kind=Kind.CLIENT if draft.role is Role.CHAT else Kind.INTERNAL,
             name=text(_name(draft), STATUS_MESSAGE_BYTES_MAX),
             start_ns=draft.start_ns,
             end_ns=draft.end_ns,
@@ -163,6 +166,9 @@ class _Values:
             size, value = len(kept), kept
         elif isinstance(value, bool | int | float):
             size = 8
+        elif isinstance(value, tuple):
+            # A list of short words, as the conventions have it for finish reasons.
+            size = sum(len(word) for word in value)
         else:
             fitted = fit(value, self._value_bytes_max)
             self._truncated |= {f"{key}.{path}" if path else key: true for path, true in fitted.truncated.items()}
@@ -195,6 +201,8 @@ def _name(draft: Draft) -> str:
             return f"{c.OPERATION_INVOKE_AGENT} {event.agent_type or 'subagent'}"
         case Role.COMPACT:
             return "compact"
+        case Role.CHAT:
+            return f"{c.OPERATION_CHAT} {event.model}"
         case Role.SESSION:
             return f"session {event.source or 'start'}"
         case _:
@@ -203,7 +211,8 @@ def _name(draft: Draft) -> str:
 
 def _identity(draft: Draft, summary: Summary) -> Iterator[tuple[str, Any]]:
     event = draft.event
-    yield c.HOOK_EVENT, event.name
+    if draft.role is not Role.CHAT:
+        yield c.HOOK_EVENT, event.name
     yield c.SESSION_ID, event.session_id
     yield c.SUMMARY, summary.text
     yield c.SUMMARY_SOURCE, summary.source
@@ -225,7 +234,7 @@ def _identity(draft: Draft, summary: Summary) -> Iterator[tuple[str, Any]]:
         yield c.TOOL_EXECUTION_MS, draft.closer.duration_ms
 
 
-def _genai(draft: Draft) -> Iterator[tuple[str, Any]]:
+def _genai(draft: Draft, payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     event = draft.event
     match draft.role:
         case Role.TURN:
@@ -247,9 +256,36 @@ def _genai(draft: Draft) -> Iterator[tuple[str, Any]]:
             if event.tool_name.startswith("mcp__"):
                 # MCP conventions: with the call already traced, its attributes stand on the execute_tool span.
                 yield c.MCP_METHOD_NAME, "tools/call"
+        case Role.CHAT:
+            yield from _model_call(draft, payload)
         case _ if event.name == "PreToolUse":
             # A call without an id has no span of its own: this instant is all there is of it.
             yield c.TOOL_NAME, event.tool_name
+
+
+def _model_call(draft: Draft, payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    event = draft.event
+    yield c.OPERATION_NAME, c.OPERATION_CHAT
+    yield c.PROVIDER_NAME, "anthropic"
+    yield c.CONVERSATION_ID, event.session_id
+    yield c.REQUEST_MODEL, payload.get("requested_model") or event.model
+    yield c.RESPONSE_MODEL, event.model
+    yield c.RESPONSE_ID, event.digest
+    if reason := payload.get("stop_reason"):
+        yield c.RESPONSE_FINISH_REASONS, (str(reason),)
+    if request_id := payload.get("request_id"):
+        yield c.REQUEST_ID, request_id
+    usage = Usage.of(payload.get("usage"))
+    # Anthropic's own input_tokens leave the cached ones out; the conventions' do not (GenAI, Anthropic refinement).
+    yield c.USAGE_INPUT_TOKENS, usage.input + usage.cache_read + usage.cache_write
+    yield c.USAGE_OUTPUT_TOKENS, usage.output
+    yield c.USAGE_CACHE_READ_TOKENS, usage.cache_read
+    yield c.USAGE_CACHE_WRITE_TOKENS, usage.cache_write
+    yield c.USAGE_CACHE_CREATION_TOKENS, usage.cache_write
+    if usage.reasoning:
+        yield c.USAGE_REASONING_TOKENS, usage.reasoning
+    if (cost := cost_usd(event.model, usage)) is not None:
+        yield c.COST_USD, cost
 
 
 def _content(finding: Finding) -> Iterator[tuple[str, Any]]:
@@ -264,16 +300,27 @@ def _content(finding: Finding) -> Iterator[tuple[str, Any]]:
     if path := _file_path(tool_input if draft.role is Role.TOOL and isinstance(tool_input, dict) else payload):
         yield c.FILE_PATH, path
     if draft.role is Role.TOOL:
-        if tool_input is not None:
-            yield c.TOOL_CALL_ARGUMENTS, _structure(tool_input)
-        if finding.response is not None:
-            yield c.TOOL_CALL_RESULT, _structure(finding.response)
-        if finding.closer and (code := exit_code(finding.closer.payload.get("error"))) is not None:
-            yield c.PROCESS_EXIT_CODE, code
+        yield from _outcome(finding)
+    if tool_input is not None and draft.role is Role.TOOL:
+        yield c.TOOL_CALL_ARGUMENTS, _structure(tool_input)
     elif draft.event.name in {"PreToolUse", "PermissionRequest"} and tool_input is not None:
         # These have no span of the call's own to look at.
         yield c.TOOL_CALL_ARGUMENTS, _structure(tool_input)
-    if draft.role in {Role.TURN, Role.SUBAGENT}:
+    yield from _messages(finding)
+
+
+def _outcome(finding: Finding) -> Iterator[tuple[str, Any]]:
+    if finding.response is not None:
+        yield c.TOOL_CALL_RESULT, _structure(finding.response)
+    if finding.closer and (code := exit_code(finding.closer.payload.get("error"))) is not None:
+        yield c.PROCESS_EXIT_CODE, code
+
+
+def _messages(finding: Finding) -> Iterator[tuple[str, Any]]:
+    payload = finding.opener.payload
+    if finding.draft.role is Role.CHAT and (blocks := _list(payload.get("blocks"))):
+        yield c.OUTPUT_MESSAGES, [{"role": "assistant", "parts": [_part(b) for b in blocks if isinstance(b, dict)]}]
+    if finding.draft.role in {Role.TURN, Role.SUBAGENT}:
         if isinstance(prompt := payload.get("prompt"), str):
             yield c.INPUT_MESSAGES, _message("user", prompt)
         last = finding.closer.payload.get("last_assistant_message") if finding.closer else None
@@ -295,6 +342,18 @@ def _structure(value: object) -> object:
 def _message(role: str, content: str) -> list[dict[str, Any]]:
     # GenAI conventions, message JSON schemas: a message has a role and parts.
     return [{"role": role, "parts": [{"type": "text", "content": content}]}]
+
+
+def _part(block: Mapping[str, Any]) -> dict[str, Any]:
+    match block.get("type"):
+        case "text":
+            return {"type": "text", "content": block.get("text")}
+        case "tool_use":
+            return {"type": "tool_call", "id": block.get("id"), "name": block.get("name")}
+        case "thinking":
+            return {"type": "reasoning", "content": block.get("thinking")}
+        case other:
+            return {"type": str(other)}
 
 
 def _file_path(holder: Mapping[str, Any]) -> str:

@@ -111,6 +111,10 @@ class HookEvent:
     interrupted: bool = False
     notified_by: str = ""
     truncated: bool = False
+    # A model call of the transcript, told as an event: its model, when it ended (0: no model call), what it asked for.
+    model: str = ""
+    ended_ns: int = 0
+    asked_for: tuple[str, ...] = ()
     gone_pids: tuple[int, ...] = ()
     interruptions: tuple[Interruption, ...] = ()
     agent_tool_use_id: str = ""
@@ -132,8 +136,9 @@ class HookEvent:
         for name, kind in (("calls", Call), ("interruptions", Interruption)):
             if name in stored:
                 stored[name] = tuple(kind(**item) for item in stored[name])
-        if "gone_pids" in stored:
-            stored["gone_pids"] = tuple(stored["gone_pids"])
+        for name in ("gone_pids", "asked_for"):
+            if name in stored:
+                stored[name] = tuple(stored[name])
         return cls(id=event_id, **stored)
 
 

@@ -14,7 +14,8 @@ from cc_otel.span import Parcel
 from cc_otel.spool import Spool
 
 DISK_BYTES_MAX: Final = 4 << 30
-A_DAY_NS: Final = 86_400_000_000_000
+LATER_NS: Final = (0, 2_000_000_000, 4_000_000_000, 86_400_000_000_000)
+"""When it looks again: for transcripts, for their last records, and for clients that are gone."""
 
 
 def rehearse(
@@ -33,9 +34,8 @@ def rehearse(
         journal = Journal(Path(folder) / "journal.db")
         limits = Limits(journal_bytes_max=DISK_BYTES_MAX, keep_s=365 * 86_400.0, idle_s=3600.0)
         agent = Agent(spool, journal, describer, Transcripts(projects), limits)
-        for clock_ns in (now_ns, now_ns + A_DAY_NS):
-            # A first round may find nothing to do but clients to close.
-            while agent.round(clock_ns):
+        for later_ns in LATER_NS:
+            while agent.round(now_ns + later_ns):
                 pass
         while parcels := journal.waiting(SPANS_MAX, BYTES_MAX):
             yield parcels

@@ -48,6 +48,8 @@ def _with_content(finding: Finding) -> str:
             return _ended(draft, who, "finished", _text(_closer(finding).get("last_assistant_message")))
         case Role.COMPACT:
             return f"Compacted the conversation ({_text(payload.get('trigger')) or 'unknown'})"
+        case Role.CHAT:
+            return _chat(payload)
         case Role.WAIT:
             return f"Waited for permission: {_call(draft.event.tool_name, payload.get('tool_input'))}"
         case _:
@@ -65,6 +67,8 @@ def _without_content(finding: Finding) -> str:
             return f"Agent {draft.event.agent_type or 'subagent'} ended{_bare_outcome(draft)}"
         case Role.SESSION:
             return f"Session started ({draft.event.source})"
+        case Role.CHAT:
+            return "Answered"
         case _:
             return draft.event.name + (f" ({draft.event.tool_name})" if draft.event.tool_name else "")
 
@@ -204,6 +208,13 @@ _RESULTS: Final[Mapping[str, Callable[[object, object], str]]] = {
     "Agent": _agent_result,
     "Task": _agent_result,
 }
+
+
+def _chat(payload: Payload) -> str:
+    blocks = [block for block in _list(payload.get("blocks")) if isinstance(block, dict)]
+    said = next((_first_line(_text(block.get("text"))) for block in blocks if block.get("type") == "text"), "")
+    calls = [_text(block.get("name")) for block in blocks if block.get("type") == "tool_use"]
+    return "; ".join(filter(None, [f"Said: {said}" if said else "", f"asked for {', '.join(calls)}" if calls else ""]))
 
 
 # Turns, and the moments that are spans of their own

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cc_otel.agent.assembler import Assembler
+from cc_otel.agent.chat_watch import ChatWatch
 from cc_otel.agent.describe import Content, Describer, Finding, Summary
 from cc_otel.agent.events import PROMPT_EVENT, HookEvent, Interruption
 from cc_otel.agent.intake import Intake
@@ -94,6 +95,7 @@ class Agent:
         # Spans that wait for their summary, by id. Until they are encoded the journal keeps what they are made of.
         self._waiting: dict[str, Draft] = {}
         self._intake = Intake(spool, journal)
+        self._chats = ChatWatch(transcripts)
         self._assembler = Assembler()
         self._recalled = False
         # When each session was last heard of, by our clock (ns), and the clients that were seen alive.
@@ -136,7 +138,9 @@ class Agent:
             self._hear(taken.sessions, now_ns)
             # Files that still wait may be older than events that are in: those must not overtake them.
             newest_ns = min(now_ns, taken.newest_ns) if taken.more else now_ns
-            told = self._assemble(newest_ns - SETTLE_NS)
+            if calls := self._chats.look(now_ns):
+                self._journal.take_in(calls)
+            told = self._assemble(newest_ns - SETTLE_NS, now_ns)
             released = self._release()
             self._keep_house(now_ns)
             return bool(taken.files or told or released) or self._notice(now_ns)
@@ -164,11 +168,12 @@ class Agent:
 
     # Assembling
 
-    def _assemble(self, before_ns: int) -> int:
+    def _assemble(self, before_ns: int, now_ns: int) -> int:
         inputs = self._journal.pending(before_ns, INPUTS_MAX)
         stretch = _Stretch([], [], [], {item.id: item.content for item in inputs if item.content is not None})
         for item in inputs:
             event = HookEvent.from_json(item.fields, item.id)
+            self._chats.hear(event, now_ns)
             self._tell(self._with_evidence(event), stretch)
         self._commit(stretch)
         return len(inputs)

@@ -1,5 +1,5 @@
 """
-What the client's transcript proves: interruptions, and which call launched a subagent.
+The client's transcripts: which may be read, and what they prove of interruptions and launching calls.
 
 The transcript is the client's own file, internal to it and late. Nothing here is needed for a tree, everything here
 makes one truer; so whatever cannot be read counts as silence. Payloads name these files, and a payload may lie:
@@ -50,12 +50,34 @@ class Transcripts:
         tool_use_id = meta.get("toolUseId") if isinstance(meta, dict) else None
         return tool_use_id if isinstance(tool_use_id, str) else ""
 
+    def files(self, transcript_path: str, session_id: str) -> list[tuple[Path, str]]:
+        """Give a session's transcript and its subagents', each with the id of its agent (empty: the main one)."""
+        main = Path(transcript_path)
+        found = [(main, "")]
+        try:
+            folder = main.parent / session_id / "subagents"
+            names = sorted(path.name for path in folder.glob("agent-*.jsonl"))
+        except (OSError, ValueError):
+            return found
+        return found + [(folder / name, name.removeprefix("agent-").removesuffix(".jsonl")) for name in names]
+
+    def size(self, path: Path) -> int:
+        """Give a file's size, bytes; 0 where there is none."""
+        try:
+            return path.stat().st_size
+        except (OSError, ValueError):
+            return 0
+
+    def read_on(self, path: Path, offset: int, bytes_max: int) -> bytes:
+        """Give what a regular file below the projects folder holds from there on; nothing of any other."""
+        return self._read(path, bytes_max, offset)
+
     def _tail(self, transcript_path: str) -> Iterator[bytes]:
         if transcript_path:
             yield from self._read(Path(transcript_path), TAIL_BYTES_MAX).splitlines()
 
-    def _read(self, path: Path, bytes_max: int) -> bytes:
-        """Give the last bytes of a regular file below the projects folder; nothing of any other."""
+    def _read(self, path: Path, bytes_max: int, offset: int | None = None) -> bytes:
+        """Give bytes of a regular file below the projects folder, the last ones without an offset."""
         try:
             real = path.resolve(strict=True)
             if not real.is_relative_to(self._projects.resolve(strict=True)):
@@ -66,7 +88,7 @@ class Transcripts:
                 status = os.fstat(descriptor)
                 if not stat.S_ISREG(status.st_mode):
                     return b""
-                file.seek(max(0, status.st_size - bytes_max))
+                file.seek(max(0, status.st_size - bytes_max) if offset is None else offset)
                 return file.read(bytes_max)
         except (OSError, ValueError, RuntimeError):
             return b""

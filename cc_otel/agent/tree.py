@@ -33,6 +33,7 @@ class Role(StrEnum):
     COMPACT = "compact"
     WAIT = "wait"
     SESSION = "session"
+    CHAT = "chat"
     HOOK = "hook"
 
 

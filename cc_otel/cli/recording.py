@@ -100,7 +100,7 @@ class Line:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@with_settings("spool_max_mb", "content", "value_max_bytes")
+@with_settings("spool_max_mb", "content", "value_max_bytes", "projects_dir")
 @click.option("--dry-run", is_flag=True, help="Send nothing: print the OTLP that would be sent.")
 @json_option
 def replay(home: Home, settings: Settings, files: tuple[Path, ...], dry_run: bool, as_json: bool) -> None:

@@ -21,8 +21,8 @@ from cc_otel.cli.running import SENDING, STORING
 from cc_otel.config import Home, Settings
 
 CHECK_S: Final = 0.1
-UNFINISHED_NS: Final = 2_500_000_000
-"""An event may wait this long for its session's start before it becomes a span."""
+SETTLE_NS: Final = 3_000_000_000
+"""So long after the last event its session's start may still come, and its transcript may still grow."""
 
 
 @click.command()
@@ -146,7 +146,7 @@ def _wait(home: Home, settings: Settings, deadline: float) -> int:
         left = spool.count()
         if home.journal.exists():
             journal = Journal(home.journal)
-            left += sum(journal.backlog()) or journal.unfinished(time.time_ns() - UNFINISHED_NS)
+            left += sum(journal.backlog()) or journal.heard_since(time.time_ns() - SETTLE_NS)
             journal.close()
         if not left or time.monotonic() > deadline:
             return left
