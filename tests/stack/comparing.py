@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from cc_otel.config import Settings
 from cc_otel.graph import mapping
 from cc_otel.graph.sqlite import SqliteStore
 from cc_otel.otlp.convert import encode, request
@@ -67,7 +66,7 @@ def graph_of(spans: Iterable[Span], scratch: Path) -> list[str]:
     """Answer the same for a graph into which the spans were written once, in one go."""
     store = SqliteStore(scratch)
     store.prepare()
-    assert not store.write(mapping.of(as_sent(spans), retention_days=Settings().retention_days))
+    assert not store.write(mapping.of(as_sent(spans)))
     store.close()
     return graph_in(scratch)
 

@@ -117,7 +117,12 @@ class GraphExporter(Program):
         health = [sys.executable, str(ROOT / "stack" / "health.py"), self.endpoint]
         super().__init__(
             [str(Path(sys.executable).with_name("cc-otel")), "graph-exporter"],
-            {"CC_OTEL_HOME": str(self.database.parent), "CC_OTEL_GRAPH_LISTEN": self.endpoint},
+            {
+                "CC_OTEL_HOME": str(self.database.parent),
+                "CC_OTEL_GRAPH_LISTEN": self.endpoint,
+                # The tests' spans have times of their own, long past at some day.
+                "CC_OTEL_RETENTION_DAYS": "0",
+            },
             log=home / "graph-exporter.log",
             is_well=lambda: subprocess.run(health, check=False, capture_output=True).returncode == 0,
         )

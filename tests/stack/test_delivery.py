@@ -47,6 +47,7 @@ def test_compressed_batches_reach_both_destinations(
     send(between.destination(), spans)
 
     assert as_jaeger_keeps(spans) == seen_in(jaeger, spans)
+    wait_for("the graph's side", lambda: len(graph.spans()) >= len(spans))
     assert as_sent(spans) == as_sent(graph.spans().values())
 
 
