@@ -19,6 +19,9 @@ from cc_otel.span import INSTANT_NS, span_id_of, trace_id_of
 SESSION_START_WAIT_NS: Final = 2_000_000_000
 """How long an event waits for its process's SessionStart, which may come after it."""
 
+CLOCKS_APART_NS: Final = 250_000_000
+"""How far the client's clock in a transcript may be before the hook's, which is taken a little later."""
+
 NOBODY_WAITS: Final = "sdk-cli"
 """The entrypoint of ``claude -p``: a call that would prompt is refused at once."""
 
@@ -152,7 +155,7 @@ class Assembler:
             self._emit_below(parent, draft)
 
     def _chat(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
-        if parent is not None and event.clock_ns < parent.start_ns:
+        if parent is not None and event.clock_ns < parent.start_ns - CLOCKS_APART_NS:
             # A forked session's transcript begins with a copy of the other's.
             self._step.duplicates.append(event.id)
             return

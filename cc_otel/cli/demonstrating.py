@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +26,8 @@ from cc_otel.hook import install_script, wired_command
 
 START_S: Final = 30.0
 FLUSH_S: Final = 60.0
+
+_STAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 PAUSE_MAX_S: Final = 0.5
 
 
@@ -52,7 +56,7 @@ def demo(keep: bool) -> None:
 def _up(home: Home) -> Iterator[None]:
     """Run ``cc-otel up`` on the demo's home as a process of its own, and end it with the block."""
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "cc_otel", "up", "--home", str(home.path)],
+        [sys.executable, "-P", "-m", "cc_otel", "up", "--home", str(home.path), "--projects-dir", str(_projects(home))],
         cwd=home.path,
         env=own_process(),
         stdin=subprocess.DEVNULL,
@@ -76,8 +80,8 @@ def _play(home: Home) -> None:
     from rich.progress import Progress
 
     install_script(home.path)
-    lines = resources.files("cc_otel.cli").joinpath("demo.jsonl").read_text("utf-8").splitlines()
-    events: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    events: list[dict[str, Any]] = [json.loads(line) for line in _recorded("events.jsonl").splitlines()]
+    transcript = _write_transcripts(home, events)
     last_ns = events[0]["t_ns"]
     with Progress(console=Console(stderr=True), transient=True) as progress:
         for event in progress.track(events, description=f"Playing {len(events)} hook events"):
@@ -87,8 +91,33 @@ def _play(home: Home) -> None:
             environ = (
                 {"PATH": os.environ.get("PATH", "/usr/bin:/bin")} | event["env"] | {"CLAUDE_PID": str(os.getpid())}
             )
-            payload = json.dumps(event["payload"]).encode()
+            payload = json.dumps(event["payload"] | {"transcript_path": str(transcript)}).encode()
             subprocess.run(["sh", "-c", wired_command(home.path)], input=payload, env=environ, check=True)
+
+
+def _write_transcripts(home: Home, events: list[dict[str, Any]]) -> Path:
+    """Write the session's transcripts, their times moved to now; give the main one's path."""
+    session = events[0]["payload"]["session_id"]
+    agent_id = next(event["payload"]["agent_id"] for event in events if "agent_id" in event["payload"])
+    main = _projects(home) / "demo" / f"{session}.jsonl"
+    below = main.parent / session / "subagents"
+    below.mkdir(parents=True)
+    moved = timedelta(microseconds=(time.time_ns() - events[0]["t_ns"]) / 1000)
+    for name, path in (("transcript.jsonl", main), ("subagent.jsonl", below / f"agent-{agent_id}.jsonl")):
+        path.write_text(_STAMP.sub(lambda found: _moved(found[0], moved), _recorded(name)), "utf-8")
+    return main
+
+
+def _moved(stamp: str, by: timedelta) -> str:
+    return (datetime.fromisoformat(stamp) + by).isoformat(timespec="milliseconds")
+
+
+def _projects(home: Home) -> Path:
+    return home.path / "projects"
+
+
+def _recorded(name: str) -> str:
+    return resources.files("cc_otel.cli").joinpath("demo", name).read_text("utf-8")
 
 
 def _run(*arguments: str) -> None:
