@@ -1,0 +1,48 @@
+"""Regular expressions in time linear in the text, however it was made up: RE2, on bytes."""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol, cast
+
+import re2
+
+Secret = tuple[str, int, int]
+"""Something found that must not leave: its kind, and its offsets in the text. Without a kind it was no secret."""
+
+Finder = Callable[[bytes], Iterator[Secret]]
+"""Looks for secrets in a text, from left to right; tells also of what it judged to be none, which takes time too."""
+
+
+class Found(Protocol):
+    """Where something was found, as offsets into the text."""
+
+    def start(self) -> int:
+        """Give the offset of its first byte."""
+
+    def end(self) -> int:
+        """Give the offset behind its last byte."""
+
+
+class Searcher(Protocol):
+    """A compiled regular expression."""
+
+    def search(self, text: bytes, pos: int = 0) -> Found | None:
+        """Give the leftmost match that begins at ``pos`` or later; what stands before it still counts as there."""
+
+
+def innocent(position: int) -> Secret:
+    """Tell that something was looked at that is no secret; the search goes on at ``position``."""
+    return "", position, position
+
+
+def compiled(*expressions: bytes) -> Searcher:
+    """
+    Compile expressions into one that finds where any of them matches; at one place the first of them wins.
+
+    Groups do not capture. Letters beyond ASCII are bytes that are no word characters.
+    """
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.never_capture = True
+    # RE2 writes to standard error when a text made for it drives it from its fast machine to its slower one.
+    options.log_errors = False
+    return cast(Searcher, re2.compile(b"|".join(b"(?:%s)" % expression for expression in expressions), options))
