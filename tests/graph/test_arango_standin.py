@@ -304,7 +304,7 @@ def test_queries(standin: StandIn, query: str, expected: Any) -> None:
 
 
 def test_a_walk_prunes_after_the_vertex_and_crosses_missing_ones(standin: StandIn) -> None:
-    """PRUNE stops below a vertex that is still answered; where a vertex is missing, the walk goes on past it."""
+    """PRUNE stops below a vertex that is still answered; past a missing one the walk goes on, but begins at none."""
     send(standin, "POST", DOCUMENTS, [{"_key": key} for key in "abd"])
     send(standin, "POST", EDGES, [{"_from": f"spans/{a}", "_to": f"spans/{b}"} for a, b in ("ab", "bc", "cd", "da")])
     walk = "FOR v, e, p IN 0..9 OUTBOUND 'spans/a' parent_of {} OPTIONS {{order: 'bfs', uniqueVertices: 'global'}} "
@@ -313,7 +313,10 @@ def test_a_walk_prunes_after_the_vertex_and_crosses_missing_ones(standin: StandI
     )
     pruned = send(standin, "POST", "/_db/cc/_api/cursor", {"query": walk.format("PRUNE v == null") + "RETURN v._key"})
 
+    from_nowhere = walk.format("").replace("spans/a", "spans/c") + "RETURN v"
+
     assert [["a", 0], ["b", 1], [None, 2], ["d", 3]] == whole[3]["result"]
+    assert [] == send(standin, "POST", "/_db/cc/_api/cursor", {"query": from_nowhere})[3]["result"]
     assert ["a", "b", None] == pruned[3]["result"]
 
 

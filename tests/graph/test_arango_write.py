@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from cc_otel.graph.arango import ArangoStore
 from cc_otel.graph.arango_insert import BYTES_MAX, CONFLICT_TRIES_MAX, DOCUMENTS_MAX
-from cc_otel.graph.store import Edge, GraphBatch, StoreUnavailable, Vertex
+from cc_otel.graph.store import Edge, GraphBatch, Query, StoreUnavailable, Vertex
 from tests.graph.arango_standin import faults
 from tests.graph.arango_standin.engine import Document
 from tests.graph.arango_standin.server import StandIn, running
@@ -140,6 +141,19 @@ def test_a_request_holds_so_many_bytes(standin: StandIn, store: ArangoStore) -> 
     store.write(GraphBatch([Vertex("spans", f"{n}", {"label": "x" * size}) for n, size in enumerate(sizes)]))
 
     assert (4, len(sizes)) == (standin.count(INSERTS), len(documents(standin, "spans")))
+
+
+def test_threads_may_share_a_store(standin: StandIn, store: ArangoStore) -> None:
+    """Threads that write and ask at once get in nobody's way, each with its own time."""
+
+    def work(number: int) -> int:
+        store.write(GraphBatch([Vertex("spans", f"v-{number}", {"start_ms": number})]))
+        return len(list(store.query(Query("spans", {"limit": 1}))))
+
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(work, range(64)))
+
+    assert ([1] * 64, 64) == (found, len(documents(standin, "spans")))
 
 
 def test_what_is_no_number_in_json_is_null(standin: StandIn, store: ArangoStore) -> None:

@@ -104,6 +104,8 @@ class _Query(Expressions):
             if self.token.text in _DIRECTIONS:
                 return self._traversal(names, source({}), last({}))
             first, source = source, lambda row: _range(number(first(row)), number(last(row)))
+        if self.accept_word("OPTIONS"):
+            self.unknown("hints for indexes")
         (name,) = names
         return lambda rows, _: ({**row, name: value} for row in rows for value in _listed(source(row)))
 
@@ -136,6 +138,8 @@ class _Query(Expressions):
         def walk(row: Row) -> Rows:
             first = start(row)
             first_id = first["_id"] if isinstance(first, dict) else first
+            if self.store.document(first_id) is None:
+                return  # From nowhere there is no way, not even along edges that begin there.
             seen, queue = {first_id}, [(first_id, list[Document]())]
             for vertex_id, path in queue:
                 values = (self.store.document(vertex_id), path[-1] if path else None, {"edges": path})

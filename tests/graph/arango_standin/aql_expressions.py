@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
 from tests.graph.arango_standin.aql_tokens import Reader
-from tests.graph.arango_standin.aql_values import FUNCTIONS, attribute, compare, element, is_true, number
+from tests.graph.arango_standin.aql_values import FUNCTIONS, attribute, compare, element, is_in, is_true, number
 from tests.graph.arango_standin.engine import Value, View
 
 Row = dict[str, Value]
@@ -20,7 +20,7 @@ _COMPARISONS: dict[str, Callable[[Value, Value], Value]] = {
     "<=": lambda left, right: compare(left, right) <= 0,
     ">": lambda left, right: compare(left, right) > 0,
     ">=": lambda left, right: compare(left, right) >= 0,
-    "IN": lambda left, right: isinstance(right, list) and any(compare(left, one) == 0 for one in right),
+    "IN": is_in,
 }
 _SUMS: dict[str, Callable[[Value, Value], Value]] = {
     "+": lambda left, right: number(left) + number(right),

@@ -29,6 +29,13 @@ def compare(left: Value, right: Value) -> int:
 sort_key = cmp_to_key(compare)
 
 
+def is_in(value: Value, array: Value) -> bool:
+    """Answer whether an array holds the value."""
+    if isinstance(value, str) and isinstance(array, list):
+        return value in array
+    return isinstance(array, list) and any(compare(value, one) == 0 for one in array)
+
+
 def is_true(value: Value) -> bool:
     """Answer what the value counts as in a condition: an array and an object are always true."""
     return isinstance(value, list | dict) or bool(value)
@@ -95,12 +102,14 @@ def _first(value: Value) -> Value:
 
 
 FUNCTIONS: dict[str, Callable[..., Value]] = {
+    "ATTRIBUTES": lambda value: list(value) if isinstance(value, dict) else None,
     "CONCAT": lambda *parts: "".join(map(text, parts)),
     "CONTAINS": _contains,
     "FIRST": _first,
     "LENGTH": _length,
     "LOWER": lambda value: text(value).lower(),
     "MERGE": _merge,
+    "PUSH": lambda array, value: [*array, value],
     "ROUND": lambda value: float(round(number(value))),
     "UNION_DISTINCT": _union_distinct,
 }
