@@ -48,7 +48,11 @@ class Settings:
     exporter_otlp_insecure: bool = _setting(False, "No TLS for a gRPC endpoint without a scheme.")
     resource_attributes: str = _setting("", "Further resource attributes: key=value,key2=value2, URL-encoded.")
     use_otel_env: bool = _setting(False, "Read the bare OTEL_EXPORTER_OTLP_* and OTEL_RESOURCE_ATTRIBUTES too.")
-    store: str = _setting("", "Where the graph lives: sqlite:///PATH; graph.db in the home if empty.")
+    store: str = _setting(
+        "", "Where the graph lives: sqlite:///PATH or arangodb+https://USER@HOST:8529/DATABASE; graph.db if empty."
+    )
+    arango_password: str = _setting("", "ArangoDB's password.", secret=True)
+    arango_password_file: str = _setting("", "File with ArangoDB's password.")
     graph_listen: str = _setting("", "Where the graph-exporter listens: unix:PATH or HOST:PORT; its socket if empty.")
     graph_token: str = _setting("", "Bearer token the graph-exporter asks for; needed beyond loopback.", secret=True)
     content: str = _setting("", "redacted or none; if empty, none where spans leave this machine.")

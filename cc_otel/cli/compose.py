@@ -109,11 +109,28 @@ def open_store(home: Home, settings: Settings) -> "GraphStore":
     """Open the graph store that the settings name; fail in words where there is none such."""
     url = settings.store or f"sqlite://{home.graph}"
     scheme = urlsplit(url).scheme
+    if scheme.startswith("arangodb"):
+        return _open_arango(url, settings)
     if scheme != "sqlite":
         fail(f"no graph store is called {scheme!r}: write sqlite:///PATH or arangodb+https://USER@HOST:8529/DATABASE")
     from cc_otel.graph.sqlite import SqliteStore
 
     return SqliteStore(Path(url.removeprefix("sqlite://")))
+
+
+def _open_arango(url: str, settings: Settings) -> "GraphStore":
+    try:
+        from cc_otel.graph.arango import ArangoStore
+        from cc_otel.graph.arango_address import BadAddress
+    except ImportError:
+        fail("ArangoDB needs a driver that is not installed: install cc-otel[arango]")
+    password = settings.arango_password
+    try:
+        if settings.arango_password_file:
+            password = Path(settings.arango_password_file).expanduser().read_text("utf-8").strip()
+        return ArangoStore(url, password)
+    except (BadAddress, OSError) as error:
+        fail(str(error))
 
 
 @contextmanager

@@ -27,7 +27,7 @@ def query() -> None:
 
 @query.command()
 @click.argument("what", metavar="SESSION|TRACE|last")
-@with_settings("store")
+@with_settings("store", "arango_password_file")
 @click.option("--all", "everything", is_flag=True, help="Show every hook event, also those that tell nothing new.")
 @json_option
 def tree(home: Home, settings: Settings, what: str, everything: bool, as_json: bool) -> None:
@@ -80,7 +80,7 @@ def _session_named(store: "GraphStore", what: str) -> str:
 
 
 @query.command()
-@with_settings("store")
+@with_settings("store", "arango_password_file")
 @click.option("--limit", default=ROWS, show_default=True, help="How many at most.")
 @json_option
 def sessions(home: Home, settings: Settings, limit: int, as_json: bool) -> None:
@@ -98,7 +98,7 @@ def sessions(home: Home, settings: Settings, limit: int, as_json: bool) -> None:
 
 
 @query.command()
-@with_settings("store")
+@with_settings("store", "arango_password_file")
 @click.option("--session", "session_id", help="Only of this session.")
 @click.option("--trace", "trace_id", help="Only of this trace.")
 @click.option("--name", help="Only with this name.")

@@ -34,7 +34,7 @@ SENDING = (
     "idle_s",
     "projects_dir",
 )
-STORING = ("store", "graph_listen", "graph_token", "retention_days")
+STORING = ("store", "arango_password_file", "graph_listen", "graph_token", "retention_days")
 CHECK_S = 1.0
 
 
