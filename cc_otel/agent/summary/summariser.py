@@ -206,7 +206,7 @@ class Summariser:
         with self._changed:
             batch = self._ready(time.monotonic())
             if not batch:
-                self._changed.wait(GATHER_S_MAX / 5 if self._questions else 1.0)
+                self._changed.wait(GATHER_S_MAX / 5)
                 batch = self._ready(time.monotonic())
             if batch:
                 self._calls += 1

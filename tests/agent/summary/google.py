@@ -1,0 +1,26 @@
+"""A Google service account that no Google knows."""
+
+import json
+from importlib import import_module
+from pathlib import Path
+
+
+def write_service_account(path: Path, token_uri: str) -> Path:
+    """Write an account's file, with a key of its own, whose tokens come from ``token_uri``."""
+    # It comes with google-auth, an extra's dependency, and is needed for nothing else.
+    rsa = import_module("cryptography.hazmat.primitives.asymmetric.rsa")
+    serialization = import_module("cryptography.hazmat.primitives.serialization")
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    account = {
+        "type": "service_account",
+        "project_id": "a-project",
+        "private_key_id": "k1",
+        "private_key": key.decode(),
+        "client_email": "summaries@a-project.example",
+        "client_id": "1",
+        "token_uri": token_uri,
+    }
+    path.write_text(json.dumps(account))
+    return path
