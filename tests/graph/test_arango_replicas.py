@@ -72,9 +72,9 @@ def standin() -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def replicas(standin: StandIn, tmp_path: Path) -> Iterator[list[Replica]]:
+def replicas(standin: StandIn, home: Path) -> Iterator[list[Replica]]:
     """Give two graph-exporters on one server."""
-    made = [Replica(standin, tmp_path / name) for name in ("a", "b")]
+    made = [Replica(standin, home / name) for name in ("a", "b")]
     yield made
     for replica in made:
         replica.stop()
