@@ -7,7 +7,7 @@ judged (`secret_values`), and the weaker the name, the more random it has to loo
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Final
 
@@ -99,6 +99,7 @@ def telling(name: str) -> Name | None:
     return _promise(name)
 
 
+@lru_cache(maxsize=4096)
 def _promise(name: str) -> Name:
     bare = _SUFFIXES.sub("", _SEPARATORS.sub("", name.lower()))
     return next((promise for ending, promise in _KINDS if ending.search(bare)), Name("credential"))
@@ -142,42 +143,61 @@ def _assigned(text: bytes, start: int, position: int) -> Secret:
     full_name, sign = prefix + parts[1], parts[2]
     name = _promise(full_name.decode("latin-1"))
     if before == b"[redacted:" or (sign == b":" and before[-1:] == b":"):
-        # Our own mark; a part of a name with many, arn:aws:secretsmanager:…:secret:name.
+        # Our own mark; a part of a name that has many, arn:aws:secretsmanager:…:secret:name.
         return innocent(position)
     if sign == b">":
-        value = _Literal(text, position, _ELEMENT)
-        is_element = before.endswith(b"<") and value.follows == b"<"
-        return value.judged(name.kind, Place(name.strong, quoted=True)) if is_element else innocent(position)
+        return _element(text, position, name) if before.endswith(b"<") else innocent(position)
     if name.kind == "cookie":
-        value = _Literal.at(text, position, _LINE)
-        place = Place(strong=True, certain=True)
-        return value.judged(name.kind, place) if _COOKIES.match(value.head) else innocent(position)
+        return _cookies(text, position)
+    return _value(text, position, name, full_name, sign, is_query=before[-1:] in {b"?", b"&"})
+
+
+def _element(text: bytes, position: int, name: Name) -> Secret:
+    value = _Literal.of(text, position, _ELEMENT)
+    place = Place(name.strong, quoted=True)
+    return value.judged(name.kind, place) if value.follows == b"<" else innocent(position)
+
+
+def _cookies(text: bytes, position: int) -> Secret:
+    value = _Literal.at(text, position, _LINE)
+    place = Place(strong=True, certain=True)
+    return value.judged("cookie", place) if _COOKIES.match(value.head) else innocent(position)
+
+
+def _value(text: bytes, position: int, name: Name, full_name: bytes, sign: bytes, *, is_query: bool) -> Secret:
     is_variable = sign == b"=" and _VARIABLE.match(full_name) is not None
-    is_query = before[-1:] in {b"?", b"&"}
     value = _Literal.at(text, position, _WORD if is_variable else _ARGUMENT)
     certain = is_query or (is_variable and not value.spaced)
     if name.kind == "authorization" and (scheme := _SCHEME.match(text, value.start)):
-        value, certain = replace(value, start=scheme.end()), True
+        value, certain = _Literal.of(text, scheme.end(), value.extent, quoted=value.quoted), True
     follows = b"" if value.quoted else value.follows
     # Prose goes on behind a word, `password: the new one`; code has spaces around its signs.
-    is_loose = follows in b" \t" if sign.endswith(b":") else value.spaced or sign[:1].isspace()
-    place = Place(name.strong, certain, value.quoted, is_loose, follows)
+    loose = follows in {b" ", b"\t"} if sign.endswith(b":") else value.spaced or sign[:1].isspace()
     # An upper-case name of some key promises little even where a value is certain: PRIMARY_KEY=, SORT_KEY=.
-    is_promise = name.kind != "key" or looks_random(value.head)
-    # password=password hands a variable on.
-    is_same = value.head.lower() == full_name.lower()
-    return value.judged(name.kind, place) if is_promise and not is_same else innocent(position)
+    # And password=password only hands a variable on.
+    if (name.kind == "key" and not looks_random(value.head)) or value.head.lower() == full_name.lower():
+        return innocent(position)
+    return value.judged(name.kind, Place(name.strong, certain, value.quoted, loose, follows))
 
 
 @dataclass(frozen=True, slots=True)
 class _Literal:
-    """What stands somewhere in a text, up to what ends it there."""
+    """What stands somewhere in a text, up to what ends it there; ``head`` is as much of it as is judged."""
 
     text: bytes
     start: int
     extent: re.Pattern[bytes]
-    quoted: bool = False
-    spaced: bool = False
+    head: bytes
+    quoted: bool
+    spaced: bool
+
+    @classmethod
+    def of(
+        cls, text: bytes, start: int, extent: re.Pattern[bytes], *, quoted: bool = False, spaced: bool = False
+    ) -> "_Literal":
+        """Take what is there as far as ``extent`` goes."""
+        found = extent.match(text, start, start + _HEAD_BYTES)
+        return cls(text, start, extent, found.group() if found else b"", quoted, spaced)
 
     @classmethod
     def at(cls, text: bytes, position: int, unquoted: re.Pattern[bytes]) -> "_Literal":
@@ -186,13 +206,7 @@ class _Literal:
         assert opening is not None
         spaces, backslashes, quote = opening.groups()
         extent = (_ESCAPED if backslashes else _QUOTED[quote]) if quote else unquoted
-        return cls(text, opening.end(), extent, bool(quote), bool(spaces))
-
-    @property
-    def head(self) -> bytes:
-        """As much of it as is judged: a name is behind a name is behind a name in a text made for it."""
-        found = self.extent.match(self.text, self.start, self.start + _HEAD_BYTES)
-        return found.group() if found else b""
+        return cls.of(text, opening.end(), extent, quoted=bool(quote), spaced=bool(spaces))
 
     @property
     def follows(self) -> bytes:

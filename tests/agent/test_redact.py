@@ -68,6 +68,7 @@ NAMED = [
     ("STRIPE_KEY=a1b2c3d4e5f6", "STRIPE_KEY=[redacted:key]"),
     ("password: hunter2", "password: [redacted:password]"),
     ("  password: swordfish\n  user: me", "  password: [redacted:password]\n  user: me"),
+    ("password: swordfish", "password: [redacted:password]"),
     ("host=db password=swordfish user=me", "host=db password=[redacted:password] user=me"),
     ('password = "hunter2"', 'password = "[redacted:password]"'),
     ("const apiKey = 'a1b2c3d4e5f6';", "const apiKey = '[redacted:api-key]';"),
