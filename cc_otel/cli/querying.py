@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,12 +17,19 @@ if TYPE_CHECKING:
     from cc_otel.graph.store import GraphStore
 
 ROWS: Final = 20
+_GROUPS: Final = {
+    "session": ("session_id",),
+    "turn": ("session_id", "trace_id"),
+    "agent": ("session_id", "agent", "label"),
+    "model": ("model",),
+}
+_SUMMED: Final = ("calls", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd")
 _TRACE_ID: Final = re.compile("[0-9a-f]{32}")
 
 
 @click.group()
 def query() -> None:
-    """Ask the graph what happened."""
+    """Ask the graph what happened, and what it cost."""
 
 
 @query.command()
@@ -121,6 +128,48 @@ def spans(home: Home, settings: Settings, as_json: bool, **wanted: Any) -> None:
     _print_table(("began", "name", "took", "status", "label", "session_id"), [{**row, **_when(row)} for row in rows])
 
 
+@query.command()
+@with_settings("store", "arango_password_file")
+@click.option("--session", "session_id", help="Only of this session.")
+@click.option("--trace", "trace_id", help="Only of this trace.")
+@click.option("--days", default=7.0, show_default=True, help="Only calls of the last days.")
+@click.option("--by", type=click.Choice(list(_GROUPS)), default="session", show_default=True, help="What a row is.")
+@json_option
+def cost(home: Home, settings: Settings, days: float, by: str, as_json: bool, **wanted: Any) -> None:
+    """
+    Sum up what model calls took: calls, tokens, dollars.
+
+    Each call is counted once. Dollars are LiteLLM's prices; a model it does not know has none.
+    """
+    from cc_otel.graph.store import Query
+
+    since_ms = int((time.time() - days * 86_400) * 1000)
+    with _reading(home, settings) as store:
+        rows = _sums(store.query(Query("cost", {**wanted, "since_ms": since_ms})), _GROUPS[by])
+    if as_json:
+        for row in rows:
+            print_json(row)
+        return
+    _print_table((*_GROUPS[by], *_SUMMED), [{**row, "cost_usd": _dollars(row["cost_usd"])} for row in rows])
+
+
+def _sums(rows: Iterable[dict[str, Any]], keys: tuple[str, ...]) -> list[dict[str, Any]]:
+    sums: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        group = tuple(row[key] for key in keys)
+        total = sums.setdefault(
+            group, dict(zip(keys, group, strict=True)) | dict.fromkeys(_SUMMED, 0) | {"cost_usd": None}
+        )
+        for name in _SUMMED:
+            if row[name] is not None:
+                total[name] = round((total[name] or 0) + row[name], 9)
+    return list(sums.values())
+
+
+def _dollars(amount: float | None) -> str:
+    return "" if amount is None else f"${amount:.4f}"
+
+
 @contextmanager
 def _reading(home: Home, settings: Settings) -> Iterator["GraphStore"]:
     """Open the store for questions; fail in words where it cannot answer."""
@@ -151,7 +200,16 @@ def _print_table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
     for column in columns:
         numbers = isinstance(rows[0].get(column), int | float)
-        table.add_column(column.removesuffix("_id"), justify="right" if numbers else "left")
+        short = column.removesuffix("_id").replace("_", " ")
+        table.add_column(
+            short, justify="right" if numbers else "left", no_wrap=column in {"session_id", "began", "took"}
+        )
     for row in rows:
-        table.add_row(*(Text(printable(str(row.get(column) or ""))) for column in columns))
+        table.add_row(*(Text(printable(_cell(row.get(column)))) for column in columns))
     Console(highlight=False).print(table)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if isinstance(value, float) else str(value)

@@ -53,8 +53,8 @@ class SettingsFile:
         if target.exists() and not (target.stat().st_mode & 0o222 and os.access(target, os.W_OK)):
             raise Unusable(f"{self.path} is read-only: allow writing it (chmod u+w), or choose another settings file")
         folder = next(parent for parent in target.parents if parent.exists())
-        if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
-            raise Unusable(f"{self.path} cannot be written: {folder} is {_fault(folder)}")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise Unusable(f"{self.path} cannot be written: {folder} is read-only for you")
 
     def replace(self, old: str | None, new: str | None) -> None:
         """
@@ -127,7 +127,3 @@ class Change:
         old, new = (re.findall(r"[^\n]*\n|[^\n]+", text or "") for text in (self.old, self.new))
         lines = unified_diff(old, new, before, after)
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
-
-
-def _fault(folder: Path) -> str:
-    return "read-only for you" if folder.is_dir() else "no folder"

@@ -330,6 +330,26 @@ class StoreContract:
             {"trace_id": TRACE_A2, "start_ms": T0_MS + 1_000, "end_ms": T0_MS + 1_500, "errors": 0, "spans": 2},
         ]
 
+    def test_cost_of_model_calls(self, store: GraphStore) -> None:
+        """Each model call is counted once, for the agent that made it; a price that is not known is not told."""
+        turn = {"gen_ai.operation.name": "invoke_agent", "cc_otel.hook.event": "UserPromptSubmit"}
+        chat = {"gen_ai.operation.name": "chat", "gen_ai.response.model": "m"}
+        paid = chat | {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 2, "cc_otel.cost_usd": 0.5}
+        calls = [
+            span(2, "chat m", parent=1, start_ms=1, attributes=paid),
+            span(3, "chat m", parent=1, start_ms=2, attributes=paid),
+            span(4, "chat m", parent=9, start_ms=3, attributes=chat),
+        ]
+        put(store, [span(1, "invoke_agent claude-code", end_ms=900, attributes=turn), *calls, *calls])
+
+        first, second = ask(store, "cost")
+        assert (first["agent"], first["calls"], first["input_tokens"], first["output_tokens"], first["cost_usd"]) == (
+            "invoke_agent claude-code", 2, 20, 4, 1.0,
+        )  # fmt: skip
+        assert (second["agent"], second["calls"], second["input_tokens"], second["cost_usd"]) == (None, 1, 0, None)
+        assert ask(store, "cost", session_id="another") == []
+        assert len(ask(store, "cost", since_ms=T0_MS + 3)) == 1
+
     @pytest.mark.parametrize(
         ("parameters", "numbers"),
         [

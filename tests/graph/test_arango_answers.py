@@ -15,7 +15,7 @@ from cc_otel.graph.sqlite import SqliteStore
 from cc_otel.graph.store import GraphStore, Json, Query
 from cc_otel.span import AttributeValue, Span
 from tests.graph.arango_standin.server import StandIn, running
-from tests.graph.made import TRACE_A1, TRACE_A2, TRACE_B1, span, span_id
+from tests.graph.made import T0_NS, TRACE_A1, TRACE_A2, TRACE_B1, span, span_id
 
 EXAMPLES = 25
 NUMBERS = range(1, 13)
@@ -30,6 +30,14 @@ KINDS: dict[str, dict[str, AttributeValue]] = {
         "gen_ai.tool.call.arguments": '{"command": "pytest -q"}',
     },
     "hook Stop": {"cc_otel.hook.event": "Stop"},
+    "chat one": {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.response.model": "one",
+        "gen_ai.usage.input_tokens": 100,
+        "gen_ai.usage.output_tokens": 7,
+        "cc_otel.cost_usd": 0.25,
+    },
+    "chat two": {"gen_ai.operation.name": "chat", "gen_ai.response.model": "two"},
     "GET /": {"list": [1, None, {"deep": True}]},
 }
 
@@ -38,6 +46,7 @@ QUERIES: dict[str, Sequence[Mapping[str, str | int | None]]] = {
     "subtree": [{"trace_id": trace, "span_id": span_id(number)} for trace, number in product(TRACES, range(15))],
     "span": [{"trace_id": trace, "span_id": span_id(number)} for trace, number in product(TRACES, range(15))],
     "sessions": [{"limit": limit} for limit in (None, 0, 1, 5)],
+    "cost": [{}, {"session_id": "session-a"}, {"trace_id": TRACE_A1}, {"since_ms": T0_NS // 1_000_000 + 2}],
     "session_traces": [{"session_id": session} for session in ("session-a", "session-b", "unknown")],
     "spans": [
         *(
