@@ -42,11 +42,9 @@ def tell(story: str) -> list[HookEvent | Signal]:
 def play(story: str) -> Assembled:
     """Assemble a story, with nothing closed but by the story itself."""
     assembler = Assembler()
-    assembled = Assembled([], [])
+    assembled = Assembled()
     for told in tell(story):
-        step = assembler.add(told)
-        assembled.drafts.extend(step.drafts)
-        assembled.duplicates.extend(step.duplicates)
+        assembled.take(assembler.add(told))
     return assembled
 
 
@@ -72,6 +70,9 @@ def _input(words: list[str], number: int) -> HookEvent | Signal:
     fields["pid"] = int(fields["pid"])
     if "duration_ms" in fields:
         fields["duration_ms"] = float(fields["duration_ms"])
+    if "ended" in said:
+        fields["ended_ns"] = int(float(fields.pop("ended")) * 1e6)
+        fields["asked_for"] = tuple(fields.pop("asked", "").split(","))
     if "calls" in said:
         fields["calls"] = tuple(Call(call.rstrip("!"), denied=call.endswith("!")) for call in said["calls"].split(","))
     content = repr(sorted((key, value) for key, value in fields.items() if key not in NOT_IN_PAYLOAD))

@@ -122,6 +122,9 @@ _MOVES = tell("""
     0 Stop prompt=q
     0 Stop
     0 StopFailure prompt=p error=rate_limit
+    0 ModelCall prompt=p ended=1200 asked=t,A
+    0 ModelCall prompt=q ended=4000 asked=B
+    0 ModelCall prompt=p ended=900 agent=a asked=C
     0 !waited
 """)
 """What clients do, and what they should not: a history is any of these, in any order."""
@@ -170,5 +173,7 @@ def histories(draw: st.DrawFn) -> Inputs:
 def _twisted(event: HookEvent, twist: dict[str, Any]) -> HookEvent:
     # Only what stands in the payload makes it another payload.
     said = {name: value for name, value in twist.items() if name not in NOT_IN_PAYLOAD}
-    digest = blake2b(f"{event.digest} {said}".encode(), digest_size=16).hexdigest()
+    # A model call is known by its message's id, and is told once.
+    told_once = event.id if event.ended_ns else 0
+    digest = blake2b(f"{event.digest} {said} {told_once}".encode(), digest_size=16).hexdigest()
     return replace(event, **{"digest": digest, **twist})

@@ -11,7 +11,7 @@ were recorded from Claude Code 2.1.330. ``projects/`` holds what their transcrip
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 from cc_otel.agent import events
 from cc_otel.agent.assembler import Assembler
 from cc_otel.agent.events import HookEvent, Interruption
-from cc_otel.agent.tree import Cause, Draft, Signal
+from cc_otel.agent.tree import Cause, Draft, Signal, Step
 from tests.tree_text import render
 
 FOLDER = Path(__file__).parent
@@ -35,8 +35,13 @@ GRACE_NS = 10_000_000_000
 class Assembled:
     """What became of a session."""
 
-    drafts: list[Draft]
-    duplicates: list[int]
+    drafts: list[Draft] = field(default_factory=list)
+    duplicates: list[int] = field(default_factory=list)
+
+    def take(self, step: Step) -> None:
+        """Add what one input led to."""
+        self.drafts.extend(step.drafts)
+        self.duplicates.extend(step.duplicates)
 
 
 def records(name: str) -> list[dict[str, Any]]:
@@ -59,15 +64,13 @@ def expected_tree(name: str) -> str:
 def assemble(told: Iterable[HookEvent | Signal], assembler: Assembler | None = None) -> Assembled:
     """Fold inputs in the order given, then close what is left open as the agent would."""
     assembler = assembler or Assembler()
-    assembled = Assembled([], [])
+    assembled = Assembled()
     clock_ns = 0
     for item in told:
-        step = assembler.add(item)
-        assembled.drafts.extend(step.drafts)
-        assembled.duplicates.extend(step.duplicates)
+        assembled.take(assembler.add(item))
         clock_ns = max(clock_ns, item.clock_ns)
     for signal in closing_signals(assembler, clock_ns + GRACE_NS):
-        assembled.drafts.extend(assembler.add(signal).drafts)
+        assembled.take(assembler.add(signal))
     return assembled
 
 
