@@ -13,8 +13,8 @@ from redis.retry import Retry
 
 from cc_otel.agent.cache import CacheStats, CacheUnavailable, Sentence
 
-TIMEOUT_S: Final = 0.5
-"""Longest wait for the server, s: a slow answer is worth less than none."""
+TIMEOUT_S: Final = 0.4
+"""Longest wait for the server, s, twice at most: a slow answer is worth less than none."""
 
 PREFIX: Final = "cc-otel:summary:"
 INDEX: Final = "cc-otel:summaries"
