@@ -5,13 +5,18 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import click
 
 from cc_otel.config import SETTINGS, BadSettings, Home, default_home, flag, resolve, variable
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 Command = TypeVar("Command", bound=Callable[..., object])
+
+PIPE_WIDTH: Final = 160
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
@@ -55,6 +60,14 @@ def _option(name: str) -> Callable[[Callable[..., object]], Callable[..., object
     shown = f" [{variable(name)}{f'; default {default}' if default not in ('', False) else ''}]"
     spelling = f"{flag(name)}/--no-{flag(name)[2:]}" if isinstance(default, bool) else flag(name)
     return click.option(spelling, name, default=None, metavar=None, help=setting.metadata["help"] + shown)
+
+
+def console() -> "Console":
+    """Give the terminal; where there is none to fit into, lines are wide enough to be read and searched."""
+    from rich.console import Console
+
+    terminal = Console(highlight=False)
+    return terminal if terminal.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
 
 
 def fail(message: str) -> NoReturn:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import click
 
-from cc_otel.cli.common import fail
+from cc_otel.cli.common import console, fail
 from cc_otel.cli.compose import own_process
 from cc_otel.cli.querying import tree_rows
 from cc_otel.cli.tree_view import trees
@@ -129,13 +129,11 @@ def _run(*arguments: str) -> None:
 
 
 def _show(home: Home) -> None:
-    from rich.console import Console
-
     from cc_otel.graph.sqlite import SqliteStore
 
-    console = Console(highlight=False)
+    terminal = console()
     with closing(SqliteStore(home.graph)) as store:
         rows = list(tree_rows(store, "last"))
     for drawn in trees(rows, everything=False):
-        console.print(drawn)
-    console.print(f"{len(rows)} spans, read back from the graph.")
+        terminal.print(drawn)
+    terminal.print(f"{len(rows)} spans, read back from the graph.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cc_otel.cli.common import fail, json_option, print_json, with_settings
+from cc_otel.cli.common import console, fail, json_option, print_json, with_settings
 from cc_otel.cli.compose import open_store
 from cc_otel.cli.tree_view import duration, printable, trees
 from cc_otel.config import Home, Settings
@@ -51,11 +51,9 @@ def tree(home: Home, settings: Settings, what: str, everything: bool, as_json: b
         for row in rows:
             print_json(row)
         return
-    from rich.console import Console
-
-    console = Console(highlight=False)
+    terminal = console()
     for drawn in trees(rows, everything=everything):
-        console.print(drawn)
+        terminal.print(drawn)
 
 
 def tree_rows(store: "GraphStore", what: str) -> Iterator[dict[str, Any]]:
@@ -190,7 +188,6 @@ def _when(row: dict[str, Any]) -> dict[str, str]:
 
 
 def _print_table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -206,7 +203,7 @@ def _print_table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
         )
     for row in rows:
         table.add_row(*(Text(printable(_cell(row.get(column)))) for column in columns))
-    Console(highlight=False).print(table)
+    console().print(table)
 
 
 def _cell(value: object) -> str:

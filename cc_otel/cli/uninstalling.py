@@ -41,13 +41,14 @@ def uninstall(home: Home, scope: str | None, purge: bool, yes: bool, dry_run: bo
     with in_words():
         memory = Installed(home.path)
     installed = bool(memory)
-    changes, failures = _plan(home, memory, scope)
+    targets = list(_targets(memory, scope))
+    changes, failures = _plan(home, memory, targets)
     if dry_run:
         _report(home, changes, dry_run=True, as_json=as_json)
     else:
-        left = {str(path) for path in memory.paths()} - {str(change.file.path) for change in changes}
+        left = [str(path) for path in memory.paths() if path not in targets]
         if purge and left:
-            fail(f"{', '.join(sorted(left))} would still be wired to {home.path}: leave out the scope, or --purge")
+            fail(f"{', '.join(left)} would still be wired to {home.path}: leave out the scope, or --purge")
         if purge and not yes:
             click.confirm(f"Delete everything recorded in {home.path}?", abort=True, err=True)
         failures += _apply(memory, scope, changes)
@@ -60,10 +61,10 @@ def uninstall(home: Home, scope: str | None, purge: bool, yes: bool, dry_run: bo
         fail("\n".join(failures))
 
 
-def _plan(home: Home, memory: Installed, scope: str | None) -> tuple[list[Change], list[str]]:
+def _plan(home: Home, memory: Installed, targets: list[Path]) -> tuple[list[Change], list[str]]:
     """Give how to unwire each settings file, and what is in the way of it in others."""
     changes, failures = [], []
-    for path in _targets(memory, scope):
+    for path in targets:
         try:
             changes.append(_unwire(SettingsFile(path), memory, home))
         except Unusable as error:
