@@ -15,8 +15,6 @@ from cc_otel import __version__
 from cc_otel.otlp.destination import GRPC, Destination
 
 USER_AGENT: Final = f"cc-otel/{__version__}"
-ANSWER_BYTES_MAX: Final = 1 << 16
-"""How much of an answer is read, bytes: a few would do, but for a receiver's explanations."""
 UNREADABLE: Final = "the spans were accepted with an answer that is not OTLP"
 _REASON_CHARS_MAX: Final = 300
 

@@ -84,8 +84,6 @@ class GrpcTransport:
             # A channel that failed is closed and made anew at the next attempt, which the sender times; so gRPC's own
             # reconnecting (up to 2 min apart) delays nothing. Shared subchannels would bring it back.
             ("grpc.use_local_subchannel_pool", 1),
-            # The sender limits its requests; beyond that the receiver's limit counts, and is told apart.
-            ("grpc.max_send_message_length", -1),
         ]
         if destination.local:
             options.append(("grpc.enable_http_proxy", 0))

@@ -16,7 +16,6 @@ from requests.utils import get_environ_proxies
 
 from cc_otel.otlp.destination import Destination
 from cc_otel.otlp.transport import (
-    ANSWER_BYTES_MAX,
     UNREADABLE,
     USER_AGENT,
     Delivered,
@@ -29,6 +28,8 @@ from cc_otel.otlp.transport import (
     reason_of,
 )
 
+ANSWER_BYTES_MAX: Final = 1 << 16
+"""How much of an answer is read, bytes: a few would do, but for a receiver's explanations."""
 _PROTOBUF: Final = "application/x-protobuf"
 _RETRIED: Final = frozenset({429, 502, 503, 504})
 # What gRPC calls UNAUTHENTICATED (401, and 407 from a proxy), PERMISSION_DENIED (403) and UNIMPLEMENTED (the rest):

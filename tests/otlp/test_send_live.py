@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import grpc
@@ -12,7 +12,7 @@ from cc_otel.otlp.convert import encode, request
 from cc_otel.otlp.destination import HTTP_PROTOBUF, Destination
 from cc_otel.otlp.send import Sender
 from cc_otel.otlp.transport import Retry, connect
-from cc_otel.span import Span
+from cc_otel.span import Parcel, Span
 from tests.otlp.receivers import (
     WAIT_S,
     GrpcReceiver,
@@ -61,6 +61,26 @@ def test_a_running_sender_is_woken_and_stopped() -> None:
         wait_for(lambda: outbox.acknowledged == PARCELS[:1])
         outbox.left += PARCELS[1:2]
         wait_for(lambda: outbox.acknowledged == PARCELS[:2])
+
+
+def test_a_sender_with_nothing_to_do_rests() -> None:
+    """After it was woken for nothing, a sender looks into its outbox once a second and not all the time."""
+
+    class Watched(MemoryOutbox):
+        looks = 0
+
+        def waiting(self, spans_max: int, bytes_max: int) -> Sequence[Parcel]:
+            self.looks += 1
+            return super().waiting(spans_max, bytes_max)
+
+    outbox = Watched([])
+    with Running(sender_of(outbox, by([]))) as running:
+        wait_for(lambda: outbox.looks == 1)
+        running.wake.set()
+        wait_for(lambda: outbox.looks == 2)
+        time.sleep(0.2)
+
+        assert outbox.looks <= 5
 
 
 def test_a_stop_ends_a_long_wait_and_new_spans_do_not() -> None:
