@@ -56,7 +56,17 @@ def demo(keep: bool) -> None:
 def _up(home: Home) -> Iterator[None]:
     """Run ``cc-otel up`` on the demo's home as a process of its own, and end it with the block."""
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "cc_otel", "up", "--home", str(home.path), "--projects-dir", str(_projects(home))],
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "cc_otel",
+            "up",
+            "--home",
+            str(home.path),
+            "--projects-dir",
+            str(home.path / "projects"),
+        ],
         cwd=home.path,
         env=own_process(),
         stdin=subprocess.DEVNULL,
@@ -81,8 +91,11 @@ def _play(home: Home) -> None:
 
     install_script(home.path)
     events: list[dict[str, Any]] = [json.loads(line) for line in _recorded("events.jsonl").splitlines()]
-    transcript = _write_transcripts(home, events)
+    session = events[0]["payload"]["session_id"]
+    transcript = home.path / "projects" / "demo" / f"{session}.jsonl"
     last_ns = events[0]["t_ns"]
+    moved = timedelta(microseconds=(time.time_ns() - last_ns) / 1000)
+    _write_transcript("transcript.jsonl", transcript, moved)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         for event in progress.track(events, description=f"Playing {len(events)} hook events"):
             time.sleep(min((event["t_ns"] - last_ns) / 1e9, PAUSE_MAX_S))
@@ -92,28 +105,20 @@ def _play(home: Home) -> None:
                 {"PATH": os.environ.get("PATH", "/usr/bin:/bin")} | event["env"] | {"CLAUDE_PID": str(os.getpid())}
             )
             payload = json.dumps(event["payload"] | {"transcript_path": str(transcript)}).encode()
+            if event["payload"]["hook_event_name"] == "SubagentStop":
+                name = f"agent-{event['payload']['agent_id']}.jsonl"
+                _write_transcript("subagent.jsonl", transcript.parent / session / "subagents" / name, moved)
             subprocess.run(["sh", "-c", wired_command(home.path)], input=payload, env=environ, check=True)
 
 
-def _write_transcripts(home: Home, events: list[dict[str, Any]]) -> Path:
-    """Write the session's transcripts, their times moved to now; give the main one's path."""
-    session = events[0]["payload"]["session_id"]
-    agent_id = next(event["payload"]["agent_id"] for event in events if "agent_id" in event["payload"])
-    main = _projects(home) / "demo" / f"{session}.jsonl"
-    below = main.parent / session / "subagents"
-    below.mkdir(parents=True)
-    moved = timedelta(microseconds=(time.time_ns() - events[0]["t_ns"]) / 1000)
-    for name, path in (("transcript.jsonl", main), ("subagent.jsonl", below / f"agent-{agent_id}.jsonl")):
-        path.write_text(_STAMP.sub(lambda found: _moved(found[0], moved), _recorded(name)), "utf-8")
-    return main
+def _write_transcript(name: str, path: Path, moved: timedelta) -> None:
+    """Write one of the session's transcripts, its times moved to now."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(_STAMP.sub(lambda found: _moved(found[0], moved), _recorded(name)), "utf-8")
 
 
 def _moved(stamp: str, by: timedelta) -> str:
     return (datetime.fromisoformat(stamp) + by).isoformat(timespec="milliseconds")
-
-
-def _projects(home: Home) -> Path:
-    return home.path / "projects"
 
 
 def _recorded(name: str) -> str:
