@@ -3,6 +3,7 @@
 import click
 
 from cc_otel import __version__
+from cc_otel.cli.delivering import flush, run
 from cc_otel.cli.demonstrating import demo
 from cc_otel.cli.installing import install
 from cc_otel.cli.querying import query
@@ -11,7 +12,7 @@ from cc_otel.cli.running import agent, graph_exporter, up
 from cc_otel.cli.settings import settings
 from cc_otel.cli.starting import autostart
 from cc_otel.cli.uninstalling import uninstall
-from cc_otel.cli.watching import flush, off, on, status
+from cc_otel.cli.watching import off, on, status
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,5 +27,5 @@ def main() -> None:
 
 for command in (install, uninstall, autostart):
     main.add_command(command)
-for command in (demo, up, agent, graph_exporter, status, flush, send, replay, query, settings, off, on):
+for command in (demo, up, agent, graph_exporter, status, flush, run, send, replay, query, settings, off, on):
     main.add_command(command)

@@ -1,28 +1,15 @@
-"""The commands that tell how things stand: ``status`` and ``flush``."""
+"""The commands that tell how things stand, ``status``, and that pause and resume: ``off`` and ``on``."""
 
 import json
 import time
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 import click
 
-from cc_otel.cli.common import fail, home_option, json_option, print_json, with_settings
-from cc_otel.cli.compose import (
-    agent_at_work,
-    destination,
-    graph_exporter_at_work,
-    prepare_home,
-    sends_to_own_graph,
-    with_content,
-)
-from cc_otel.cli.logs import log_to
-from cc_otel.cli.running import SENDING, STORING
+from cc_otel.cli.common import home_option, json_option, print_json, with_settings
+from cc_otel.cli.compose import destination, prepare_home, with_content
 from cc_otel.config import Home, Settings
-
-CHECK_S: Final = 0.1
-SETTLE_NS: Final = 3_000_000_000
-"""So long after the last event its session's start may still come, and its transcript may still grow."""
 
 
 @click.command()
@@ -99,58 +86,6 @@ def _agent_in_words(agent: dict[str, Any]) -> str:
     if not agent["running"]:
         return "not running; the next session starts it, or `cc-otel up` does"
     return f"running (pid {agent['pid']}, version {agent.get('version')})"
-
-
-@click.command()
-@with_settings(*SENDING, *STORING, "log_level")
-@click.option("--timeout", default=60.0, show_default=True, help="Longest wait, seconds.")
-@json_option
-def flush(home: Home, settings: Settings, timeout: float, as_json: bool) -> None:
-    """
-    Wait until everything recorded so far is delivered.
-
-    Where no agent is running, one works in the foreground until then. Exit code 1 if time runs out before.
-    """
-    from contextlib import ExitStack
-
-    from cc_otel.agent.lock import AlreadyRunning, HomeLock
-
-    prepare_home(home)
-    deadline = time.monotonic() + timeout
-    with ExitStack() as parts:
-        try:
-            parts.enter_context(HomeLock(home.path))
-        except AlreadyRunning:
-            pass
-        else:
-            log_to(home.log, settings.log_level)
-            if sends_to_own_graph(settings):
-                parts.enter_context(graph_exporter_at_work(home, settings))
-            parts.enter_context(agent_at_work(home, settings))
-        left = _wait(home, settings, deadline)
-    if as_json:
-        print_json({"delivered": not left, "waiting": left})
-    if left:
-        fail(f"{left} events and spans were not delivered in {timeout:g} s; `cc-otel status` says why")
-    if not as_json:
-        click.echo("Everything recorded is delivered.")
-
-
-def _wait(home: Home, settings: Settings, deadline: float) -> int:
-    """Wait until nothing waits any more or time is out; give how much still does."""
-    from cc_otel.journal import Journal
-    from cc_otel.spool import Spool
-
-    spool = Spool(home.spool, settings.spool_max_mb << 20)
-    while True:
-        left = spool.count()
-        if home.journal.exists():
-            journal = Journal(home.journal)
-            left += sum(journal.backlog()) or journal.heard_since(time.time_ns() - SETTLE_NS)
-            journal.close()
-        if not left or time.monotonic() > deadline:
-            return left
-        time.sleep(CHECK_S)
 
 
 @click.command()

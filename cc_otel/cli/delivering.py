@@ -1,0 +1,92 @@
+"""The commands that see to it that everything is delivered: ``flush`` and ``run``."""
+
+import subprocess
+import time
+from contextlib import ExitStack
+from typing import Final
+
+import click
+
+from cc_otel.agent.lock import AlreadyRunning, HomeLock
+from cc_otel.cli.common import fail, json_option, print_json, with_settings
+from cc_otel.cli.compose import agent_at_work, graph_exporter_at_work, prepare_home, sends_to_own_graph
+from cc_otel.cli.logs import log_to
+from cc_otel.cli.running import SENDING, STORING
+from cc_otel.config import Home, Settings
+
+CHECK_S: Final = 0.1
+SETTLE_NS: Final = 3_000_000_000
+"""So long after the last event its session's start may still come, and its transcript may still grow."""
+
+
+@click.command()
+@with_settings(*SENDING, *STORING, "log_level")
+@click.option("--timeout", default=60.0, show_default=True, help="Longest wait, seconds.")
+@json_option
+def flush(home: Home, settings: Settings, timeout: float, as_json: bool) -> None:
+    """
+    Wait until everything recorded so far is delivered.
+
+    Where no agent is running, one works in the foreground until then. Exit code 1 if time runs out before.
+    """
+    left = deliver(home, settings, timeout)
+    if as_json:
+        print_json({"delivered": not left, "waiting": left})
+    if left:
+        fail(f"{left} events and spans were not delivered in {timeout:g} s; `cc-otel status` says why")
+    if not as_json:
+        click.echo("Everything recorded is delivered.")
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@with_settings(*SENDING, *STORING, "log_level")
+@click.option("--timeout", default=60.0, show_default=True, help="Longest wait for the delivery, seconds.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run(home: Home, settings: Settings, timeout: float, command: tuple[str, ...]) -> None:
+    """
+    Run COMMAND, then wait until everything it recorded is delivered: `cc-otel run -- claude -p "..."`.
+
+    Ends with the command's own exit code, also where the delivery did not succeed in time; that is said on standard
+    error. For containers and CI, where nothing is left running.
+    """
+    try:
+        code = subprocess.run(command, check=False).returncode
+    except OSError as error:
+        fail(f"{command[0]} cannot be run: {error.strerror}")
+    if left := deliver(home, settings, timeout):
+        click.echo(f"cc-otel: {left} events and spans were not delivered in {timeout:g} s", err=True)
+    # A shell tells of a command that a signal ended in this way.
+    raise click.exceptions.Exit(code if code >= 0 else 128 - code)
+
+
+def deliver(home: Home, settings: Settings, timeout_s: float) -> int:
+    """Wait until nothing waits any more, working ourselves where no agent does; give how much still does."""
+    prepare_home(home)
+    deadline = time.monotonic() + timeout_s
+    with ExitStack() as parts:
+        try:
+            parts.enter_context(HomeLock(home.path))
+        except AlreadyRunning:
+            return _wait(home, settings, deadline)
+        log_to(home.log, settings.log_level)
+        if sends_to_own_graph(settings):
+            parts.enter_context(graph_exporter_at_work(home, settings))
+        parts.enter_context(agent_at_work(home, settings))
+        return _wait(home, settings, deadline)
+
+
+def _wait(home: Home, settings: Settings, deadline: float) -> int:
+    """Wait until nothing waits any more or time is out; give how much still does."""
+    from cc_otel.journal import Journal
+    from cc_otel.spool import Spool
+
+    spool = Spool(home.spool, settings.spool_max_mb << 20)
+    while True:
+        left = spool.count()
+        if home.journal.exists():
+            journal = Journal(home.journal)
+            left += sum(journal.backlog()) or journal.heard_since(time.time_ns() - SETTLE_NS)
+            journal.close()
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(CHECK_S)
