@@ -1,10 +1,13 @@
 """The command line: one function a command, each in the module of its subject."""
 
+import os
+
 import click
 
 from cc_otel import __version__
 from cc_otel.cli.delivering import flush, run
 from cc_otel.cli.demonstrating import demo
+from cc_otel.cli.doctoring import doctor
 from cc_otel.cli.installing import install
 from cc_otel.cli.querying import query
 from cc_otel.cli.recording import replay, send
@@ -13,6 +16,9 @@ from cc_otel.cli.settings import settings
 from cc_otel.cli.starting import autostart
 from cc_otel.cli.uninstalling import uninstall
 from cc_otel.cli.watching import off, on, status
+
+# Before anything loads gRPC, which would tell the terminal of every handshake that fails.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,5 +33,5 @@ def main() -> None:
 
 for command in (install, uninstall, autostart):
     main.add_command(command)
-for command in (demo, up, agent, graph_exporter, status, flush, run, send, replay, query, settings, off, on):
+for command in (demo, up, agent, graph_exporter, status, doctor, flush, run, send, replay, query, settings, off, on):
     main.add_command(command)
