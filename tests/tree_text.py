@@ -11,7 +11,7 @@ def render(drafts: Iterable[Draft], origin_ns: int) -> str:
     children: dict[str | None, list[Draft]] = defaultdict(list)
     for draft in sorted(drafts, key=lambda d: (d.start_ns, d.span_id)):
         children[draft.parent_id].append(draft)
-    lines = []
+    lines: list[str] = []
     for root in children[None]:
         lines.extend(_lines(root, children, origin_ns, depth=0))
         lines.append("")

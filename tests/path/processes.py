@@ -62,7 +62,7 @@ def record(home: Path, payload: Mapping[str, Any] | bytes, env: Mapping[str, str
     """Run the hook for one event, as a client that lives as long as this test does."""
     install_script(home)
     data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    environ = CLEAN | (env or {}) | {"CLAUDE_PID": str(os.getpid())}
+    environ = {**CLEAN, **(env or {}), "CLAUDE_PID": str(os.getpid())}
     done = subprocess.run(["sh", "-c", wired_command(home)], input=data, env=environ, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 

@@ -32,7 +32,7 @@ def test_every_span_arrives_exactly_once(tmp_path: Path, seed: int) -> None:
     events = _sessions(EVENTS)
     with grpc_receiver() as receiver:
         endpoint = f"http://127.0.0.1:{receiver.port}"
-        client = threading.Thread(target=lambda: [record(home, event["payload"], event["env"]) for event in events])
+        client = threading.Thread(target=_record_all, args=(home, events))
         client.start()
         for _ in range(KILLS_A_RUN):
             _run_and_kill(home, endpoint, chance.uniform(0.2, 1.5))
@@ -46,6 +46,11 @@ def test_every_span_arrives_exactly_once(tmp_path: Path, seed: int) -> None:
             copies[span.span_id].add(span.SerializeToString(deterministic=True))
     assert len(copies) == len(events)
     assert {len(encodings) for encodings in copies.values()} == {1}
+
+
+def _record_all(home: Path, events: list[dict[str, Any]]) -> None:
+    for event in events:
+        record(home, event["payload"], event["env"])
 
 
 def _run_and_kill(home: Path, endpoint: str, after_s: float) -> None:

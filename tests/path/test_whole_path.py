@@ -24,6 +24,11 @@ def up(home: Path) -> Iterator[Path]:
         yield home
 
 
+def call(tool: str, *below: list[Any]) -> list[Any]:
+    """Give the shape of a call."""
+    return [f"execute_tool {tool}", *below]
+
+
 def shape(tree: list[dict[str, Any]], span_id: str | None = None) -> list[Any]:
     """Give what hangs from a span as nested lists of names, in the order of their starts."""
     below = sorted((row for row in tree if row["parent_id"] == span_id), key=lambda row: row["start_ms"])
@@ -37,7 +42,6 @@ def test_a_session_becomes_a_tree_in_the_graph(up: Path) -> None:
     assert cc_otel("flush", "--home", up).returncode == 0
 
     tree = rows(cc_otel("query", "tree", "last", "--json", "--home", up))
-    call = lambda tool, *below: [f"execute_tool {tool}", *below]  # noqa: E731 - reads as a table
     assert shape(tree) == [
         ["session startup", ["hook SessionEnd"]],
         [
