@@ -191,11 +191,12 @@ class AgentDaemon:
         """End after the round and the request that are under way; what is not done stays in spool and journal."""
         self._stop.set()
         self._wake.set()
+        # This ends a request that hangs; what it held stays in the outbox.
+        self._transport.close()
         for thread in self._threads:
             thread.join(STOP_S)
         if self._summaries:
             self._summaries.close()
-        self._transport.close()
         if self._journal:
             self._journal.close()
         log.info("agent stopped")
