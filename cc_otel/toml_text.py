@@ -20,7 +20,7 @@ def with_value(text: str, name: str, value: str) -> str:
     line = f"{name} = {json.dumps(value, ensure_ascii=False)}"
     changed, count = re.subn(rf"(?m)^[ \t]*{name}[ \t]*=[^\r\n]*", lambda _: line, text, count=1)
     if not count:
-        changed = text + "\n" * (not text.endswith(("\n", ""))) + line + "\n"
+        changed = (text if text.endswith("\n") or not text else text + "\n") + line + "\n"
     try:
         if tomllib.loads(changed) == tomllib.loads(text) | {name: value}:
             return changed
