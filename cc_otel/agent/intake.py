@@ -6,7 +6,7 @@ when its event is in the journal or its failure is kept.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final, cast
 
@@ -118,7 +118,7 @@ class Intake:
 
     def _fail(self, recorded: Recorded, reason: str) -> None:
         content, _ = redact_text(recorded.payload[:FAILED_BYTES_MAX].decode("utf-8", "replace"))
-        self._spool.fail(recorded, reason, content.encode("utf-8", "replace"))
+        self._spool.fail(replace(recorded, variables=_cleaned(recorded)), reason, content.encode("utf-8", "replace"))
         self._complain(reason)
 
     def _complain(self, reason: str) -> None:
@@ -144,7 +144,7 @@ def arrival_of(recorded: Recorded, now_ns: int) -> Arrival:
     fitted = fit(redacted.value, CONTENT_BYTES_MAX)
     event = events.read(
         safe,
-        {name: _clean(value) for name, value in recorded.variables.items()},
+        _cleaned(recorded),
         clock_ns=min(recorded.clock_ns, now_ns),
         digest=blake2b(recorded.payload, digest_size=16).hexdigest(),
         truncated=not whole or recorded.payload_bytes > len(recorded.payload),
@@ -153,6 +153,10 @@ def arrival_of(recorded: Recorded, now_ns: int) -> Arrival:
     return Arrival(recorded.digest, event.session_id, event.clock_ns, event.to_json(), content.to_json())
 
 
-def _clean(value: str) -> str:
-    text, _ = redact_text(value.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
-    return text[: events.NAME_LENGTH_MAX]
+def _cleaned(recorded: Recorded) -> dict[str, str]:
+    """Give the recorded variables without secrets, each of a bounded length."""
+    texts = {
+        name: value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        for name, value in recorded.variables.items()
+    }
+    return {name: redact_text(text)[0][: events.NAME_LENGTH_MAX] for name, text in texts.items()}
