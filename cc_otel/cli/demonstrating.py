@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,9 +48,10 @@ def demo(keep: bool) -> None:
         _run("flush", "--home", folder, "--timeout", str(FLUSH_S))
     _show(home)
     click.echo(f"\nThe data is in {home.path} (spool, journal.db, graph.db). Look again with:")
-    click.echo(f"  cc-otel query tree last --all --home {home.path}")
-    click.echo(f"  cc-otel query spans --status ERROR --home {home.path}")
-    click.echo("Next: `cc-otel up` collects your own sessions; the README says how to wire the hook.")
+    command = _command()
+    for question in ("tree last --all", "cost --by agent", "spans --status ERROR"):
+        click.echo(f"  {command} query {question} --home {home.path}")
+    click.echo(f"Next: `{command} install` records your own sessions, `{command} uninstall` ends it without a trace.")
 
 
 @contextmanager
@@ -123,6 +125,14 @@ def _moved(stamp: str, by: timedelta) -> str:
 
 def _recorded(name: str) -> str:
     return resources.files("cc_otel.cli").joinpath("demo", name).read_text("utf-8")
+
+
+def _command() -> str:
+    """Give how this program is called from here."""
+    if shutil.which("cc-otel"):
+        return "cc-otel"
+    program = Path(sys.argv[0])
+    return os.path.relpath(program) if program.name == "cc-otel" else f"{Path(sys.executable).name} -m cc_otel"
 
 
 def _run(*arguments: str) -> None:
