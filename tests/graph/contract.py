@@ -269,6 +269,19 @@ class StoreContract:
             },
         ]
 
+    def test_tree_around_a_span_that_is_not_there(self, store: GraphStore) -> None:
+        """Where a span was refused but its edge was stored, what is below it is told once: roots, with their trees."""
+        spans = [span(1), span(2, parent=1), span(3, parent=2, start_ms=1), span(4, parent=3, start_ms=2)]
+        graph = mapping.of(spans)
+        stored = [vertex for vertex in graph.vertices if vertex.document.get("span_id") != span_id(2)]
+        store.write(GraphBatch(stored, graph.edges))
+
+        assert column(ask(store, "tree", trace_id=TRACE_A1), "span_id", "depth") == [
+            (span_id(1), 0),
+            (span_id(3), 0),
+            (span_id(4), 1),
+        ]
+
     def test_tree_holds_spans_that_are_each_others_parents(self, store: GraphStore) -> None:
         """Spans in a circle have no depth, but they are in the tree; and the walk ends."""
         put(store, [span(1), span(2, parent=3), span(3, parent=2, start_ms=1), span(4, parent=4, start_ms=2)])

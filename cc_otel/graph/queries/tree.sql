@@ -3,7 +3,8 @@
 -- :trace_id  32 hexadecimal digits
 --
 -- depth counts the levels below the span that nothing in the store is the parent of; it is null for spans that
--- are each other's parents. Ordered by depth (null last), start_ms, span_id.
+-- are each other's parents. Ordered by depth (null last), start_ms, span_id. An edge may lead to a span that is not
+-- stored: the walk ends there, because what is below it begins at depth 0 itself.
 WITH RECURSIVE
   trace AS (
     SELECT
@@ -19,6 +20,7 @@ WITH RECURSIVE
     UNION ALL
     SELECT parent_of.target, placed.depth + 1
     FROM placed JOIN parent_of ON parent_of.source = placed.id
+    WHERE EXISTS (SELECT 1 FROM spans AS child WHERE child.key = substr(parent_of.target, 7))
   )
 SELECT
   trace.trace_id, trace.span_id, trace.parent_id, placed.depth, trace.kind, trace.name, trace.tool, trace.label,
