@@ -9,15 +9,13 @@ from pathlib import Path
 import grpc
 import pytest
 
-from cc_otel.graph import mapping
-from cc_otel.graph.arango import ArangoStore
-from cc_otel.graph.service import GraphExporter
 from cc_otel.otlp.convert import encode, request
 from cc_otel.otlp.receive import EXPORT
 from cc_otel.span import Span
-from tests.graph.arango_standin.engine import Document
+from tests.graph.arango_held import expected, held
 from tests.graph.arango_standin.server import StandIn, running
 from tests.graph.made import span
+from tests.path.processes import start
 
 WAIT_S = 120.0
 SPANS_PER_REQUEST = 25
@@ -42,21 +40,23 @@ def sessions() -> list[Span]:
 
 
 class Replica:
-    """A graph-exporter that can be restarted under its clients."""
+    """A graph-exporter in a process of its own, as an operator starts it; it is killed under its clients."""
 
     def __init__(self, standin: StandIn, home: Path) -> None:
-        self._standin, self._home = standin, home
-        self.listen = f"unix:{home / 'otlp.sock'}"
         home.mkdir()
+        (home / "password").write_text(standin.password)
+        self._home, self._store = home, standin.url
+        self.listen = f"unix:{home / 'otlp.sock'}"
         self.start()
 
     def start(self) -> None:
-        store = ArangoStore(self._standin.url, self._standin.password)
-        self._exporter = GraphExporter(store, self.listen, self._home / "dead", RETENTION_DAYS)
-        self._exporter.start()
+        store = ("--store", self._store, "--arango-password-file", self._home / "password")
+        kept = ("--retention-days", RETENTION_DAYS)
+        self._process = start("graph-exporter", "--home", self._home, "--graph-listen", self.listen, *store, *kept)
 
-    def stop(self) -> None:
-        self._exporter.stop(grace_s=0)
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.communicate()
 
     def buried(self) -> list[Path]:
         """Answer the files of what could not be stored."""
@@ -74,10 +74,14 @@ def standin() -> Iterator[StandIn]:
 @pytest.fixture
 def replicas(standin: StandIn, home: Path) -> Iterator[list[Replica]]:
     """Give two graph-exporters on one server."""
-    made = [Replica(standin, home / name) for name in ("a", "b")]
-    yield made
-    for replica in made:
-        replica.stop()
+    made: list[Replica] = []
+    try:
+        for name in ("a", "b"):
+            made.append(Replica(standin, home / name))
+        yield made
+    finally:
+        for replica in made:
+            replica.kill()
 
 
 def export(replica: Replica, requests: Sequence[bytes]) -> None:
@@ -96,26 +100,9 @@ def export(replica: Replica, requests: Sequence[bytes]) -> None:
                     time.sleep(0.02)
 
 
-def stored(standin: StandIn) -> dict[tuple[str, str], Document]:
-    """Answer everything that the server holds, by collection and key, without what it adds."""
-    added = ("_key", "_id", "_rev", "_from", "_to")
-    return {
-        (name, key): {field: value for field, value in document.items() if field not in added}
-        for name, collection in standin.engine.databases["cc_otel"].collections.items()
-        for key, document in collection.documents.items()
-    }
-
-
-def expected(spans: Sequence[Span]) -> dict[tuple[str, str], Document]:
-    """Answer what the spans stand for, mapped at once."""
-    graph = mapping.of(spans, retention_days=RETENTION_DAYS)
-    vertices = {(vertex.collection, vertex.key): dict(vertex.document) for vertex in graph.vertices}
-    return vertices | {(edge.collection, edge.key): dict(edge.document) for edge in graph.edges}
-
-
-@pytest.mark.parametrize("restarts", [False, True], ids=["at rest", "restarting"])
-def test_replicas_fed_the_same_spans_leave_one_copy(standin: StandIn, replicas: list[Replica], restarts: bool) -> None:
-    """Two clients send the same spans to two replicas at once, through restarts: each is there once, and whole."""
+@pytest.mark.parametrize("kills", [False, True], ids=["at rest", "killed"])
+def test_replicas_fed_the_same_spans_leave_one_copy(standin: StandIn, replicas: list[Replica], kills: bool) -> None:
+    """Two clients send the same spans to two replicas at once, through kills: each is there once, and whole."""
     spans = sessions()
     requests = [
         request(encode(one) for one in spans[first : first + SPANS_PER_REQUEST])
@@ -127,7 +114,7 @@ def test_replicas_fed_the_same_spans_leave_one_copy(standin: StandIn, replicas: 
         clients = [
             pool.submit(export, replica, requests[::step]) for replica, step in zip(replicas, (1, -1), strict=True)
         ]
-        chaos = pool.submit(restart_everything, standin, replicas, done) if restarts else None
+        chaos = pool.submit(kill_everything, standin, replicas, done) if kills else None
         try:
             for client in clients:
                 client.result(WAIT_S)
@@ -136,16 +123,16 @@ def test_replicas_fed_the_same_spans_leave_one_copy(standin: StandIn, replicas: 
         if chaos:
             chaos.result(WAIT_S)
 
-    assert expected(spans) == stored(standin)
+    assert expected(spans, RETENTION_DAYS) == held(standin)
     assert standin.engine.conflicts > 0
     assert [[], []] == [replica.buried() for replica in replicas]
 
 
-def restart_everything(standin: StandIn, replicas: Sequence[Replica], done: threading.Event) -> None:
-    """Restart the server and the replicas in turns until all is done."""
+def kill_everything(standin: StandIn, replicas: Sequence[Replica], done: threading.Event) -> None:
+    """Restart the server and kill the replicas in turns until all is done."""
     while not done.wait(0.2):
         standin.restart()
         for replica in replicas:
             if not done.wait(0.2):
-                replica.stop()
+                replica.kill()
                 replica.start()
