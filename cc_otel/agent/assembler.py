@@ -214,7 +214,6 @@ class Assembler:
         for call in event.calls:
             tool = session.tools.get(call.tool_use_id)
             if tool and tool.is_open:
-                tool.touch(event.clock_ns)
                 self._end(tool, event.clock_ns, event.name, event, DENIED if call.denied else "")
 
     def _subagent(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
@@ -247,7 +246,6 @@ class Assembler:
         compact = session.process(event.pid, event.clock_ns).compact
         self._instant(session, event, parent, span_id, late=compact is not None and _is_late(compact, event))
         if compact and compact.is_open:
-            self._close_below(compact, Closing(event.clock_ns, event.name))
             self._end(compact, event.clock_ns, event.name, event)
 
     def _stop(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
@@ -283,15 +281,12 @@ class Assembler:
                 closing = Closing(event.clock_ns, event.name, None, "", event.interruptions)
             else:
                 continue
-            if process is not starting:
-                self._stop_waiting(session, process)
             self._close_process(session, process, closing)
 
     def _session_end(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
         self._instant(session, event, parent, span_id)
         process = session.process(event.pid, event.clock_ns)
         process.over = event.name
-        self._stop_waiting(session, process)
         closing = Closing(event.clock_ns, event.name, event.clock_ns, "", event.interruptions)
         self._close_process(session, process, closing)
 
@@ -311,7 +306,7 @@ class Assembler:
         for subagent in list(session.undecided):
             if subagent.process is process:
                 self._release(launching.give_up(session, subagent))
-        for node in reversed(list(process.open)):
+        for node in list(process.open):
             self._close(node, closing)
 
     def _close(self, node: Node, closing: Closing) -> None:

@@ -61,22 +61,22 @@ def _open_calls(session: Session, subagent: Node) -> list[Node]:
 
 def _free(session: Session, subagent: Node) -> list[Node]:
     """Give the calls, the earliest first, that may have launched it and are not known to have launched another."""
-    free = [call for call in subagent.candidates or () if call.launched is None and not call.denied]
     spoken_for = set(session.launched.values())
-    return [call for call in free if call not in spoken_for] or free
+    return [
+        call
+        for call in subagent.candidates or ()
+        if call.launched is None and not call.denied and call not in spoken_for
+    ]
 
 
 def _settle(session: Session) -> list[Held]:
-    """Decide wherever one call is left. That takes a candidate from others, so go on until nothing changes."""
+    """Decide wherever no two calls are left."""
     held: list[Held] = []
-    decided = True
-    while decided:
-        decided = False
-        for subagent in list(session.undecided):
-            free = _free(session, subagent)
-            if len(free) <= 1:
-                held += _decide(session, subagent, free[0] if free else None)
-                decided = True
+    # Once over is enough: what an earlier one may still hang from, a later one of its type may hang from too.
+    for subagent in list(session.undecided):
+        free = _free(session, subagent)
+        if len(free) <= 1:
+            held += _decide(session, subagent, free[0] if free else None)
     return held
 
 
@@ -91,8 +91,8 @@ def _decide(session: Session, subagent: Node, call: Node | None) -> list[Held]:
         subagent.parent, subagent.root_trace_id = call, ""
         if subagent.is_open:
             call.open_children[subagent] = None
-            if call.is_open:
-                call.touch(subagent.last_event_ns)
+        if call.is_open:
+            call.touch(subagent.last_event_ns)
     session.undecided.pop(subagent, None)
     subagent.candidates = None
     held, subagent.held = subagent.held, []

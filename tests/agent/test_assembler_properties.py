@@ -17,7 +17,7 @@ from tests.agent.strategies import PLUGIN_ROOT, Inputs, histories, retold_sessio
 from tests.sessions.loader import NAMES, Assembled, assemble, load
 
 few = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
-many = settings(few, max_examples=500)
+many = settings(few, max_examples=300)
 
 
 def check_sound(told: Inputs) -> Assembled:

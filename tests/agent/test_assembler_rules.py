@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from cc_otel.agent.assembler import Assembler
-from cc_otel.agent.events import HookEvent
-from cc_otel.agent.tree import Cause, Draft, Reference, Role, Signal
+from cc_otel.agent.events import HookEvent, Interruption
+from cc_otel.agent.tree import Cause, Draft, Reference, Role, Signal, told_of
 from cc_otel.span import span_id_of, trace_id_of
 from tests.agent.script import draw, play, tell
 
@@ -162,7 +162,14 @@ def test_a_span_knows_the_event_that_brought_its_result() -> None:
     }
 
 
-# What the agent asks
+# What the agent tells and asks
+
+
+def test_a_signal_comes_back_from_the_journal_as_it_went() -> None:
+    """A signal is the same after the journal kept it."""
+    signal = Signal(Cause.PROCESS_GONE, "s", 1, 5, (Interruption("p", 3),))
+
+    assert signal == told_of(signal.to_json(), 0)
 
 
 def told_to(assembler: Assembler, story: str) -> list[Draft]:
@@ -196,6 +203,23 @@ def test_a_client_is_overdue_once_an_event_waited_two_seconds() -> None:
 
     assert [] == assembler.overdue(2_000_000_000)
     assert [Signal(Cause.WAITED, "s", 1, 2_000_000_001)] == assembler.overdue(2_000_000_001)
+
+
+def test_only_what_builds_on_a_waiting_event_waits_with_it() -> None:
+    """An event that has a place takes it, while others wait for a SessionStart."""
+    assembler = Assembler()
+    drafts = told_to(
+        assembler,
+        """
+        0   PreToolUse Bash tool=t prompt=p
+        5   UserPromptSubmit prompt=p
+        10  PreToolUse Bash tool=u prompt=p agent=a
+        20  PostToolUse Bash tool=t prompt=p
+        30  PostToolUse Bash tool=u prompt=p agent=a
+        """,
+    )
+
+    assert ["u", "u"] == [draft.event.tool_use_id for draft in drafts]
 
 
 def test_a_session_is_quiet_when_nothing_is_open_and_its_last_event_is_old() -> None:
