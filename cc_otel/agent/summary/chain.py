@@ -13,6 +13,9 @@ from cc_otel.agent.summary.prompt import ANSWER_TOKENS_MAX, SCHEMA, Prompt
 from cc_otel.agent.summary.wire import Answer, Failure
 
 REST_S_MAX: Final = 300.0
+STRIKES: Final = 3
+"""After so many answers in a row of which nothing could be used a model rests."""
+
 _FIRST_REST_S: Final = {
     Failure.BUSY: 1.0,
     Failure.UNREACHABLE: 1.0,
@@ -31,7 +34,7 @@ _IN_WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a model wrote: sentences by the ids they were asked under; those without a usable one are missing."""
+    """What a model wrote: sentences by the ids they were asked under, as far as its answer could be used."""
 
     model: str
     sentences: dict[str, str]
@@ -78,7 +81,12 @@ class Chain:
         return list(self._states)
 
     def write(self, prompt: Prompt) -> Written | NotWritten:
-        """Ask until one model has written a sentence for at least one of the subjects."""
+        """
+        Ask until one model has written a sentence for at least one of the subjects.
+
+        Where models answered and nothing could be used, what they wrote is empty: asking again would not help.
+        """
+        answered = ""
         for model in self._states:
             if self._rest_s(model) > 0:
                 continue
@@ -90,7 +98,8 @@ class Chain:
             self._note(model, answer, usable=bool(written))
             if written:
                 return Written(model, written)
-        return NotWritten(self.again_s())
+            answered = answered or ("" if answer.failure else model)
+        return Written(answered, {}) if answered else NotWritten(self.again_s())
 
     def again_s(self) -> float:
         """Give when the first of the models may be asked, s from now; 0 where one may be asked at once."""
@@ -126,9 +135,11 @@ class Chain:
                 state.rests_until_s, state.failures, state.trouble = 0.0, 0, ""
                 return
             failure = Failure(answer.failure) if answer.failure else Failure.UNUSABLE
-            rest_s = min(_FIRST_REST_S[failure] * 2.0 ** min(state.failures, 10), REST_S_MAX)
             state.failures += 1
-            # What the service asks for counts, also where it is longer than we would wait.
-            state.rests_until_s = self._clock() + max(rest_s, answer.retry_after_s)
+            # What is asked about may itself have led to an answer that is none: that alone silences nobody.
+            if answer.failure or state.failures >= STRIKES:
+                rest_s = min(_FIRST_REST_S[failure] * 2.0 ** min(state.failures - 1, 10), REST_S_MAX)
+                # What the service asks for counts, also where it is longer than we would wait.
+                state.rests_until_s = self._clock() + max(rest_s, answer.retry_after_s)
             detail = answer.detail if answer.failure else "its answers are not of the form asked for"
             state.trouble = f"{_IN_WORDS[failure]}: {detail}" if detail else _IN_WORDS[failure]

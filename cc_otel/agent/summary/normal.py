@@ -18,7 +18,9 @@ _RAW_LENGTH_MAX: Final = 16_384
 """How much of a text is looked at at all, characters: far more than is kept, so that where it is cut depends on
 what is said and not on how long the paths in it are."""
 
-_ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)?|[@-_])")
+ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)?|[@-_])")
+"""What a terminal takes for orders: colours, titles, moves."""
+
 _HOME: Final = re.compile(r"(?:/home|/Users)/[^/\s\"':]+|(?<![\w./-])/root(?=[/\s\"':]|\Z)")
 _TEMPORARY: Final = re.compile(
     r"(?<![\w.-])(?:/private)?(?:/var/folders/[^/\s\"']+/[^/\s\"']+/[TC]|/var/tmp|/tmp|/dev/shm)"
@@ -49,13 +51,13 @@ _DIFFERING: Final = (
 
 def normal(text: str, folder: str = "") -> str:
     """Give a text without ids, times, durations, addresses and the folders it ran in, ``folder`` being the first."""
-    text = _ESCAPES.sub("", ends(text, _RAW_LENGTH_MAX))
+    text = _BLANK_LINES.sub("\n\n", _BLANK.sub("", ESCAPES.sub("", ends(text, _RAW_LENGTH_MAX)))).strip()
     if len(folder) > 1:
         text = re.sub(re.escape(folder.rstrip("/")) + _PATH_ENDS, ".", text)
     text = _RANDOM_NAME.sub("<tmp>/<name>", _TEMPORARY.sub("<tmp>", _HOME.sub("~", text)))
     for pattern, sign in _DIFFERING:
         text = pattern.sub(sign, text)
-    return _BLANK_LINES.sub("\n\n", _BLANK.sub("", text)).strip()
+    return text
 
 
 def ends(text: str, length_max: int) -> str:

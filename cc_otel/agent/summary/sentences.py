@@ -8,6 +8,7 @@ from typing import Final
 import orjson
 
 from cc_otel.agent.redact import redact_text
+from cc_otel.agent.summary.normal import ESCAPES
 from cc_otel.agent.summary.prompt import instructions
 
 LENGTH_MAX: Final = 120
@@ -52,7 +53,7 @@ def clean(text: str) -> str:
     """Give a text as one line that may be shown and kept, nothing where it is no sentence."""
     if len(text) > TOO_LONG:
         return ""
-    line = " ".join("".join(map(_shown, text)).split()).strip("\"'`*- ")
+    line = " ".join("".join(map(_shown, ESCAPES.sub("", text))).split()).strip("\"'`*- ")
     line, _ = redact_text(line)
     if not any(character.isalpha() for character in line) or _echoes(line):
         return ""

@@ -123,8 +123,8 @@ def _call(finding: Finding) -> list[str]:
     response = finding.response if finding.closer else payload.get("tool_response")
     parts = [f"tool: {event.tool_name}"] if event.tool_name else []
     parts += [f"input: {_shown(asked, INPUT_LENGTH_MAX, folder)}", *_ended(finding)]
-    if response:
-        parts.append(f"output: {_shown(response, OUTPUT_LENGTH_MAX, folder)}")
+    if output := _shown(response, OUTPUT_LENGTH_MAX, folder):
+        parts.append(f"output: {output}")
     return parts
 
 

@@ -61,6 +61,7 @@ class _Question:
     tries: int = 0
     not_before_s: float = 0.0
     call: int = 0
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,9 +229,12 @@ class Summariser:
                 by_session.setdefault(question.session_id, []).append(question)
         gather_s = min(GATHER_S_MAX, self._pace.timeout_s / 5) if self._pace.batch_max > 1 else 0.0
         for questions in by_session.values():
-            count = min(prompt.fitting([question.subject for question in questions]), self._pace.batch_max)
-            if count < len(questions) or count == self._pace.batch_max or now_s - questions[0].since_s >= gather_s:
-                return questions[:count]
+            if questions[0].alone:
+                return questions[:1]
+            together = [question for question in questions if not question.alone]
+            count = min(prompt.fitting([question.subject for question in together]), self._pace.batch_max)
+            if count < len(together) or count == self._pace.batch_max or now_s - together[0].since_s >= gather_s:
+                return together[:count]
         return []
 
     # The threads that wait for answers
@@ -281,7 +285,7 @@ class Summariser:
         for id_, text in outcome.sentences.items():
             self._settle(ids[id_], Summary(text, "model", outcome.model))
         for id_ in ids.keys() - outcome.sentences.keys():
-            self._despair_of(ids[id_])
+            self._ask_alone_or_despair(ids[id_], alone=len(batch) == 1)
         written = {ids[id_].keys[place]: Sentence(text, outcome.model) for id_, text in outcome.sentences.items()}
         self._keep(self._cache.put, written)
 
@@ -316,9 +320,12 @@ class Summariser:
         question.call = 0
         self._questions.pop(question.keys, None)
 
-    def _despair_of(self, question: _Question) -> None:
-        """Do not ask about this content again in this life: the model answered for others, and not for it."""
+    def _ask_alone_or_despair(self, question: _Question, *, alone: bool) -> None:
+        """Ask once more without the others, one of which may have spoilt the answer; then never again in this life."""
         with self._changed:
+            if not alone and question.tries < TRIES_MAX:
+                question.call, question.alone = 0, True
+                return
             self._drop(question)
             self._hopeless[question.keys] = None
             if len(self._hopeless) > HOPELESS_MAX:

@@ -25,8 +25,10 @@ from cc_otel.span import Span
 from cc_otel.spool import Spool
 
 DEADLINE_S = 30.0
+AHEAD_NS = 5_000_000_000
 PLENTY = Allowance(usd_per_day=100.0, calls_per_day=10_000, calls_per_minute=10_000)
 MODEL = "openai/gpt-5-nano"
+BY_RULE = ("what the rule says", "rule", None)
 
 
 @dataclass
@@ -80,14 +82,15 @@ class Home:
             self.summaries.run(self.stop)
 
     def record(self, *payloads: Mapping[str, Any]) -> None:
-        """Put events into the spool, a millisecond apart, old enough not to wait for a SessionStart."""
-        start_ns = time.time_ns() - 10_000_000_000
+        """Put events into the spool, a millisecond apart."""
+        start_ns = time.time_ns()
         for number, payload in enumerate(payloads):
             self.spool.write(json.dumps(payload).encode(), {"CLAUDE_PID": "1"}, start_ns + number * 1_000_000)
 
     def rounds(self) -> None:
         """Go round until nothing is left that can be done now."""
-        while self.agent.round(time.time_ns()):
+        # Later than now: an event of just now would wait for a SessionStart that never comes.
+        while self.agent.round(time.time_ns() + AHEAD_NS):
             pass
 
     def spans(self, count: int) -> dict[str, Span]:
@@ -123,10 +126,10 @@ def wait_for(true: Callable[[], bool]) -> None:
 
 
 def told(span: Span) -> tuple[object, object, object]:
-    """Give what a span says in short: the sentence, where it comes from, and the model that wrote it."""
+    """Give the sentence on a span, where it comes from, and the model that wrote it; `BY_RULE` for any rule's."""
     keys = (c.SUMMARY, c.SUMMARY_SOURCE, c.SUMMARY_MODEL)
     sentence, source, model = (span.attributes.get(key) for key in keys)
-    return sentence, source, model
+    return BY_RULE if (source, model) == ("rule", None) and sentence else (sentence, source, model)
 
 
 def event(name: str, session: str = "s", **fields: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from cc_otel.agent.summary.budget import Allowance
 from cc_otel.agent.summary.process import ModelProcess
 from tests.agent.summary.endpoints import Endpoint
-from tests.agent.summary.home import MODEL, Home, Parts, bash, event, make_summaries, told, turn, wait_for
+from tests.agent.summary.home import BY_RULE, MODEL, Home, Parts, bash, event, make_summaries, told, turn, wait_for
 
 Homes = Callable[[Parts | None], Home]
 
@@ -26,8 +26,8 @@ def test_model_writes_for_calls_and_turns(
     assert {
         "invoke_agent claude-code": ("Did this: asked: make it pass.", "model", MODEL),
         "execute_tool Bash": ("Did this: tool: Bash.", "model", MODEL),
-        "hook PostToolUse": ("Bash succeeded", "rule", None),
-        "hook Stop": ("Stopped: Done.", "rule", None),
+        "hook PostToolUse": BY_RULE,
+        "hook Stop": BY_RULE,
     } == {name: told(span) for name, span in home.spans(4).items()}
 
 
@@ -120,7 +120,7 @@ def test_all_failing_leaves_rules(tmp_path: Path, homes: Homes, process: ModelPr
     home.record(*bash("ls"))
     span = home.spans(2)["execute_tool Bash"]
 
-    assert told(span) == ("Ran ls", "rule", None)
+    assert told(span) == BY_RULE
     said = '{"error": {"message": "Incorrect API key provided: REDACTED.", "type": "authentication_error"}}'
     assert {
         "openai/refuses": "credentials missing or refused: Incorrect API key provided: [redacted:openai-key].",
@@ -140,7 +140,7 @@ def test_hanging_model_holds_nothing_up(
     span = home.spans(2)["execute_tool Bash"]
 
     assert len(waiting) == 1
-    assert told(span) == ("Ran ls", "rule", None)
+    assert told(span) == BY_RULE
     # The call itself is given up later than the span: it was under way when the span left.
     assert not endpoint.released.is_set()
 
@@ -159,7 +159,7 @@ def test_late_answer_serves_the_next_time(
     home.record(*bash("ls", call="t2"))
     second = told(home.spans(4)["execute_tool Bash"])
 
-    assert first == ("Ran ls", "rule", None)
+    assert first == BY_RULE
     assert second == ("Did this: tool: Bash.", "cache", "openai/hangs")
 
 
@@ -222,5 +222,5 @@ def test_rules_serve_after_a_limit(
     second = next(told(span) for span in home.sent() if span.attributes.get("gen_ai.tool.call.id") == "t2")
 
     assert first == ("Did this: tool: Bash.", "model", MODEL)
-    assert second == ("Ran pwd", "rule", None)
+    assert second == BY_RULE
     assert len(endpoint.received) == 1
