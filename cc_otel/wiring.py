@@ -116,6 +116,11 @@ def unwire(text: str, before: str | None = None, home: Path | None = None) -> st
         NotWirable: these are no settings.
 
     """
+    if before is not None and not json_text.is_blank(before):
+        try:
+            _check(before)
+        except NotWirable:
+            before = None
     while trail := next((trail for trail in _trails(text) if home in (None, _home(text, trail))), None):
         text = _without(text, trail, before)
     return text
@@ -162,15 +167,19 @@ def _trails(text: str) -> Iterator[Trail]:
     """Give the way to each handler of ours, in the order they stand in the text."""
     if json_text.is_blank(text):
         return
+    _check(text)
+    for trail in _descend(text, json_text.root(text), _LEVELS):
+        if _home(text, trail):
+            yield trail
+
+
+def _check(text: str) -> None:
+    """Raise NotWirable where the text is not a JSON object."""
     try:
         json_text.parse(text)
     except json_text.Malformed as error:
         raise NotWirable(f"{error}: Claude Code cannot read it either") from None
-    at = json_text.root(text)
-    _opened(text, at, "{", "the whole")
-    for trail in _descend(text, at, _LEVELS):
-        if _home(text, trail):
-            yield trail
+    _opened(text, json_text.root(text), "{", "the whole")
 
 
 def _descend(text: str, at: int, levels: Sequence[tuple[str, str | None]]) -> Iterator[Trail]:

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 from hypothesis import assume, given
+from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from cc_otel.agent.events import KNOWN_EVENTS
 from cc_otel.hook import wired_command, wired_home
 from cc_otel.wiring import EVENTS, MESSAGES, STARTING, NotWirable, groups, homes, unwire, wire, wired
 from tests.settings_texts import THEIRS, parsed, settings, values
+
+MANY = limits(max_examples=100, deadline=None)
+FEW = limits(MANY, max_examples=40)
 
 HOME = Path('/home/it\'s a "$(home)"/.cc-otel')
 OTHER_HOME = Path("/elsewhere\nand ${CLAUDE_PROJECT_DIR}; exit 2")
@@ -50,12 +54,14 @@ def test_handlers() -> None:
     assert STARTING == {"SessionStart", "UserPromptSubmit"}
 
 
+@MANY
 @given(settings())
 def test_there_and_back(before: str) -> None:
     """What is wired and unwired is what it was, byte for byte."""
     assert before == unwire(wire(before, HOME), before)
 
 
+@MANY
 @given(settings())
 def test_adds_ours(before: str) -> None:
     """Wiring adds one group to each event's list and changes nothing else, the order of keys included."""
@@ -65,6 +71,7 @@ def test_adds_ours(before: str) -> None:
     assert [*parsed(before), "hooks"][: len(after)] == list(after)
 
 
+@FEW
 @given(settings())
 def test_twice_is_once(before: str) -> None:
     """Wiring again changes nothing, whoever has written the file in another form meanwhile."""
@@ -76,6 +83,7 @@ def test_twice_is_once(before: str) -> None:
     assert rewritten == wire(rewritten, HOME)
 
 
+@FEW
 @given(settings(), st.booleans())
 def test_replaces_older(before: str, messages: bool) -> None:
     """Whatever wiring of ours is there, of another home or of other events, gives way to the new one."""
@@ -85,6 +93,7 @@ def test_replaces_older(before: str, messages: bool) -> None:
     assert {OTHER_HOME} == homes(older)
 
 
+@FEW
 @given(settings())
 def test_other_home_stays(before: str) -> None:
     """Unwiring one home leaves the wiring of another."""
@@ -94,6 +103,7 @@ def test_other_home_stays(before: str) -> None:
     assert before == unwire(older, before, OTHER_HOME)
 
 
+@FEW
 @given(settings(), values(), st.booleans())
 def test_edit_in_between(before: str, edit: str, in_hooks: bool) -> None:
     """What others write elsewhere in the meantime stays, byte for byte."""
@@ -127,6 +137,7 @@ def add_event(settings: Any) -> None:
     settings.setdefault("hooks", {}).setdefault("WorktreeCreate", []).append(THEIRS)
 
 
+@FEW
 @given(settings(), st.sampled_from([add_setting, add_first, add_last, add_event]))
 def test_rewritten_in_between(before: str, edit: Callable[[Any], None]) -> None:
     """A program that reads the settings, changes something and writes all of it anew gets along with us."""
@@ -196,6 +207,14 @@ def test_nothing_there(before: str) -> None:
     assert written.replace("\n", newline) == wire(before, HOME).strip()
 
 
+@pytest.mark.parametrize("damaged", ["{", "[]", "{]}"])
+def test_damaged_memory(damaged: str) -> None:
+    """A backup that is no settings any more is as good as none."""
+    text = wire('{"hooks": {}}', HOME)
+
+    assert unwire(text, damaged) == unwire(text)
+
+
 def test_edited_by_hand() -> None:
     """A hook that somebody adds after ours, in the same style, stays as written."""
     before = '{\n  "hooks": {}\n}\n'
@@ -235,6 +254,7 @@ def test_refuses(broken: str, where: str) -> None:
     assert str(refused.value).startswith(where)
 
 
+@FEW
 @given(settings(), st.data())
 def test_damaged(before: str, data: st.DataObject) -> None:
     """A file that was damaged anywhere is refused, or was still JSON and is treated as such."""
@@ -249,6 +269,7 @@ def test_damaged(before: str, data: st.DataObject) -> None:
     assert damaged == unwire(after, damaged)
 
 
+@FEW
 @given(HOMES)
 def test_home_of_command(home: Path) -> None:
     """The home is read back from the command that is wired to it, whatever its path."""

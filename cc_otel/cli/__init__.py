@@ -31,7 +31,8 @@ def main() -> None:
     """
 
 
-for command in (install, uninstall, autostart):
-    main.add_command(command)
-for command in (demo, up, agent, graph_exporter, status, doctor, flush, run, send, replay, query, settings, off, on):
+for command in (
+    *(demo, install, uninstall, doctor, up, agent, graph_exporter, status, flush, run, query),
+    *(send, replay, settings, off, on, autostart),
+):
     main.add_command(command)

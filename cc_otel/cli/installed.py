@@ -49,10 +49,10 @@ class Installed:
 
     def before(self, path: Path) -> str | None:
         """Give what a settings file was before; "" if there was none, None if that is not known."""
-        if path not in self:
-            return None
-        name = self._backups[str(path)]
-        return (SettingsFile(self._folder / name).read() if name else "") if path in self else None
+        backup = self.backup(path)
+        if backup:
+            return SettingsFile(backup).read()
+        return "" if path in self else None
 
     def was_there(self, path: Path) -> bool:
         """Whether there was such a file before; where that is not known, there was."""

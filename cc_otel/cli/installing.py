@@ -18,7 +18,7 @@ from cc_otel.cli.mounts import mounts, network_type
 from cc_otel.cli.settings_file import Change, SettingsFile, Unusable
 from cc_otel.config import COLLECTOR_PORT, BadSettings, Home, Settings, load_file, resolve
 from cc_otel.hook import install_script, install_starter
-from cc_otel.wiring import NotWirable, groups, homes, unwire, wire
+from cc_otel.wiring import NotWirable, groups, unwire, wire
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -65,6 +65,9 @@ def install(home: Home, scope: str | None, stack: bool, messages: bool, dry_run:
         for change in plan.changes:
             if change.needed:
                 change.file.check_writable()
+        # JSON and TOML hold no other paths.
+        for path in (home.path, plan.target):
+            str(path).encode()
     if not dry_run:
         prepare_home(home)
         with in_words():
@@ -119,10 +122,6 @@ def _check_home(home: Home, scope: str) -> Settings:
             f"{home.path} is on a network file system ({kind}): neither SQLite nor the agent's lock is safe there. "
             "Name a folder on this machine's own disk with --home"
         )
-    try:
-        str(home.path).encode()
-    except UnicodeEncodeError:
-        fail("the home's path is not UTF-8, and settings cannot hold it: name another with --home")
     if scope == PLUGIN and home.path != Path.home() / ".cc-otel":
         raise click.UsageError(f"the plugin knows one home only, {Path.home() / '.cc-otel'}: leave out --home")
     # As the agent will take them: nothing that is set in this shell alone.
@@ -147,15 +146,13 @@ def settings_path(scope: str) -> Path:
 def _wire(file: SettingsFile, home: Home, memory: Installed, *, messages: bool) -> tuple[str | None, Change]:
     """Give what the settings are without us, and how to wire them."""
     old = file.read()
+    before = memory.before(file.path)
     try:
-        # Moved from another home, what they were is remembered there.
-        known = next((it for it in (memory, *map(Installed, homes(old or ""))) if file.path in it), memory)
-        before = known.before(file.path)
         bare = unwire(old or "", before)
         new = wire(old or "", home.path, messages=messages, before=before)
     except NotWirable as error:
         raise Unusable(f"{file.path}, {error}. Mend it, and run the command again") from None
-    was_there = old is not None and (known.was_there(file.path) or not json_text.is_blank(bare))
+    was_there = old is not None and (memory.was_there(file.path) or not json_text.is_blank(bare))
     return bare if was_there else None, Change(file, old, new)
 
 
@@ -179,7 +176,7 @@ def _configure(home: Home, stack: bool) -> Change:
 def _report(home: Home, plan: Plan, backup: Path | None, *, dry_run: bool) -> dict[str, object]:
     report: dict[str, object] = {
         "home": str(home.path),
-        "settings": str(plan.target),
+        "settings": str(plan.target) if plan.events else None,
         "events": plan.events,
         "changed": [str(change.file.path) for change in plan.changes if change.needed],
         "backup": backup and str(backup),
@@ -204,7 +201,10 @@ def _tell(home: Home, plan: Plan, backup: Path | None) -> None:
         click.echo(f"As it was: {backup}")
     if own.needed and is_locked(home.path):
         click.echo("The agent that is running keeps its settings until it is started again.", err=True)
-    click.echo(f"Claude Code's events are recorded in {home.path} from now on, in running sessions too.")
+    if wirings:
+        click.echo(f"Claude Code's events are recorded in {home.path} from now on, in running sessions too.")
+    else:
+        click.echo(f"{home.path} is ready for the plugin: what Claude Code tells it is recorded there.")
     click.echo("`cc-otel status` tells how it is, `cc-otel query sessions` what happened; `cc-otel uninstall` ends it.")
 
 
@@ -221,5 +221,7 @@ def in_words() -> Iterator[None]:
         yield
     except (Unusable, BadSettings) as error:
         fail(str(error))
+    except UnicodeEncodeError as error:
+        fail(f"{error.object!r} is not UTF-8: choose another path")
     except OSError as error:
         fail(f"{error.filename or 'the home'} cannot be written: {error.strerror}")

@@ -6,9 +6,11 @@ import shutil
 import stat
 from pathlib import Path
 
+import click
 import pytest
 
-from cc_otel.cli.installing import unsupported
+from cc_otel.cli.installing import install, unsupported
+from cc_otel.cli.uninstalling import uninstall
 from cc_otel.wiring import EVENTS, wire
 from tests.cli.person import Person
 
@@ -69,7 +71,7 @@ def test_twice(person: Person) -> None:
 
 
 def test_other_home(person: Person) -> None:
-    """Installing with another home moves the wiring there, and what was there before is still known."""
+    """Installing with another home moves the wiring there."""
     person.write(SETTINGS)
     person.done("install")
     person.done("install", "--home", "elsewhere")
@@ -135,7 +137,7 @@ def test_plugin(person: Person) -> None:
     told = person.told("install", "--plugin")
     there = {path.name for path in person.home.iterdir()}
 
-    assert told["changed"] == []
+    assert (told["settings"], told["events"], told["changed"]) == (None, [], [])
     assert there == {"record.sh", "start", "spool", "installed.json"}
     assert list(person.user.iterdir()) == [person.home]
     assert person.run("install", "--plugin", "--home", "elsewhere").returncode == 2
@@ -267,11 +269,28 @@ def test_broken_home(person: Person) -> None:
     assert not person.settings.exists()
 
 
+def test_undecodable_home(person: Person) -> None:
+    """A home whose path no settings could hold is refused before anything is written."""
+    words = person.refused("install", "--home", os.fsdecode(b"caf\xe9"))
+
+    assert "caf\\udce9' is not UTF-8: choose another path" in words
+    assert list(person.project.iterdir()) == []
+
+
 def test_hooks_disabled(person: Person) -> None:
     """Where the settings switch all hooks off, install says that nothing will be recorded."""
     person.write('{"disableAllHooks": true}')
 
     assert '"disableAllHooks" is true' in person.run("install").stderr
+
+
+@pytest.mark.parametrize("command", [install, uninstall])
+def test_documented(command: click.Command) -> None:
+    """Every option of both commands is explained in docs/install.md."""
+    text = (Path(__file__).parents[2] / "docs" / "install.md").read_text()
+    options = {option for parameter in command.params for option in parameter.opts}
+
+    assert {option for option in options if f"`{option}" not in text} == set()
 
 
 @pytest.mark.parametrize(
