@@ -17,11 +17,11 @@ import pytest
 from tests.otlp.receivers import grpc_receiver, spans_in
 from tests.path.processes import CLEAN, cc_otel, record, recorded
 
-KILLS: Final = int(os.environ.get("CC_OTEL_TEST_KILLS", "12"))
+KILLS: Final = int(os.environ.get("CC_OTEL_TEST_KILLS", "16"))
 """How many kills, over all runs; ``.ci/run`` asks for 200."""
 
 EVENTS: Final = 300
-KILLS_A_RUN: Final = 6
+KILLS_A_RUN: Final = 8
 
 
 @pytest.mark.parametrize("seed", range(max(KILLS // KILLS_A_RUN, 1)))
