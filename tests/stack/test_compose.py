@@ -53,7 +53,7 @@ def test_everything_is_published_on_this_machine_alone(model: dict[str, Any]) ->
 
     assert {"127.0.0.1"} == {port["host_ip"] for port in ports}
     assert {str(port["target"]) for port in ports} == {port["published"] for port in ports}
-    assert {4317, 4318, 6379, 8529, 8888, 13133, 16686} == {port["target"] for port in ports}
+    assert {COLLECTOR_PORT, 4318, 6379, 8529, 8888, 13133, 16686} == {port["target"] for port in ports}
 
 
 def test_images_are_pinned_by_version(model: dict[str, Any]) -> None:
@@ -98,8 +98,7 @@ def test_every_setting_that_is_given_is_one(model: dict[str, Any]) -> None:
     read = {
         "collector": set(defaults(COLLECTOR_CONFIG)),
         "jaeger": set(defaults(JAEGER_CONFIG)),
-        # A secret may stand in a file, which is then what the variable names.
-        "graph-exporter": {variable(name) for name in SETTINGS} | {"CC_OTEL_ARANGO_PASSWORD_FILE"},
+        "graph-exporter": {variable(name) for name in SETTINGS},
     }
     given = {name: model["services"][name]["environment"] for name in read}
 

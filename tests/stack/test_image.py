@@ -16,7 +16,6 @@ from tests.stack.programs import ROOT
 pytestmark = pytest.mark.stack
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-REQUIREMENT = re.compile(r"^(\S+)==(\S+)(?: ;.*)? \\$", re.MULTILINE)
 
 
 def build(source: Path, target: Path) -> None:
@@ -89,20 +88,3 @@ def test_the_health_command_tells_a_serving_graph_exporter_from_none(image: Path
             server.terminate()
 
     assert run(programs / "python", image / health, address).returncode == 1
-
-
-def test_the_image_is_not_run_as_root() -> None:
-    """The last USER is a number that is not 0, so that Kubernetes can tell, too."""
-    users = re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE)
-
-    assert users == ["10001:10001"]
-
-
-@pytest.mark.parametrize("name", ["image.txt", "image-build.txt"])
-def test_the_image_has_the_versions_of_the_lock(name: str) -> None:
-    """What the image installs stands in the lock with the same versions: `make image-lock` was not forgotten."""
-    locked = dict(REQUIREMENT.findall((ROOT / "requirements" / "lock.txt").read_text()))
-    installed = dict(REQUIREMENT.findall((ROOT / "requirements" / name).read_text()))
-
-    assert installed == {package: locked[package] for package in installed}
-    assert "litellm" not in installed
