@@ -103,15 +103,16 @@ class Jaeger(Program):
         if answer.status_code == 404:
             return []
         answer.raise_for_status()
-        decoded = decode(_message(answer.json()["result"]).SerializeToString())
+        decoded = decode(message(answer.json()["result"]).SerializeToString())
         assert decoded.rejections == ()
         return sorted(decoded.spans, key=lambda span: (span.start_ns, span.span_id))
 
 
 class GraphExporter(Program):
-    """Our graph-exporter as an operator starts it, on SQLite; the container's health command says if it is well."""
+    """Our graph-exporter as an operator starts it; the container's health command says if it is well."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **settings: str) -> None:
+        """Take where its home is made, and what is to be different from a graph in SQLite there."""
         self.endpoint = f"127.0.0.1:{free_port()}"
         self.database = home / "graph" / "graph.db"
         health = [sys.executable, str(ROOT / "stack" / "health.py"), self.endpoint]
@@ -122,6 +123,7 @@ class GraphExporter(Program):
                 "CC_OTEL_GRAPH_LISTEN": self.endpoint,
                 # The tests' spans have times of their own, long past at some day.
                 "CC_OTEL_RETENTION_DAYS": "0",
+                **settings,
             },
             log=home / "graph-exporter.log",
             is_well=lambda: subprocess.run(health, check=False, capture_output=True).returncode == 0,
@@ -131,13 +133,17 @@ class GraphExporter(Program):
         """Answer the spans of a trace, parents before children."""
         return list(SqliteStore(self.database).query(Query("tree", {"trace_id": trace_id})))
 
+    def spans(self) -> int:
+        """Answer how many spans there are."""
+        return sum(1 for _ in SqliteStore(self.database).query(Query("spans")))
+
 
 def defaults(config: Path) -> dict[str, str]:
     """Answer the settings that a configuration reads, with their defaults."""
     return dict(re.findall(r"\$\{env:(CC_OTEL_\w+):-([^}]*)\}", config.read_text()))
 
 
-def _message(document: Any) -> ExportTraceServiceRequest:
+def message(document: Any) -> ExportTraceServiceRequest:
     """Read OTLP/JSON, which writes ids in hexadecimal where protobuf's own JSON mapping has base64."""
     for of_resource in document["resourceSpans"]:
         for of_scope in of_resource["scopeSpans"]:

@@ -27,7 +27,9 @@ def test_jaeger_and_the_graph_hold_the_same_trees(
     seen_in(jaeger, spans)
 
     for trace_id in traces_of(spans):
-        of_jaeger = {(s.span_id, s.parent_id, s.name, s.status.name, s.start_ns / 1e6) for s in jaeger.trace(trace_id)}
+        of_jaeger = {
+            (s.span_id, s.parent_id, s.name, s.status.name, s.start_ns / 1_000_000) for s in jaeger.trace(trace_id)
+        }
         rows = graph_exporter.tree(trace_id)
         of_graph = {(r["span_id"], r["parent_id"], r["name"], r["status"], r["start_ms"]) for r in rows}
 
