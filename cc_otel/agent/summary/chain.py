@@ -1,5 +1,6 @@
 """The models in their order: who is asked, who rests after a failure and for how long, and what a person is told."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +12,8 @@ from cc_otel.agent.summary.budget import Budget
 from cc_otel.agent.summary.process import ModelProcess
 from cc_otel.agent.summary.prompt import ANSWER_TOKENS_MAX, SCHEMA, Prompt
 from cc_otel.agent.summary.wire import Answer, Failure
+
+log = logging.getLogger(__name__)
 
 REST_S_MAX: Final = 300.0
 STRIKES: Final = 3
@@ -136,6 +139,9 @@ class Chain:
                 return
             failure = Failure(answer.failure) if answer.failure else Failure.UNUSABLE
             state.failures += 1
+            if state.failures == 1:
+                # In our own words: what the service said may hold something of what it was asked. `status` has it.
+                log.warning("%s writes no summaries: %s", model, _IN_WORDS[failure])
             # What is asked about may itself have led to an answer that is none: that alone silences nobody.
             if answer.failure or state.failures >= STRIKES:
                 rest_s = min(_FIRST_REST_S[failure] * 2.0 ** min(state.failures - 1, 10), REST_S_MAX)

@@ -13,7 +13,7 @@ from cc_otel.agent.summary.process import ModelProcess
 from cc_otel.agent.summary.prompt import SCHEMA, Prompt
 from cc_otel.agent.summary.story import Story
 from cc_otel.agent.summary.subject import Subject
-from cc_otel.agent.summary.summariser import Pace, Summariser
+from cc_otel.agent.summary.summariser import Pace, Rooms, Summariser
 
 BUDGET_NOTE: Final = "summary_budget"
 """The name under which the journal keeps what was used."""
@@ -88,7 +88,7 @@ def open_summaries(plan: SummaryPlan, saved_budget: str, save_budget: Callable[[
     process = ModelProcess(Credentials(plan.credentials))
     budget = Budget(plan.allowance, saved_budget, save_budget)
     chain = Chain(plan.models, process, budget)
-    return Summariser(Pace(plan.timeout_s), cache, Story(plan.cache.path), chain, process, budget)
+    return Summariser(Pace(plan.timeout_s), Rooms(cache, Story(plan.cache.path), chain, process, budget))
 
 
 def check(models: Sequence[str], credentials: Path) -> dict[str, str]:

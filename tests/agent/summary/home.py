@@ -16,7 +16,7 @@ from cc_otel.agent.summary.budget import Allowance, Budget
 from cc_otel.agent.summary.chain import Chain
 from cc_otel.agent.summary.process import ModelProcess
 from cc_otel.agent.summary.story import Story
-from cc_otel.agent.summary.summariser import Pace, Summariser
+from cc_otel.agent.summary.summariser import Pace, Rooms, Summariser
 from cc_otel.agent.transcript import Transcripts
 from cc_otel.journal import Journal
 from cc_otel.otlp.convert import request
@@ -36,9 +36,7 @@ class Parts:
     """A summariser with all it works with."""
 
     summariser: Summariser
-    cache: SharedCache
-    chain: Chain
-    budget: Budget
+    rooms: Rooms
 
 
 def make_summaries(
@@ -56,7 +54,8 @@ def make_summaries(
     cache = SharedCache(SqliteCache(path, age_max_s=86400.0, bytes_max=1 << 24), far)
     budget = Budget(allowance, saved, lambda _: None)
     chain = Chain(models, process, budget)
-    return Parts(Summariser(Pace(timeout_s), cache, Story(path), chain, process, budget), cache, chain, budget)
+    rooms = Rooms(cache, Story(path), chain, process, budget)
+    return Parts(Summariser(Pace(timeout_s), rooms), rooms)
 
 
 @dataclass

@@ -1,16 +1,19 @@
 """The whole agent with a model: spool in, spans with their sentences out."""
 
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cc_otel.agent.cache_redis import RedisCache
 from cc_otel.agent.summary.budget import Allowance
 from cc_otel.agent.summary.process import ModelProcess
 from tests.agent.summary.endpoints import Endpoint
 from tests.agent.summary.home import BY_RULE, MODEL, Home, Parts, bash, event, make_summaries, told, turn, wait_for
+from tests.agent.summary.redis_up import free_port, redis_up
 
 Homes = Callable[[Parts | None], Home]
 
@@ -154,7 +157,7 @@ def test_late_answer_serves_the_next_time(
     home.record(*bash("ls"))
     first = told(home.spans(2)["execute_tool Bash"])
     endpoint.released.set()
-    wait_for(lambda: parts.cache.stats()[0].sentences > 0)
+    wait_for(lambda: parts.rooms.cache.stats()[0].sentences > 0)
 
     home.record(*bash("ls", call="t2"))
     second = told(home.spans(4)["execute_tool Bash"])
@@ -224,3 +227,40 @@ def test_rules_serve_after_a_limit(
     assert first == ("Did this: tool: Bash.", "model", MODEL)
     assert second == BY_RULE
     assert len(endpoint.received) == 1
+
+
+def test_other_machines_sentence_is_used(
+    tmp_path: Path, homes: Homes, process: ModelProcess, endpoint: Endpoint
+) -> None:
+    """What another machine keeps in Redis is on the span, also where no model can be asked, and as one clean line."""
+    port = free_port()
+    with redis_up(tmp_path, port):
+        url = f"redis://127.0.0.1:{port}/0"
+        there = make_summaries(tmp_path, process, far=RedisCache(url, age_max_s=3600.0, sentences_max=100))
+        home = homes(there)
+        home.record(*bash("ls"))
+        home.spans(2)
+        for path in tmp_path.glob("cache.db*"):
+            path.unlink()
+
+        nothing = Allowance(usd_per_day=0.0, calls_per_day=0, calls_per_minute=0)
+        far = RedisCache(url, age_max_s=3600.0, sentences_max=100)
+        here = homes(make_summaries(tmp_path, process, far=far, allowance=nothing))
+        here.record(*bash("ls", call="t2"))
+        span = here.spans(4)["execute_tool Bash"]
+
+    assert told(span) == ("Did this: tool: Bash.", "cache", MODEL)
+    assert len(endpoint.received) == 1
+
+
+def test_broken_cache_holds_nothing_up(tmp_path: Path, homes: Homes, process: ModelProcess, endpoint: Endpoint) -> None:
+    """With a cache that cannot be read any more, rules write, and the state says why."""
+    parts = make_summaries(tmp_path, process)
+    home = homes(parts)
+    with sqlite3.connect(tmp_path / "cache.db") as db:
+        db.execute("DROP TABLE sentences")
+
+    home.record(*bash("ls"))
+
+    assert told(home.spans(2)["execute_tool Bash"]) == BY_RULE
+    assert parts.summariser.state()["cache_trouble"].endswith("no such table: sentences")

@@ -1,0 +1,183 @@
+"""
+The questions that wait to be asked, the spans that wait for them, and until when.
+
+One thread adds spans and collects what is settled, others ask. A question is one content: spans that say the same
+wait together. It ends settled by a sentence or dropped, and then its spans leave with their rules' texts.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from cc_otel.agent.describe import Summary
+from cc_otel.agent.summary import prompt
+from cc_otel.agent.summary.subject import Subject
+
+WAITING_MAX: Final = 256
+"""How many spans may wait at once. Under a backlog the others leave with their rule's text."""
+
+GATHER_S_MAX: Final = 0.5
+"""Longest wait for further questions to ask together, s; never more than a fifth of what a span may wait."""
+
+ASK_WITHIN_S: Final = 30.0
+"""A question that nobody was free to ask for so long is dropped: its spans have left, and others come."""
+
+MARGIN_S: Final = 0.1
+"""How much earlier than promised a wait ends, s: the agent's round and the span's encoding come after it."""
+
+TRIES_MAX: Final = 3
+CALLS_MAX: Final = 4
+"""How many batches are asked at once."""
+
+HOPELESS_MAX: Final = 1000
+"""How many contents are remembered that no model found a sentence for."""
+
+Keys = tuple[str, ...]
+"""The cache keys of one content, one for each model."""
+
+
+@dataclass(eq=False, slots=True)
+class Question:
+    """
+    One content that is asked about, and the spans that wait for it, with their rule's text and until when.
+
+    Times are s, monotonic. ``call`` is the number of the call that asks, 0 while none does. One that stands
+    ``alone`` has spoilt a call for others, or been spoilt by them.
+    """
+
+    subject: Subject
+    keys: Keys
+    session_id: str
+    since_s: float
+    waiting: dict[str, tuple[Summary, float]] = field(default_factory=dict)
+    tries: int = 0
+    not_before_s: float = 0.0
+    call: int = 0
+    alone: bool = False
+
+
+class Questions:
+    """All questions that are open. Any thread may use it, `add` and `settled` are for one."""
+
+    def __init__(self, timeout_s: float, batch_max: int) -> None:
+        """Take how long a span may wait (s) and how many questions are asked together."""
+        self._timeout_s = timeout_s
+        self._batch_max = batch_max
+        self._changed = threading.Condition()
+        self._open: dict[Keys, Question] = {}
+        self._settled: list[tuple[str, Summary]] = []
+        self._hopeless: dict[Keys, None] = {}
+        self._calls = 0
+        self._calls_begun = 0
+        self.spans_waiting = 0
+
+    def add(self, span_id: str, session_id: str, subject: Subject, keys: Keys, rule: Summary, *, new: bool) -> bool:
+        """Let a span wait, if there is room and hope; a question that nobody has asked yet only if ``new`` ones may."""
+        with self._changed:
+            if self.spans_waiting >= WAITING_MAX or keys in self._hopeless:
+                return False
+            now_s = time.monotonic()
+            question = self._open.get(keys)
+            if question is None:
+                if not new:
+                    return False
+                question = self._open[keys] = Question(subject, keys, session_id, now_s)
+                self._changed.notify()
+            self.spans_waiting += span_id not in question.waiting
+            until_s = now_s + self._timeout_s - min(MARGIN_S, self._timeout_s / 10)
+            question.waiting[span_id] = (rule, until_s)
+        return True
+
+    def settled(self) -> list[tuple[str, Summary]]:
+        """Give the summaries that spans waited for, by span id: those that came, and the rule's where time is out."""
+        if not self.spans_waiting:
+            return []
+        with self._changed:
+            now_s = time.monotonic()
+            for question in self._open.values():
+                for span_id in [span_id for span_id, (_, until_s) in question.waiting.items() if until_s <= now_s]:
+                    rule, _ = question.waiting.pop(span_id)
+                    self._settled.append((span_id, rule))
+            settled, self._settled = self._settled, []
+            self.spans_waiting -= len(settled)
+        return settled
+
+    # Asking
+
+    def next_batch(self, wait_s: float) -> list[Question]:
+        """Give questions of one session to ask in one call, none if there are none within that time."""
+        with self._changed:
+            batch = self._ready(time.monotonic())
+            if not batch:
+                self._changed.wait(wait_s)
+                batch = self._ready(time.monotonic())
+            if batch:
+                self._calls += 1
+                self._calls_begun += 1
+            for question in batch:
+                question.call = self._calls_begun
+                question.tries += 1
+            return batch
+
+    def settle(self, question: Question, summary: Summary) -> None:
+        """Give the sentence to all spans that wait for it."""
+        with self._changed:
+            self._end(question, summary)
+
+    def ask_again(self, batch: Sequence[Question], again_s: float) -> None:
+        """Ask later, where it is still worth it: nobody could be asked now, the first again in so many seconds."""
+        with self._changed:
+            now_s = time.monotonic()
+            for question in batch:
+                if question.tries < TRIES_MAX and now_s + again_s < question.since_s + ASK_WITHIN_S:
+                    question.call, question.not_before_s = 0, now_s + again_s
+                else:
+                    self._end(question)
+
+    def ask_alone(self, question: Question, *, was_alone: bool) -> None:
+        """Ask once more without the others, one of which may have spoilt the answer; then never again in this life."""
+        with self._changed:
+            if not was_alone and question.tries < TRIES_MAX:
+                question.call, question.alone = 0, True
+                return
+            self._end(question)
+            self._hopeless[question.keys] = None
+            if len(self._hopeless) > HOPELESS_MAX:
+                del self._hopeless[next(iter(self._hopeless))]
+
+    def end_call(self, batch: Sequence[Question], call: int) -> None:
+        """Drop what a call leaves behind: nothing came of it, and nobody asks again."""
+        with self._changed:
+            self._calls -= 1
+            for question in batch:
+                if question.call == call:
+                    self._end(question)
+            self._changed.notify()
+
+    def _ready(self, now_s: float) -> list[Question]:
+        for question in [q for q in self._open.values() if not q.call and now_s - q.since_s > ASK_WITHIN_S]:
+            self._end(question)
+        if self._calls >= CALLS_MAX:
+            return []
+        by_session: dict[str, list[Question]] = {}
+        for question in self._open.values():
+            if not question.call and question.not_before_s <= now_s:
+                if question.alone:
+                    return [question]
+                # No event sees another session's: a sentence may be wrong, it must not carry anything over.
+                by_session.setdefault(question.session_id, []).append(question)
+        gather_s = min(GATHER_S_MAX, self._timeout_s / 5) if self._batch_max > 1 else 0.0
+        for questions in by_session.values():
+            count = min(prompt.fitting([question.subject for question in questions]), self._batch_max)
+            is_full = count < len(questions) or count == self._batch_max
+            if is_full or now_s - questions[0].since_s >= gather_s:
+                return questions[:count]
+        return []
+
+    def _end(self, question: Question, summary: Summary | None = None) -> None:
+        self._settled.extend((span_id, summary or rule) for span_id, (rule, _) in question.waiting.items())
+        question.waiting.clear()
+        question.call = 0
+        self._open.pop(question.keys, None)
