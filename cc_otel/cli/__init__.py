@@ -9,6 +9,7 @@ from cc_otel.cli.delivering import flush, run
 from cc_otel.cli.demonstrating import demo
 from cc_otel.cli.doctoring import doctor
 from cc_otel.cli.installing import install
+from cc_otel.cli.pruning import prune
 from cc_otel.cli.querying import query
 from cc_otel.cli.recording import replay, send
 from cc_otel.cli.running import agent, graph_exporter, up

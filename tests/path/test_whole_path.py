@@ -190,6 +190,20 @@ def test_a_home_that_was_never_used_has_a_status(home: Path) -> None:
     assert not home.exists()
 
 
+def test_prune_removes_what_its_dry_run_counts(up: Path) -> None:
+    """What would be removed is what is removed; before its time nothing is."""
+    record(up, {"session_id": "s", "hook_event_name": "SessionStart", "source": "startup"})
+    cc_otel("flush", "--home", up)
+    (early,) = rows(cc_otel("prune", "--json", "--home", up))
+    (counted,) = rows(cc_otel("prune", "--json", "--dry-run", "--ahead", "31", "--home", up))
+    (removed,) = rows(cc_otel("prune", "--json", "--ahead", "31", "--home", up))
+
+    assert sum(early.values()) == 0
+    assert counted == removed
+    assert (removed["spans"], removed["sessions"], removed["part_of"]) == (1, 1, 1)
+    assert rows(cc_otel("query", "sessions", "--json", "--home", up)) == []
+
+
 def test_the_demo_shows_a_tree_and_leaves_nothing_running() -> None:
     """``demo`` prints a turn, its tools, a subagent and a failure, read back from the graph, and says where."""
     done = cc_otel("demo")
