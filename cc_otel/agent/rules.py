@@ -1,347 +1,313 @@
 """
 The sentence that every span has without any model: what happened and how it ended, in words a person would use.
 
-Pure, from redacted payloads. Without content a sentence names the tool and the outcome, never what was in them.
+One function by event, on payloads as they were redacted. Without content a sentence names tools, agents and outcomes,
+and nothing that was said, run, read or written.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 from cc_otel.agent.describe import Finding, Summary
-from cc_otel.agent.events import exit_code
-from cc_otel.agent.tree import Draft, Role
-
-SENTENCE_CHARS_MAX: Final = 120
-PART_CHARS_MAX: Final = 70
-"""How much of a command, a path or a message a sentence quotes."""
-
-OUTPUT_CHARS_MAX: Final = 4000
-"""How much of an output's end is searched for counts of tests."""
-
-Payload = Mapping[str, Any]
-
-# pytest, jest and vitest, go test, cargo test, node's runner: how they close.
-_COUNTS: Final = re.compile(
-    r"(?P<count>\d{1,7}) (?P<what>failed|passed|errors?|skipped)\b|^# (?P<node>pass|fail) (?P<number>\d{1,7})$",
-    re.MULTILINE,
+from cc_otel.agent.events import PROMPT_EVENT
+from cc_otel.agent.rule_calls import Answer, answer_of, bare_call_sentence, call_sentence, permission_sentence
+from cc_otel.agent.rule_words import (
+    SENTENCE_LENGTH_MAX,
+    Members,
+    clipped,
+    counted,
+    first_line,
+    items,
+    members,
+    path,
+    sentence_of,
+    text,
+    word,
 )
-_GO: Final = re.compile(r"^(ok|FAIL)\s+\S+\s+[\d.]+s", re.MULTILINE)
-_TAGS: Final = re.compile(r"<summary>([^<]{1,300})</summary>")
+from cc_otel.agent.tree import Role
+
+_CALL_EVENTS: Final = frozenset({"PreToolUse", "PostToolUse", "PostToolUseFailure", "PermissionDenied"})
+_NOTIFIED: Final = re.compile(r"\A<task-notification>.{0,2000}?<summary>([^<]{1,400})</summary>", re.DOTALL)
+
+# Values of the client's own, one word each: what a payload keeps where its content must not be told.
+_WORDS: Final = (
+    "source reason trigger notification_type load_reason expansion_type action event agent_type error from_model "
+    "to_model mcp_server_name task_id"
+).split()
+_ONE_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,63}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """
+    What is known of an event's span: its payload, that of the event that ended it, and how it ended otherwise.
+
+    ``is_over`` says of a span that can be open that it no longer is. Without content the payloads hold words alone.
+    """
+
+    payload: Members
+    outcome: Members | None
+    answer: Answer
+    error_type: str
+    interrupted: bool
+    is_over: bool
+    with_content: bool
+
+    def said(self, key: str) -> str:
+        """Give the first line of a text of the payload."""
+        return first_line(self.payload.get(key), 100)
+
+    def word(self, key: str) -> str:
+        """Give a word of the payload."""
+        return word(self.payload.get(key))
+
+    def path(self, key: str, folder: str = "cwd") -> str:
+        """Give a path of the payload as seen from another of its paths."""
+        return path(self.payload.get(key), text(self.payload.get(folder)))
+
+    def note(self, key: str) -> str:
+        """Give a word of the payload in brackets, nothing where there is none."""
+        value = self.word(key)
+        return f" ({value})" if value else ""
+
+
+def sentence(
+    event: str,
+    payload: Members,
+    outcome: Members | None = None,
+    *,
+    content: bool = True,
+    error_type: str = "",
+    interrupted: bool = False,
+    closed_by: str = "",
+) -> str:
+    """
+    Say in one line of at most `rule_words.SENTENCE_LENGTH_MAX` characters what happened.
+
+    ``payload`` is that of the event, ``outcome`` that of the event that ended what it began (`PostToolUse` or
+    `PostToolBatch` of a call, `Stop` of a prompt, `SubagentStop`, `PostCompact`), if one did. ``closed_by`` tells that
+    it has ended all the same. Without ``content`` nothing of what the payloads hold is told but names and outcomes.
+    Never raises, and never says nothing.
+    """
+    answer = answer_of(payload, outcome, error_type=error_type, interrupted=interrupted, closed_by=closed_by)
+    facts = Facts(
+        payload if content else _words_of(payload),
+        outcome if content or outcome is None else _words_of(outcome),
+        answer,
+        error_type,
+        interrupted,
+        outcome is not None or bool(closed_by or error_type or interrupted),
+        content,
+    )
+    if event in _CALL_EVENTS or event == "PermissionRequest":
+        told = _call(event, payload, facts)
+    elif event in _EVENTS:
+        told = _EVENTS[event](facts)
+    else:
+        told = f"{clipped(event, 64) or 'Something'} happened"
+    return clipped(told, SENTENCE_LENGTH_MAX)
 
 
 def summary(finding: Finding, *, with_content: bool = True) -> Summary:
-    """Give the rule's sentence: one line, at most `SENTENCE_CHARS_MAX` characters. Never raises."""
-    words = _with_content(finding) if with_content else _without_content(finding)
-    return Summary(_clipped(words or finding.draft.event.name, SENTENCE_CHARS_MAX))
-
-
-def _with_content(finding: Finding) -> str:
+    """Give the sentence for a finished span."""
     draft, payload = finding.draft, finding.opener.payload
-    match draft.role:
-        case Role.TOOL:
-            return _tool(finding)
-        case Role.TURN:
-            return _turn(finding)
-        case Role.SUBAGENT:
-            who = f"Agent {draft.event.agent_type or 'subagent'}"
-            return _ended(draft, who, "finished", _text(_closer(finding).get("last_assistant_message")))
-        case Role.COMPACT:
-            return f"Compacted the conversation ({_text(payload.get('trigger')) or 'unknown'})"
-        case Role.CHAT:
-            return _chat(payload)
-        case Role.WAIT:
-            return f"Waited for permission: {_call(draft.event.tool_name, payload.get('tool_input'))}"
-        case _:
-            return _hook(draft, payload)
+    if draft.role is Role.CHAT:
+        return Summary(_model_call(payload) if with_content else "Answered")
+    outcome = finding.closer.payload if finding.closer else None
+    return Summary(
+        sentence(
+            draft.event.name,
+            payload,
+            outcome,
+            content=with_content,
+            error_type=draft.error_type,
+            interrupted=draft.interrupted,
+            closed_by=draft.closed_by,
+        )
+    )
 
 
-def _without_content(finding: Finding) -> str:
-    draft = finding.draft
-    match draft.role:
-        case Role.TOOL:
-            return f"Ran {draft.event.tool_name}{_bare_outcome(draft)}"
-        case Role.TURN:
-            return f"Turn ended{_bare_outcome(draft)}"
-        case Role.SUBAGENT:
-            return f"Agent {draft.event.agent_type or 'subagent'} ended{_bare_outcome(draft)}"
-        case Role.SESSION:
-            return f"Session started ({draft.event.source})"
-        case Role.CHAT:
-            return "Answered"
-        case _:
-            return draft.event.name + (f" ({draft.event.tool_name})" if draft.event.tool_name else "")
+def _words_of(payload: Members) -> Members:
+    """Give the part of a payload that is none of the user's: words of the client's, and names of tools."""
+    words: dict[str, object] = {key: value for key in _WORDS if _ONE_WORD.match(value := text(payload.get(key)))}
+    names = [text(members(call).get("tool_name")) for call in items(payload.get("tool_calls"))]
+    return words | {"tool_calls": [{"tool_name": name} for name in names if _ONE_WORD.match(name)]}
 
 
-def _bare_outcome(draft: Draft) -> str:
-    if draft.interrupted:
-        return ": interrupted"
-    return f": {draft.error_type}" if draft.error_type else ""
+def _call(event: str, payload: Members, facts: Facts) -> str:
+    if event == "PermissionRequest":
+        name = clipped(text(payload.get("tool_name")), 64) or "a tool"
+        return permission_sentence(payload) if facts.with_content else f"Asked to use {name}"
+    answer = facts.answer
+    if event != "PreToolUse":
+        # The instant of a result: it is its own outcome.
+        outcome = {**payload, "hook_event_name": event}
+        answer = answer_of(payload, outcome, error_type=facts.error_type, interrupted=False, closed_by="")
+    if not facts.with_content:
+        return bare_call_sentence(text(payload.get("tool_name")), answer)
+    return call_sentence(payload, answer, error_type=facts.error_type)
 
 
-# Tools
-
-
-def _tool(finding: Finding) -> str:
-    draft = finding.draft
-    tool_input = finding.opener.payload.get("tool_input")
-    call = _call(draft.event.tool_name, tool_input)
-    if draft.error_type == "denied":
-        return f"Denied: {call}"
-    if draft.interrupted:
-        return f"Interrupted: {call}"
-    if draft.error_type == "process_gone":
-        return f"Unfinished, Claude Code was gone: {call}"
-    if draft.error_type:
-        return f"{call}: {_failure(finding)}"
-    if finding.closer is None:
-        return f"{call}: no result"
-    result = _RESULTS.get(draft.event.tool_name, _any_result)(finding.response, tool_input)
-    return f"{call}{result}"
-
-
-def _failure(finding: Finding) -> str:
-    error = finding.response
-    text = error if isinstance(error, str) else ""
-    code = exit_code(text)
-    if code is None:
-        return f"failed, {_first_line(text)}" if text else "failed"
-    counts = _test_counts(text)
-    rest = counts or _first_line(text.partition("\n")[2])
-    if finding.draft.error_type == "timeout":
-        return "timed out"
-    return f"exit {code}" + (f", {rest}" if rest else "")
-
-
-def _call(tool: str, tool_input: object) -> str:
-    """Say what a call does, without its outcome."""
-    arguments = tool_input if isinstance(tool_input, dict) else {}
-    if tool.startswith("mcp__"):
-        server, _, name = tool.removeprefix("mcp__").partition("__")
-        return f"{server}: {name}({', '.join(_quoted(value) for value in list(arguments.values())[:4])})"
-    form, key = _CALLS.get(tool, ("", ""))
-    if form:
-        value = _text(arguments.get(key))
-        return form.format(_file_name(value) if key.endswith("_path") else _clipped(value, PART_CHARS_MAX)).strip()
-    first = next((_text(value) for value in arguments.values() if isinstance(value, str)), "")
-    return f"Used {tool or 'a tool'}" + (f": {_clipped(first, PART_CHARS_MAX)}" if first else "")
-
-
-_CALLS: Final[Mapping[str, tuple[str, str]]] = {
-    "Bash": ("Ran {}", "command"),
-    "BashOutput": ("Looked at the output of {}", "bash_id"),
-    "KillShell": ("Stopped {}", "shell_id"),
-    "Read": ("Read {}", "file_path"),
-    "Write": ("Wrote {}", "file_path"),
-    "Edit": ("Edited {}", "file_path"),
-    "MultiEdit": ("Edited {}", "file_path"),
-    "NotebookEdit": ("Edited {}", "notebook_path"),
-    "Grep": ("Searched for '{}'", "pattern"),
-    "Glob": ("Looked for {}", "pattern"),
-    "Agent": ("Asked an agent: {}", "description"),
-    "Task": ("Asked an agent: {}", "description"),
-    "TaskCreate": ("Noted a task: {}", "subject"),
-    "TaskUpdate": ("Updated task {}", "taskId"),
-    "WebFetch": ("Fetched {}", "url"),
-    "WebSearch": ("Searched the web for '{}'", "query"),
-    "EnterWorktree": ("Entered worktree {}", "name"),
-    "ExitWorktree": ("Left the worktree {}", "name"),
-    "Skill": ("Used the skill {}", "skill"),
-}
-
-
-def _bash_result(response: object, _: object) -> str:
-    if not isinstance(response, dict):
-        return ""
-    if response.get("backgroundTaskId"):
-        return " (in the background)"
-    counts = _test_counts(_text(response.get("stdout")))
-    return f": {counts}" if counts else ""
-
-
-def _read_result(response: object, _: object) -> str:
-    file = response.get("file") if isinstance(response, dict) else None
-    return f" ({_counted(file.get('numLines'), 'line')})" if isinstance(file, dict) else ""
-
-
-def _write_result(_: object, tool_input: object) -> str:
-    content = tool_input.get("content") if isinstance(tool_input, dict) else None
-    return f" ({_counted(len(content.splitlines()), 'line')})" if isinstance(content, str) else ""
-
-
-def _edit_result(response: object, _: object) -> str:
-    hunks = response.get("structuredPatch") if isinstance(response, dict) else None
-    patches = [hunk.get("lines") for hunk in _list(hunks) if isinstance(hunk, dict)]
-    lines = [line for patch in patches for line in _list(patch) if isinstance(line, str)]
-    added, removed = (sum(line.startswith(sign) for line in lines) for sign in "+-")
-    return f" (+{added} −{removed})" if lines else ""  # noqa: RUF001 - a minus sign is what is meant
-
-
-def _files_result(response: object, _: object) -> str:
-    return f": {_counted(response.get('numFiles'), 'file')}" if isinstance(response, dict) else ""
-
-
-def _agent_result(response: object, _: object) -> str:
-    if not isinstance(response, dict):
-        return ""
-    if response.get("isAsync") is True:
-        return " (in the background)"
-    texts = [_text(block.get("text")) for block in _list(response.get("content")) if isinstance(block, dict)]
-    return f" → {_first_line(texts[-1])}" if texts else ""
-
-
-def _any_result(response: object, _: object) -> str:
-    if isinstance(response, list):
-        texts = [_text(block.get("text")) for block in response if isinstance(block, dict)]
-        return f" → {_first_line(texts[0])}" if texts and texts[0] else ""
-    return ""
-
-
-_RESULTS: Final[Mapping[str, Callable[[object, object], str]]] = {
-    "Bash": _bash_result,
-    "Read": _read_result,
-    "Write": _write_result,
-    "Edit": _edit_result,
-    "MultiEdit": _edit_result,
-    "Grep": _files_result,
-    "Glob": _files_result,
-    "Agent": _agent_result,
-    "Task": _agent_result,
-}
-
-
-def _chat(payload: Payload) -> str:
-    blocks = [block for block in _list(payload.get("blocks")) if isinstance(block, dict)]
-    said = next((_first_line(_text(block.get("text"))) for block in blocks if block.get("type") == "text"), "")
-    calls = [_text(block.get("name")) for block in blocks if block.get("type") == "tool_use"]
-    return "; ".join(filter(None, [f"Said: {said}" if said else "", f"asked for {', '.join(calls)}" if calls else ""]))
-
-
-# Turns, and the moments that are spans of their own
-
-
-def _turn(finding: Finding) -> str:
-    draft = finding.draft
-    prompt = _text(finding.opener.payload.get("prompt"))
-    if draft.event.notified_by:
-        told = _TAGS.search(prompt[:OUTPUT_CHARS_MAX])
-        asked = f"Heard back: {told[1]}" if told else "Heard back from a background task"
+def _prompt(facts: Facts) -> str:
+    prompt = text(facts.payload.get("prompt"))
+    notified = _NOTIFIED.match(prompt[:4000])
+    if notified:
+        asked = f"Heard back: {first_line(notified[1], 80)}"
+    elif not facts.is_over:
+        return sentence_of("Asked:", first_line(prompt, 110)) if prompt.strip() else "A prompt came in"
     else:
-        asked = _clipped(_first_line(prompt), PART_CHARS_MAX) or "Turn"
-    return _ended(draft, asked, "", _text(_closer(finding).get("last_assistant_message")))
+        asked = first_line(prompt, 80) or "Turn"
+    return _with_end(facts, asked, " → ", "" if facts.with_content else " answered") if facts.is_over else asked
 
 
-def _ended(draft: Draft, who: str, finished: str, result: str) -> str:
-    if draft.interrupted:
-        return f"{who}: interrupted"
-    if draft.error_type:
-        return f"{who}: failed, {draft.error_type.replace('_', ' ')}"
-    if draft.closer is None:
-        return f"{who}: ended without an answer"
-    line = _first_line(result)
-    if finished:
-        return f"{who} {finished}" + (f": {line}" if line else "")
-    return f"{who} → {line}" if line else who
+def _with_end(facts: Facts, begun: str, arrow: str, finished: str) -> str:
+    """Say how a turn or an agent ended: what it said last, or why it did not."""
+    outcome = facts.outcome or {}
+    failure = word(outcome.get("error")) or facts.error_type.replace("_", " ")
+    if facts.interrupted:
+        return sentence_of("", begun, ": interrupted").strip()
+    if failure:
+        return sentence_of("", begun, f": failed, {failure}").strip()
+    if facts.outcome is None:
+        return sentence_of("", begun, ": no answer").strip()
+    answer = first_line(outcome.get("last_assistant_message"))
+    return sentence_of("", begun, finished + (f"{arrow}{answer}" if answer else "")).strip()
 
 
-def _hook(draft: Draft, payload: Payload) -> str:
-    event = draft.event
-    form, key = _HOOKS.get(event.name, ("", ""))
-    if event.name in {"PreToolUse", "PermissionRequest"}:
-        arguments = payload.get("tool_input")
-        call = _call(event.tool_name, arguments if isinstance(arguments, dict) else payload)
-        return f"Asked for permission: {call}" if event.name == "PermissionRequest" else call
-    if not form:
-        return f"{event.name} happened"
-    value = payload.get(key)
-    if key.endswith("_path"):
-        value = _file_name(_text(value))
-    words = _clipped(_first_line(_text(value)), PART_CHARS_MAX)
-    return form.format(words or event.tool_name or "unknown")
+def _agent(facts: Facts) -> str:
+    who = f"Agent {facts.word('agent_type')}".rstrip()
+    return _with_end(facts, who, ": ", " finished") if facts.is_over else f"{who} started"
 
 
-_HOOKS: Final[Mapping[str, tuple[str, str]]] = {
-    "SessionStart": ("Session started ({})", "source"),
-    "SessionEnd": ("Session ended ({})", "reason"),
-    "Setup": ("Set up ({})", "trigger"),
-    "UserPromptSubmit": ("Asked: {}", "prompt"),
-    "UserPromptExpansion": ("Expanded /{}", "command_name"),
-    "PostToolUse": ("{} succeeded", "tool_name"),
-    "PostToolUseFailure": ("{} failed", "tool_name"),
-    "PostToolBatch": ("All calls of a message were answered", ""),
-    "PermissionDenied": ("{} was denied", "tool_name"),
-    "Notification": ("Notified: {}", "message"),
-    "MessageDisplay": ("Said: {}", "delta"),
-    "Stop": ("Stopped: {}", "last_assistant_message"),
-    "StopFailure": ("Stopped by an error: {}", "error"),
-    "SubagentStart": ("Agent {} started", "agent_type"),
-    "SubagentStop": ("Agent stopped: {}", "last_assistant_message"),
-    "PostCompact": ("The conversation was compacted ({})", "trigger"),
-    "PreModelSwitch": ("Switching the model to {}", "to_model"),
-    "PostModelSwitch": ("Switched the model to {}", "to_model"),
-    "TaskCreated": ("Task created: {}", "task_subject"),
-    "TaskCompleted": ("Task completed: {}", "task_subject"),
-    "TeammateIdle": ("Teammate {} is idle", "teammate_name"),
-    "ConfigChange": ("Settings changed ({})", "source"),
-    "InstructionsLoaded": ("Loaded {}", "file_path"),
-    "CwdChanged": ("Moved to {}", "new_cwd"),
-    "FileChanged": ("{} changed on disk", "file_path"),
-    "DirectoryAdded": ("Added directory {}", "directory"),
-    "WorktreeCreate": ("Creating worktree {}", "name"),
-    "WorktreeRemove": ("Removing worktree {}", "worktree_path"),
-    "Elicitation": ("A server asked: {}", "message"),
-    "ElicitationResult": ("The answer to a server: {}", "action"),
+def _agent_stop(facts: Facts) -> str:
+    if not facts.word("agent_type"):
+        # The one without a type writes the summary of a compaction.
+        return "The summariser finished"
+    return sentence_of(f"Agent {facts.word('agent_type')} finished:", facts.said("last_assistant_message"))
+
+
+def _batch(facts: Facts) -> str:
+    names = Counter(
+        clipped(text(members(call).get("tool_name")), 40) for call in items(facts.payload.get("tool_calls"))
+    )
+    if not names:
+        return "All calls of a message were answered"
+    listed = ", ".join(name if count == 1 else f"{count} {name}" for name, count in names.items())
+    return sentence_of(f"{counted(names.total(), 'call')} answered:", listed)
+
+
+def _stop(facts: Facts) -> str:
+    running = len(items(facts.payload.get("background_tasks")))
+    after = f" ({counted(running, 'task')} in the background)" if running else ""
+    return sentence_of("Answered:", facts.said("last_assistant_message"), after)
+
+
+def _stop_failure(facts: Facts) -> str:
+    error = f"Stopped by an error ({facts.word('error') or 'unknown'}):"
+    return sentence_of(error, facts.said("error_details") or facts.said("last_assistant_message"))
+
+
+def _session_start(facts: Facts) -> str:
+    if facts.word("source") == "compact":
+        return "Session went on after the compaction"
+    agent = facts.word("agent_type")
+    return f"Session started{facts.note('source')}" + (f" as {agent}" if agent else "")
+
+
+def _compact(facts: Facts) -> str:
+    did = "Compacted" if facts.outcome is not None else "Compacting"
+    end = ": interrupted" if facts.interrupted else ": unfinished" if facts.is_over and facts.outcome is None else ""
+    return f"{did} the conversation{facts.note('trigger')}{end}"
+
+
+def _expansion(facts: Facts) -> str:
+    if not facts.said("command_name"):
+        return "Expanded a command"
+    return sentence_of("Expanded", f"/{facts.said('command_name')} {facts.said('command_args')}".rstrip())
+
+
+def _notification(facts: Facts) -> str:
+    said = facts.said("message")
+    return sentence_of("Notified:", said) if said else f"Notified{facts.note('notification_type')}"
+
+
+def _model_switch(did: str) -> Callable[[Facts], str]:
+    def told(facts: Facts) -> str:
+        old, new = facts.word("from_model"), facts.word("to_model")
+        return f"{did} the model" + (f" from {old}" if old else "") + (f" to {new}" if new else "")
+
+    return told
+
+
+def _task(what: str) -> Callable[[Facts], str]:
+    return lambda facts: sentence_of(f"Task {facts.word('task_id')}".rstrip() + f" {what}:", facts.said("task_subject"))
+
+
+def _file_changed(facts: Facts) -> str:
+    how = {"add": "was added", "unlink": "was removed"}.get(facts.word("event"), "changed")
+    return sentence_of("", facts.path("file_path") or "A file", f" {how}").strip()
+
+
+def _elicitation(facts: Facts) -> str:
+    asked = facts.said("message")
+    return sentence_of(
+        f"{facts.word('mcp_server_name') or 'A server'} asked" + (":" if asked else ""), asked or "for input"
+    )
+
+
+def _elicited(facts: Facts) -> str:
+    return sentence_of(f"Answered {facts.word('mcp_server_name') or 'a server'}:", facts.word("action"))
+
+
+def _message(facts: Facts) -> str:
+    said = facts.said("delta")
+    return sentence_of("Said:", said) if said else "Said something"
+
+
+def _said(before: str, key: str) -> Callable[[Facts], str]:
+    return lambda facts: sentence_of(before, facts.said(key))
+
+
+_EVENTS: Final[Mapping[str, Callable[[Facts], str]]] = {
+    "SessionStart": _session_start,
+    "SessionEnd": lambda facts: f"Session ended{facts.note('reason').replace(' (other)', '')}",
+    "Setup": lambda facts: f"Set up{facts.note('trigger')}",
+    PROMPT_EVENT: _prompt,
+    "UserPromptExpansion": _expansion,
+    "PostToolBatch": _batch,
+    "Notification": _notification,
+    "MessageDisplay": _message,
+    "Stop": _stop,
+    "StopFailure": _stop_failure,
+    "SubagentStart": _agent,
+    "SubagentStop": _agent_stop,
+    "PreCompact": _compact,
+    "PostCompact": lambda facts: f"Compacted the conversation{facts.note('trigger')}",
+    "PreModelSwitch": _model_switch("Switching"),
+    "PostModelSwitch": _model_switch("Switched"),
+    "TaskCreated": _task("created"),
+    "TaskCompleted": _task("completed"),
+    "TeammateIdle": lambda facts: sentence_of("Teammate", facts.said("teammate_name"), " is idle"),
+    "ConfigChange": lambda facts: f"Settings changed{facts.note('source')}",
+    "InstructionsLoaded": lambda facts: sentence_of(
+        "Loaded", facts.path("file_path") or "instructions", facts.note("load_reason")
+    ),
+    "CwdChanged": lambda facts: sentence_of("Changed directory:", facts.path("new_cwd", "old_cwd")),
+    "FileChanged": _file_changed,
+    "DirectoryAdded": lambda facts: sentence_of("Added directory", facts.path("directory")),
+    "WorktreeCreate": _said("Created worktree", "name"),
+    "WorktreeRemove": lambda facts: sentence_of("Removed worktree", facts.path("worktree_path")),
+    "Elicitation": _elicitation,
+    "ElicitationResult": _elicited,
 }
 
 
-# Words
-
-
-def _closer(finding: Finding) -> Payload:
-    return finding.closer.payload if finding.closer else {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _quoted(value: object) -> str:
-    return _clipped(repr(value) if isinstance(value, str) else str(value), 30)
-
-
-def _counted(count: object, what: str) -> str:
-    number = count if isinstance(count, int) and not isinstance(count, bool) else 0
-    return f"{number} {what}" + ("" if number == 1 else "s")
-
-
-def _file_name(path: str) -> str:
-    return _clipped(path.rstrip("/").rpartition("/")[2] or path, PART_CHARS_MAX)
-
-
-def _first_line(text: str) -> str:
-    return next((line.strip() for line in text[:OUTPUT_CHARS_MAX].splitlines() if line.strip()), "")
-
-
-def _test_counts(output: str) -> str:
-    """Give what a test runner's last lines count: ``3 failed, 12 passed``."""
-    end = output[-OUTPUT_CHARS_MAX:]
-    found: dict[str, str] = {}
-    for match in _COUNTS.finditer(end):
-        what = match["what"] or {"pass": "passed", "fail": "failed"}[match["node"]]
-        found[what] = match["count"] or match["number"]
-    shown = [f"{found[what]} {what}" for what in ("failed", "error", "errors", "passed") if found.get(what, "0") != "0"]
-    if shown:
-        return ", ".join(shown)
-    packages = [match[1] for match in _GO.finditer(end)]
-    failed = packages.count("FAIL")
-    return f"{failed} of {len(packages)} packages failed" if failed else ""
-
-
-def _clipped(text: str, chars_max: int) -> str:
-    """Give the text as one printable line of at most that many characters."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * chars_max]).split())
-    return line if len(line) <= chars_max else line[: chars_max - 1].rstrip() + "…"
+def _model_call(payload: Members) -> str:
+    blocks = [members(block) for block in items(payload.get("blocks"))]
+    said = next((line for block in blocks if (line := first_line(block.get("text"), 80))), "")
+    calls = ", ".join(clipped(text(block.get("name")), 40) for block in blocks if block.get("type") == "tool_use")
+    told = [f"Said: {said}" if said else "", f"asked for {calls}" if calls else ""]
+    return clipped("; ".join(part for part in told if part) or "Answered", SENTENCE_LENGTH_MAX)
