@@ -34,6 +34,6 @@ def main() -> None:
 
 for command in (
     *(demo, install, uninstall, doctor, up, agent, graph_exporter, status, flush, run, query),
-    *(send, replay, settings, off, on, autostart),
+    *(send, replay, prune, settings, off, on, autostart),
 ):
     main.add_command(command)
