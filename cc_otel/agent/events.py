@@ -41,14 +41,16 @@ KNOWN_EVENTS: Final = frozenset(
 NAME_LENGTH_MAX: Final = 512
 """Longest id or name kept, characters. Real ones have at most 60."""
 
-# What a batch says of a call that was not allowed: by rule, by the user, by a hook, by auto mode.
+# What a batch says of a call that was not allowed: by rule, by the user, by a hook, by auto mode. The whole command or
+# path may stand in it, however long.
 _REFUSAL: Final = re.compile(
-    r"\A(?:Permission to use .{1,200} has been denied"
+    r"\A(?:Permission to use .+? has been denied"
     r"|.{1,2000}? needs approval\."
+    r"|Claude requested permissions to .+?, but you haven't granted it yet\."
     r"|PreToolUse:\S{1,200} hook error:"
     r"|Auto mode is unavailable"
     r"|The user doesn't want to (?:proceed|take this action)"
-    r"|Permission (?:for|to) .{1,200} (?:was|has been) denied)",
+    r"|Permission (?:for|to) .+? (?:was|has been) denied)",
     re.DOTALL,
 )
 _NOTIFIED: Final = re.compile(r"<tool-use-id>([^<\s]{1,200})</tool-use-id>")

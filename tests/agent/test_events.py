@@ -208,6 +208,9 @@ def test_an_agent_call_answers_which_subagent_it_launched(
     ("response", "denied"),
     [
         ("Permission to use Bash with command rm a.txt has been denied.", True),
+        (f"Permission to use Bash with command {'echo a; ' * 1000} has been denied.", True),
+        ("Claude requested permissions to write to /a, but you haven't granted it yet.", True),
+        ("Claude requested permissions to use mcp__calc__add, but you haven't granted it yet.", True),
         ("touch in '/home/dev/project/x.txt' needs approval. The path is inside the working directories", True),
         ("PreToolUse:Write hook error: [echo nope-by-hook >&2; exit 2]: nope-by-hook\n", True),
         ("PreToolUse:Edit hook error: json deny", True),
