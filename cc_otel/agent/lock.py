@@ -2,12 +2,15 @@
 
 import fcntl
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
 LOCK_NAME: Final = "agent.lock"
 PID_NAME: Final = "agent.pid"
+LOOKERS_MAX: Final = 5
+LOOK_S: Final = 0.02
 
 
 class AlreadyRunning(Exception):
@@ -35,11 +38,9 @@ class HomeLock:
 
         """
         file = self._lock_path.open("a")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(file):
             file.close()
-            raise AlreadyRunning(running_pid(self._pid_path.parent)) from None
+            raise AlreadyRunning(running_pid(self._pid_path.parent))
         self._file = file
         # Written aside and renamed: a hook must not read half a number.
         fresh = self._pid_path.with_suffix(".new")
@@ -53,6 +54,18 @@ class HomeLock:
             self._pid_path.unlink()
         if self._file:
             self._file.close()
+
+
+def _locked(file: IO[str]) -> bool:
+    # Whoever asks `is_locked` holds the lock for an instant: that must not look like an agent.
+    for _ in range(LOOKERS_MAX):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(LOOK_S)
+        else:
+            return True
+    return False
 
 
 def is_locked(home: Path) -> bool:

@@ -59,14 +59,14 @@ def send(home: Home, settings: Settings, source_app: str | None, event_type: str
 
 
 def start_agent(home: Home) -> None:
-    """Start ``cc-otel up`` where no agent is running: detached, in a clean environment, waiting for nothing."""
+    """Start what ``autostart`` says where no agent is running: detached, in a clean environment, unwaited for."""
     from cc_otel.agent.lock import is_locked
 
     if is_locked(home.path):
         return
     # -P: the folder it starts in must not become a place to import from.
     subprocess.Popen(
-        [sys.executable, "-P", "-m", "cc_otel", "up", "--home", str(home.path)],
+        [sys.executable, "-P", "-m", "cc_otel", "autostart", "--home", str(home.path)],
         cwd=home.path,
         env=own_process(),
         stdin=subprocess.DEVNULL,
