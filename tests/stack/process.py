@@ -91,6 +91,16 @@ class Program:
         """End it in the middle of whatever it does."""
         self._end(signal.SIGKILL)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let it do nothing at all for as long as the block lasts: it lives, and answers nobody."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
     def output(self) -> str:
         """Answer what it wrote so far."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
