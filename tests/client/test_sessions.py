@@ -1,0 +1,119 @@
+"""Sessions of the real client that go on, fork, are compacted, interrupted and killed."""
+
+import signal
+
+import pytest
+
+from tests.client.script import bash, calls, says
+from tests.client.world import World
+from tests.stack.process import wait_for
+
+pytestmark = pytest.mark.stack
+
+
+def test_a_session_goes_on_and_forks(world: World) -> None:
+    """A session that is resumed links to what it continues; a fork is a session of its own, without the old calls."""
+    world.scripted({"prompt 1": [says("one")], "prompt 2": [says("two")], "prompt 3": [says("three")]}).installed()
+    answers = [
+        world.asks("prompt 1").stdout,
+        world.asks("prompt 2", "--continue").stdout,
+        world.asks("prompt 3", "--continue", "--fork-session").stdout,
+    ]
+
+    assert ["one\n", "two\n", "three\n"] == answers
+    assert (
+        world.tree()
+        == """\
+session startup
+  hook SessionEnd
+
+invoke_agent claude-code, closed by Stop, links session
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
+  hook Stop
+
+session resume, links resumed_from
+  hook SessionEnd
+
+invoke_agent claude-code, closed by Stop, links resumed_from session
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
+  hook Stop
+
+session fork
+  hook SessionEnd
+
+invoke_agent claude-code, closed by Stop, links session
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
+  hook Stop
+"""
+    )
+
+
+def test_a_compaction_has_its_summariser_in_it(world: World) -> None:
+    """A compaction lasts until its end is told, and holds what the client does for it."""
+    world.scripted(
+        {"prompt 1": [calls(bash("one", "echo c")), says("one")], "summary": [says("<summary>a summary</summary>")]}
+    )
+    world.installed().asks("prompt 1")
+
+    assert 0 == world.asks("/compact", "--continue").code
+    assert (
+        world.tree()
+        == """\
+session startup
+  hook SessionEnd
+
+invoke_agent claude-code, closed by Stop, links session
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
+  execute_tool Bash one, closed by PostToolUse
+    hook PostToolUse
+  hook PostToolBatch
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
+  hook Stop
+
+session resume, links resumed_from
+  compact, closed by PostCompact
+    hook SubagentStop
+    hook SessionStart
+    hook PostCompact
+  hook SessionEnd
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("how", "session_end", "closing"),
+    [
+        (signal.SIGINT, "  hook SessionEnd\n", "closed by SessionEnd, interrupted"),
+        (signal.SIGKILL, "", "closed by process_gone, ERROR process_gone"),
+    ],
+    ids=["SIGINT", "SIGKILL"],
+)
+def test_what_is_interrupted_is_closed_by_rule(
+    world: World, how: signal.Signals, session_end: str, closing: str
+) -> None:
+    """Turn and tool of a client that was interrupted or killed are closed by what is known; the next one is linked."""
+    world.scripted({"prompt 1": [calls(bash("slow", "sleep 8; echo finished"))], "prompt 2": [says("two")]}).installed()
+    process = world.start("-p", "prompt 1", "--allowedTools", "Bash")
+    wait_for("the tool's start", lambda: "PreToolUse" in {it["hook_event_name"] for it in world.fired()})
+    wait_for("the call's record", lambda: "slow" in world.transcripts()[0].read_text())
+    process.send_signal(how)
+    process.communicate(timeout=60)
+
+    assert "two\n" == world.asks("prompt 2", "--continue").stdout
+    assert (
+        world.tree()
+        == f"""\
+session startup
+{session_end}
+invoke_agent claude-code, {closing}, links session
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
+  execute_tool Bash slow, {closing}
+
+session resume, links resumed_from
+  hook SessionEnd
+
+invoke_agent claude-code, closed by Stop, links resumed_from session
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
+  hook Stop
+"""
+    )

@@ -1,0 +1,102 @@
+"""One prompt to the real client, and the trace that becomes of it."""
+
+import json
+
+import pytest
+
+from tests.client.script import bash, calls, fails, says
+from tests.client.world import World
+
+pytestmark = pytest.mark.stack
+
+
+def test_a_plain_turn_is_one_trace(world: World) -> None:
+    """A prompt, its model calls with tokens and cost, and the tool between them are one trace below the turn."""
+    (world.project / "CLAUDE.md").write_text("# Be brief\n")
+    world.scripted({"the errand": [calls(bash("one", "echo hello"), first="let me see"), says("done")]}).installed()
+    done = world.asks("run the errand")
+
+    assert (0, "done\n", "") == (done.code, done.stdout, done.stderr)
+    assert (
+        world.tree()
+        == """\
+session startup
+  hook InstructionsLoaded
+  hook SessionEnd
+
+invoke_agent claude-code, closed by Stop, links session
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
+  execute_tool Bash one, closed by PostToolUse
+    hook PostToolUse
+  hook PostToolBatch
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
+  hook Stop
+"""
+    )
+
+
+def test_cost_is_what_the_client_says(world: World) -> None:
+    """What the model calls of a session cost together is what the client itself counts."""
+    script = {"the errand": [calls(bash("one", "echo hello")), calls(bash("two", "echo again")), says("done")]}
+    world.scripted(script).installed().asks("run the errand")
+    world.tree()
+    records = [json.loads(line) for line in world.transcripts()[0].read_text().splitlines()]
+    client = [record["totalCostUSD"] for record in records if record["type"] == "cost-state"][-1]
+    [cost] = [json.loads(line) for line in world.cc_otel("query", "cost", "--json").splitlines()]
+
+    assert (3, 3090, 150, round(client, 9)) == (
+        cost["calls"],
+        cost["input_tokens"],
+        cost["output_tokens"],
+        round(cost["cost_usd"], 9),
+    )
+
+
+def test_a_slash_command_is_in_its_turn(world: World) -> None:
+    """A command's expansion is an instant in the turn that it begins."""
+    commands = world.project / ".claude" / "commands"
+    commands.mkdir(parents=True)
+    (commands / "greet.md").write_text("Say hello to $ARGUMENTS\n")
+    world.scripted({"Say hello to Bob": [says("hello, Bob")]}).installed()
+
+    assert "hello, Bob\n" == world.asks("/greet Bob").stdout
+    assert (
+        world.tree()
+        == """\
+session startup
+  hook SessionEnd
+
+invoke_agent claude-code, closed by Stop, links session
+  hook UserPromptExpansion
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
+  hook Stop
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "error_type"),
+    [
+        (400, "unknown"),
+        (401, "authentication_failed"),
+        (429, "rate_limit"),
+        (500, "server_error"),
+        (529, "server_error"),
+    ],
+)
+def test_an_error_of_the_api_fails_the_turn(world: World, status: int, error_type: str) -> None:
+    """A turn that the API ended is an error, called what the client calls it; there is no model call to show."""
+    # What the client does not send again as it is, it sends again without what may have been wrong with it.
+    world.scripted({"the errand": [fails(status)] * 20}).installed()
+
+    assert 1 == world.asks("run the errand").code
+    assert (
+        world.tree()
+        == f"""\
+session startup
+  hook SessionEnd
+
+invoke_agent claude-code, closed by StopFailure, ERROR {error_type}, links session
+  hook StopFailure
+"""
+    )

@@ -1,0 +1,44 @@
+"""The graph's spans as text that a person writes by hand: one line a span, without ids and times."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+Span = dict[str, Any]
+
+
+def render(spans: Iterable[Span], *, in_order: bool = True) -> str:
+    """Draw all traces, each from its root down; siblings in the order of their starts, or by what their lines say."""
+    children: dict[str | None, list[Span]] = defaultdict(list)
+    for span in sorted(spans, key=lambda it: (it["start_ms"], it["span_id"])):
+        children[span["parent_id"] or None].append(span)
+    blocks = [_block(root, children, in_order) for root in children[None]]
+    return "\n".join("".join(f"{line}\n" for line in block) for block in blocks)
+
+
+def _block(span: Span, children: dict[str | None, list[Span]], in_order: bool) -> list[str]:
+    below = [_block(child, children, in_order) for child in children[span["span_id"]]]
+    if not in_order:
+        below.sort()
+    return ["".join(_line(span)), *(f"  {line}" for block in below for line in block)]
+
+
+def _line(span: Span) -> Iterator[str]:
+    attributes = span["attributes"]
+    yield span["name"]
+    if span["kind"] == "tool":
+        yield f" {attributes['gen_ai_tool_call_id'].removeprefix('toolu_01')}"
+    if span["kind"] == "chat":
+        usage = [attributes[f"gen_ai_usage_{it}_tokens"] for it in ("input", "output")]
+        yield f" {usage[0]} -> {usage[1]} tokens, {attributes['cc_otel_cost_usd']:.6f} $"
+    if "cc_otel_closed_by" in attributes:
+        yield f", closed by {attributes['cc_otel_closed_by']}"
+    if span["status"] == "ERROR":
+        yield f", ERROR {span['error_type']}"
+    if attributes.get("cc_otel_interrupted"):
+        yield ", interrupted"
+    if attributes.get("cc_otel_late"):
+        yield ", late"
+    links = sorted(link["attributes"]["cc_otel_link"] for link in span.get("links") or ())
+    if links:
+        yield f", links {' '.join(links)}"

@@ -1,0 +1,217 @@
+"""A person with the real Claude Code: a throw-away HOME and project, a scripted model, and nothing beyond loopback."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+
+import psutil
+
+from cc_otel.wiring import EVENTS
+from tests.client.script import Script
+from tests.client.trees import render
+from tests.stack.process import DEADLINE_S, wait_for
+
+MODEL: Final = "claude-opus-5-5"
+STANDIN: Final = Path(__file__).with_name("standin.py")
+PYTHON: Final = (sys.executable, "-P")
+
+MakeWorld = Callable[[], "World"]
+"""Make a person, always at the same place: who was there before is gone."""
+
+
+@dataclass
+class World:
+    """The person; ``enter`` goes before each command, so that it runs in the namespace."""
+
+    folder: Path
+    client: Path
+    enter: tuple[str, ...]
+    _parts: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Self:
+        """Make the folders, and a hook of somebody else's that notes each event."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.project, self.fired_folder, self.settings.parent):
+            folder.mkdir(parents=True)
+        # Git says nothing of a folder outside: what the model is told is the same on all machines.
+        (self.project / ".git").mkdir()
+        command = f'it=$(mktemp {self.fired_folder}/XXXXXXXX) && cat >"$it" && mv "$it" "$it.json"'
+        handler = {"type": "command", "command": command}
+        self.configure({"hooks": {event: [{"hooks": [handler]}] for event in EVENTS}})
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End what was started, and what that started: the agent and the tools of a killed client."""
+        self._parts.close()
+        self.end_agent()
+
+    @property
+    def home(self) -> Path:
+        """Their HOME."""
+        return self.folder / "home"
+
+    @property
+    def project(self) -> Path:
+        """Where they work."""
+        return self.folder / "project"
+
+    @property
+    def settings(self) -> Path:
+        """Their settings of Claude Code."""
+        return self.home / ".claude" / "settings.json"
+
+    @property
+    def ours(self) -> Path:
+        """The home of cc-otel."""
+        return self.home / ".cc-otel"
+
+    @property
+    def fired_folder(self) -> Path:
+        """Where the other hook notes each event as a file."""
+        return self.folder / "fired"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What their shell exports: nothing of whoever runs the tests."""
+        return {"PATH": os.defpath, "HOME": str(self.home), "LANG": "C.UTF-8", "SHELL": "/bin/sh"}
+
+    def configure(self, settings: Mapping[str, Any]) -> None:
+        """Write their settings."""
+        self.settings.write_text(json.dumps(settings, indent=2))
+
+    def scripted(self, script: Script) -> Self:
+        """Let the model say what the script says."""
+        (self.folder / "script.json").write_text(json.dumps(script))
+        command = [
+            *self.enter,
+            *PYTHON,
+            str(STANDIN),
+            *(str(self.folder / it) for it in ("script.json", "seen", "port")),
+        ]
+        standin = self._parts.enter_context(subprocess.Popen(command, env={"PATH": os.defpath}))
+        self._parts.callback(standin.terminate)
+        wait_for("the stand-in's port", (self.folder / "port").exists)
+        return self
+
+    def installed(self, *options: str) -> Self:
+        """Run `cc-otel install`."""
+        self.cc_otel("install", *options)
+        return self
+
+    def cc_otel(self, *arguments: str) -> str:
+        """Run a command of cc-otel that works; give what it says."""
+        return self._run([*PYTHON, "-m", "cc_otel", *arguments]).stdout
+
+    def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [*self.enter, *command],
+            cwd=self.project,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=DEADLINE_S * 2,
+        )
+        assert done.returncode == 0, done.stderr
+        return done
+
+    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+        """Start the client, headless, with nothing on its standard input."""
+        port = (self.folder / "port").read_text()
+        environment = self.environment | {
+            "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{port}",
+            "ANTHROPIC_API_KEY": "sk-ant-api03-nobodys",
+            "CLAUDE_CODE_MAX_RETRIES": "0",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        }
+        return self._parts.enter_context(
+            subprocess.Popen(
+                [*self.enter, str(self.client), "--model", MODEL, *arguments],
+                cwd=self.project,
+                env=environment | variables,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+
+    def claude(self, *arguments: str, **variables: str) -> "Done":
+        """Run the client to its end."""
+        process = self.start(*arguments, **variables)
+        stdout, stderr = process.communicate(timeout=DEADLINE_S * 2)
+        return Done(process.returncode, stdout, stderr)
+
+    def asks(self, prompt: str, *arguments: str, **variables: str) -> "Done":
+        """Run the client for one prompt; Bash may do anything that reads."""
+        return self.claude("-p", prompt, "--allowedTools", "Bash", *arguments, **variables)
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Give what the client sent to the API so far."""
+        return [json.loads(line) for line in (self.folder / "seen").read_text().splitlines()]
+
+    def fired(self) -> list[dict[str, Any]]:
+        """Give the payloads of all events, as the other hook noted them."""
+        return [json.loads(path.read_bytes()) for path in self.fired_folder.glob("*.json")]
+
+    def transcripts(self) -> list[Path]:
+        """Give the client's transcripts, without those of subagents."""
+        return sorted((self.home / ".claude" / "projects").glob("*/*.jsonl"))
+
+    def tree(self, *, in_order: bool = True) -> str:
+        """
+        Deliver everything and draw the graph; ``in_order`` puts siblings in the order of their starts, else of names.
+
+        Fails unless each event that fired is exactly one span.
+        """
+        self.cc_otel("flush", "--timeout", "60")
+        spans = self.spans()
+        told = Counter(it["attributes"]["cc_otel_hook_event"] for it in spans if it["kind"] != "chat")
+
+        assert Counter(payload["hook_event_name"] for payload in self.fired()) == told
+        return render(spans, in_order=in_order)
+
+    def spans(self) -> list[dict[str, Any]]:
+        """Give the documents of the graph's spans."""
+        with sqlite3.connect(self.ours / "graph.db") as database:
+            rows = database.execute("SELECT *, rowid FROM spans")
+            names = [column[0] for column in rows.description]
+            found = [dict(zip(names, row, strict=True)) for row in rows]
+        database.close()
+        return [{**row, **json.loads(row["document"] or "{}")} for row in found]
+
+    def end_agent(self) -> None:
+        """End the agent, and whatever else was left behind by a client of this person."""
+        mine = [it for it in psutil.process_iter() if _of(it, str(self.home))]
+        for process in mine:
+            process.send_signal(signal.SIGTERM)
+        _, stubborn = psutil.wait_procs(mine, DEADLINE_S)
+        for process in stubborn:
+            process.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a client ended, and what it printed."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+def _of(process: psutil.Process, home: str) -> bool:
+    """Whether a process has this HOME: everything that the person's commands start has."""
+    try:
+        return process.environ().get("HOME") == home
+    except psutil.Error:
+        return False
