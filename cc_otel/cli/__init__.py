@@ -5,6 +5,7 @@ import os
 import click
 
 from cc_otel import __version__
+from cc_otel.cli.caching import cache
 from cc_otel.cli.delivering import flush, run
 from cc_otel.cli.demonstrating import demo
 from cc_otel.cli.doctoring import doctor
@@ -34,6 +35,6 @@ def main() -> None:
 
 for command in (
     *(demo, install, uninstall, doctor, up, agent, graph_exporter, status, flush, run, query),
-    *(send, replay, prune, settings, off, on, autostart),
+    *(send, replay, prune, cache, settings, off, on, autostart),
 ):
     main.add_command(command)

@@ -13,6 +13,7 @@ from cc_otel.config import Home, Settings
 
 if TYPE_CHECKING:
     from cc_otel.agent.daemon import AgentDaemon, Plan
+    from cc_otel.agent.summary.plan import CachePlan, SummaryPlan
     from cc_otel.graph.service import GraphExporter
     from cc_otel.graph.store import GraphStore
     from cc_otel.otlp.destination import Destination
@@ -97,6 +98,48 @@ def plan(home: Home, settings: Settings) -> "Plan":
         spool_bytes_max=settings.spool_max_mb << 20,
         value_bytes_max=settings.value_max_bytes,
         with_content=with_content(settings, target),
+        summaries=summary_plan(home, settings),
+    )
+
+
+def cache_plan(home: Home, settings: Settings) -> "CachePlan":
+    """Give where summaries are kept, and how much of them."""
+    from cc_otel.agent.summary.plan import CachePlan
+
+    return CachePlan(
+        url=settings.cache_url,
+        path=home.cache,
+        age_max_s=settings.cache_keep_days * 86_400,
+        bytes_max=settings.cache_max_mb << 20,
+    )
+
+
+def summary_models(settings: Settings) -> tuple[str, ...]:
+    """Give the models that write summaries, in the order they are asked; none where rules do."""
+    if not settings.summary_model:
+        return ()
+    fallbacks = (model.strip() for model in settings.summary_fallback_models.split(","))
+    return (settings.summary_model, *filter(None, fallbacks))
+
+
+def summary_plan(home: Home, settings: Settings) -> "SummaryPlan | None":
+    """Give who writes summaries and what it may cost; None where rules do."""
+    models = summary_models(settings)
+    if not models:
+        return None
+    from cc_otel.agent.summary.budget import Allowance
+    from cc_otel.agent.summary.plan import SummaryPlan
+
+    return SummaryPlan(
+        models=models,
+        credentials=home.model_keys,
+        timeout_s=settings.summary_timeout_s,
+        allowance=Allowance(
+            usd_per_day=settings.summary_budget_usd,
+            calls_per_minute=settings.summary_calls_per_min,
+            calls_per_day=settings.summary_calls_per_day,
+        ),
+        cache=cache_plan(home, settings),
     )
 
 

@@ -16,7 +16,14 @@ import click
 
 from cc_otel import __version__, hook, wiring
 from cc_otel.cli.common import json_option, print_json, with_settings
-from cc_otel.cli.compose import destination, open_store, prepare_home, sends_to_own_graph, with_content
+from cc_otel.cli.compose import (
+    destination,
+    open_store,
+    prepare_home,
+    sends_to_own_graph,
+    summary_models,
+    with_content,
+)
 from cc_otel.cli.delivering import deliver
 from cc_otel.cli.installed import Installed
 from cc_otel.cli.running import SENDING, STORING
@@ -210,7 +217,14 @@ def _summaries(home: Home, settings: Settings) -> Iterator[Finding]:
     if not settings.summary_model:
         yield Finding("summaries", OK, "by rule; summary_model names a model where sentences should be better")
         return
-    yield Finding("summaries", NOTE, f"by {settings.summary_model}", f"cc-otel status --home {home.path}")
+    from cc_otel.agent.summary.plan import check
+
+    for model, trouble in check(summary_models(settings), home.model_keys).items():
+        if trouble:
+            fix = f"put its key into {home.model_keys} (docs/summaries.md), or change summary_model"
+            yield Finding("summaries", BROKEN, f"{model}: {trouble}; rules serve meanwhile", fix)
+        else:
+            yield Finding("summaries", OK, f"{model} answers")
 
 
 def _machine(home: Home, _: Settings) -> Iterator[Finding]:

@@ -39,6 +39,7 @@ SENDING = (
     "keep_h",
     "idle_s",
     "projects_dir",
+    "summary_model",
 )
 STORING = ("store", "arango_password_file", "graph_listen", "graph_token", "retention_days")
 CHECK_S = 1.0

@@ -44,6 +44,7 @@ def gather(home: Home, settings: Settings) -> dict[str, Any]:
         "journal": {"events_waiting": 0, "spans_waiting": 0},
         "counts": {},
         "sender": None,
+        "summaries": None,
     }
     if home.journal.exists():
         journal = Journal(home.journal)
@@ -56,6 +57,7 @@ def gather(home: Home, settings: Settings) -> dict[str, Any]:
             # What the agent was told counts, not what this shell would tell it.
             report |= {key: notes["agent"][key] for key in ("endpoint", "content") if key in notes.get("agent", {})}
         report["sender"] = notes.get("sender")
+        report["summaries"] = notes.get("summaries")
         journal.close()
     return report
 
@@ -74,12 +76,23 @@ def _in_words(report: dict[str, Any]) -> list[str]:
         lines.append("The spool is FULL: new events are only counted. Start the agent, or raise spool_max_mb.")
     if sender.get("next_attempt_ns"):
         lines.append(f"Delivery   failing: {sender['last_error']}")
+    if report["summaries"]:
+        lines.append(f"Summaries  {_summaries_in_words(report['summaries'])}")
     for what, count in report["counts"].items():
         first, last = (time.strftime("%F %T", time.localtime(count[key] / 1e9)) for key in ("first_ns", "last_ns"))
         lines.append(f"{what.replace('_', ' ').capitalize()}: {count['count']} ({first} to {last})")
     if report["spool"]["events_failed"]:
         lines.append(f"In failed/: {report['spool']['events_failed']} events that could not become spans")
     return lines
+
+
+def _summaries_in_words(state: dict[str, Any]) -> str:
+    troubles = [f"{model} {trouble}" for model, trouble in (state.get("troubles") or {}).items() if trouble]
+    reasons = [state.get("off"), state.get("limited"), *troubles, state.get("cache_trouble")]
+    told = f"by {', '.join(state['models'])}"
+    if today := state.get("today"):
+        told += f"; today {today['calls']} calls, ${today['usd']:.4f}"
+    return told + "".join(f"; {reason}" for reason in reasons if reason)
 
 
 def _agent_in_words(agent: dict[str, Any]) -> str:

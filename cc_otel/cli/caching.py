@@ -1,0 +1,65 @@
+"""The commands that look after kept summaries: ``cache stats`` and ``cache clear``."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from cc_otel.cli.common import fail, json_option, print_json, with_settings
+from cc_otel.cli.compose import cache_plan, prepare_home
+from cc_otel.config import Home, Settings
+
+if TYPE_CHECKING:
+    from cc_otel.agent.cache import SharedCache
+
+
+@click.group()
+def cache() -> None:
+    """Look after the summaries that models have written."""
+
+
+@cache.command()
+@with_settings("cache_url")
+@json_option
+def stats(home: Home, settings: Settings, as_json: bool) -> None:
+    """Tell how many summaries are kept, where, and since when."""
+    with _opened(home, settings) as opened:
+        found = opened.stats()
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return
+    for one in found:
+        since = time.strftime(" since %F", time.localtime(one.oldest_s)) if one.oldest_s else ""
+        click.echo(f"{one.name}: {one.sentences} summaries, {one.size_bytes / 1e6:.1f} MB{since}")
+
+
+@cache.command()
+@with_settings("cache_url")
+@json_option
+def clear(home: Home, settings: Settings, as_json: bool) -> None:
+    """Forget all kept summaries. Spans keep theirs."""
+    with _opened(home, settings) as opened:
+        count = opened.clear()
+    if as_json:
+        print_json({"cleared": count})
+    else:
+        click.echo(f"{count} summaries forgotten.")
+
+
+@contextmanager
+def _opened(home: Home, settings: Settings) -> "Iterator[SharedCache]":
+    from cc_otel.agent.cache import CacheUnavailable
+    from cc_otel.agent.summary.plan import open_cache
+
+    prepare_home(home)
+    try:
+        opened = open_cache(cache_plan(home, settings))
+        try:
+            yield opened
+        finally:
+            opened.close()
+    except CacheUnavailable as error:
+        fail(str(error))
