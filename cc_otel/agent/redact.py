@@ -10,7 +10,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Final
 
 import orjson
@@ -168,10 +168,7 @@ class _Redaction:
         named = _named_by_member(source)
         for key, member in source.items():
             name = telling(named) if named and key in _VALUES else telling(key)
-            new_key = keys.get(key, key)
-            while new_key in target:
-                new_key += "'"
-            target[new_key] = self._part(member, name, waiting)
+            target[_unused(keys.get(key, key), target)] = self._part(member, name, waiting)
 
     def _fill_list(
         self, source: list[Json], target: list[Json], name: Name | None, waiting: list["_Container"]
@@ -187,6 +184,13 @@ class _Redaction:
     def _argument(self, option: str, argument: str) -> str:
         together = self.text(f"{option} {argument}")
         return self.text(together.removeprefix(option)[1:] if together.startswith(option) else argument)
+
+
+def _unused(key: str, members: dict[str, Json]) -> str:
+    """Give the key, numbered where another one has become equal to it."""
+    if key not in members:
+        return key
+    return next(other for number in count(len(members) + 1) if (other := f"{key} {number}") not in members)
 
 
 _Container = tuple[Json, Json, Name | None]

@@ -85,6 +85,10 @@ _KINDS: Final = (
     (re.compile(r"(?:access|account|auth|shared)keys?\Z"), Name("access-key")),
     (re.compile(r"keys?\Z"), Name("key")),
 )
+_OTHER: Final = Name("credential")
+PROMISES: Final = (*(name for _, name in _KINDS), _OTHER)
+"""What names can promise."""
+
 _SEPARATORS: Final = re.compile(r"[^a-z0-9]")
 _SUFFIXES: Final = re.compile(r"(?:[0-9]{1,2}|value|production|prod|staging|dev|test|live|old|new)\Z")
 
@@ -102,7 +106,7 @@ def telling(name: str) -> Name | None:
 @lru_cache(maxsize=4096)
 def _promise(name: str) -> Name:
     bare = _SUFFIXES.sub("", _SEPARATORS.sub("", name.lower()))
-    return next((promise for ending, promise in _KINDS if ending.search(bare)), Name("credential"))
+    return next((promise for ending, promise in _KINDS if ending.search(bare)), _OTHER)
 
 
 def is_member_secret(name: Name, value: str) -> bool:
@@ -173,9 +177,10 @@ def _value(text: bytes, position: int, name: Name, full_name: bytes, sign: bytes
     follows = b"" if value.quoted else value.follows
     # Prose goes on behind a word, `password: the new one`; code has spaces around its signs.
     loose = follows in {b" ", b"\t"} if sign.endswith(b":") else value.spaced or sign[:1].isspace()
+    # password=password hands a variable on, token == other compares it with one.
+    is_variable_too = value.head.lower() == full_name.lower() or (sign.endswith(b"==") and not value.quoted)
     # An upper-case name of some key promises little even where a value is certain: PRIMARY_KEY=, SORT_KEY=.
-    # And password=password only hands a variable on.
-    if (name.kind == "key" and not looks_random(value.head)) or value.head.lower() == full_name.lower():
+    if is_variable_too or (name.kind == "key" and not looks_random(value.head)):
         return innocent(position)
     return value.judged(name.kind, Place(name.strong, certain, value.quoted, loose, follows))
 

@@ -18,7 +18,7 @@ _PATH: Final = re.compile(
     rb"|[^\n]*\.(?:pem|key|pub|crt|p12|json|ya?ml|toml|env|txt|md|py|[jt]sx?|go|rs)\Z"
 )
 _CODE: Final = re.compile(
-    rb"[&*!@]|[^\n]*?(?:::|->|=>|===|\?[.?]|\|\|)|(?:[A-Za-z_]\w*+\.)++[A-Za-z_]\w*+(?::\w++)?\Z"
+    rb"[&*!@]|[^\n]*?(?:::|->|=>|===|\?[.?]|\?\Z|\|\|)|(?:[A-Za-z_]\w*+\.)++[A-Za-z_]\w*+(?::\w++)?\Z"
     rb"|(?:os|env|process|config|settings|self|this|secrets|vars?)\."
 )
 _PLAIN: Final = frozenset(

@@ -8,6 +8,7 @@ import time
 from functools import cache
 from importlib import import_module
 from inspect import isabstract
+from pathlib import Path
 from pkgutil import iter_modules
 
 import detect_secrets.plugins
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 
 from cc_otel.agent.key_blocks import ended_keys, open_keys
 from cc_otel.agent.redact import CANDIDATES_MAX, might_hold_secret, redact, redact_text
-from cc_otel.agent.secret_names import assigned_secrets, flagged_secrets
+from cc_otel.agent.secret_names import PROMISES, assigned_secrets, flagged_secrets
 from cc_otel.agent.secret_patterns import (
     COMMANDS,
     IN_CONTEXT,
@@ -123,7 +124,7 @@ def test_what_a_detector_finds_is_redacted(name: str) -> None:
 SECRETS = [GITHUB, JWT, PEM, PEM[:70], PEM[-60:], TWILIO, "AKIAIOSFODNN7EXAMPLE", "a1b2c3d4e5f6g7h8", "bWU6dGlnZXI3"]
 NAMES = "password API_TOKEN token Authorization cookie secret_key max_tokens --password -u mysql Bearer Basic".split()
 SIGNS = [":", "=", " = ", ": ", "=>", "://", "@", "?", "&", "-p", " ", "\n", "\t", "\\n", *"\"'`{}[]", '\\"']
-OTHERS = ["hunter2", "é", "\ud800", "\x00", "[redacted:token]", "/tmp/x", "x.y", "12345678"]
+OTHERS = ["hunter2", "é", "\ud800", "\x00", "[redacted:token]", "/usr/x", "x.y", "12345678"]
 FRAGMENTS = st.sampled_from([*SECRETS, *NAMES, *SIGNS, *OTHERS])
 SALAD = st.lists(FRAGMENTS | st.text(max_size=5), max_size=12).map("".join)
 # In one run of letters, what one secret leaves behind may be another: apart from each other they are themselves.
@@ -244,6 +245,28 @@ def test_large_json_within_a_text_takes_bounded_time() -> None:
     assert time.monotonic() - started < 30
     assert 250_000 == count
     assert {"id": 7, "password": "[redacted:password]"} == orjson.loads(redacted)[7]
+
+
+def test_many_secret_keys_take_bounded_time() -> None:
+    """Keys that all become the same mark stay apart, without looking for a free name over and over."""
+    numbers = range(CANDIDATES_MAX // 2)
+    started = time.monotonic()
+
+    redacted = redact({f"{GITHUB}{number:06}": number for number in numbers})
+
+    assert time.monotonic() - started < 30
+    assert len(numbers) == redacted.count
+    assert isinstance(redacted.value, dict)
+    assert list(numbers) == list(redacted.value.values())
+
+
+def test_every_kind_is_documented() -> None:
+    """The page of redaction names every kind that there is."""
+    patterns = (*TOKENS, *kept_patterns(), *IN_CONTEXT, *COMMANDS)
+    kinds = {pattern.kind for pattern in patterns} | {name.kind for name in PROMISES} | {"private-key", "too-much"}
+    page = (Path(__file__).parents[2] / "docs" / "redaction.md").read_text()
+
+    assert [] == sorted(kind for kind in kinds if f"`{kind}`" not in page and f"[redacted:{kind}]" not in page)
 
 
 def test_it_opens_no_socket_and_starts_no_process() -> None:
