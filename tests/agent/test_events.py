@@ -115,7 +115,17 @@ def test_names_have_a_length() -> None:
 
 @pytest.mark.parametrize(
     ("text", "pid"),
-    [("4242", 4242), ("", 0), ("0", 0), ("-1", 0), ("1e3", 0), ("४२", 0), ("9999999999", 0), (" 7", 0)],
+    [
+        ("4242", 4242),
+        ("123456789", 123456789),
+        ("", 0),
+        ("0", 0),
+        ("-1", 0),
+        ("1e3", 0),
+        ("४२", 0),
+        ("9999999999", 0),
+        (" 7", 0),
+    ],
 )
 def test_a_pid_that_is_none_counts_as_unknown(text: str, pid: int) -> None:
     """Only a number that can be a pid is one."""
@@ -247,6 +257,7 @@ def test_a_batch_that_names_no_call_names_none(calls: object) -> None:
         ("PermissionDenied", None, "denied"),
         ("StopFailure", "rate_limit", "rate_limit"),
         ("StopFailure", None, "unknown"),
+        ("StopFailure", "", "unknown"),
         ("StopFailure", "x" * 100, "x" * 64),
         ("PostToolUse", "x", ""),
     ],
@@ -369,6 +380,7 @@ def test_what_is_no_object_says_what_it_is(data: bytes, reason: str) -> None:
         (b'{"a":"x","b":12', {"a": "x"}),
         (b'{"a":"x","b":tru', {"a": "x"}),
         (b'{"a":"x",', {"a": "x"}),
+        (b'{ "a" : 1 , "b" : [ ', {"a": 1}),
         (rb'{"a":"\ud83d","b', {"a": "\ufffd"}),
         (b'{"a":"x"} trailing', {"a": "x"}),
         (b'{"a":"\n\x00"}', {"a": "\n\x00"}),
