@@ -11,8 +11,8 @@ from cc_otel.agent.tree import Held, Node, Session
 
 def started(session: Session, subagent: Node) -> list[Held]:
     """Look for the call of a subagent that has just started; it may have answered already."""
-    proven = session.launched.pop(subagent.event.agent_id, None)
-    candidates = [proven] if proven else _open_calls(session, subagent)
+    call = session.launched.pop(subagent.event.agent_id, None)
+    candidates = [call] if call else _open_calls(session, subagent)
     if not candidates:
         return []
     subagent.candidates = candidates
