@@ -11,7 +11,7 @@ _VARIABLE: Final = re.compile(rb"[A-Z]+(?:_[A-Z]+)+\Z")
 _IDENTIFIER: Final = re.compile(rb"[A-Za-z]++(?:[._-][A-Za-z]++)*+[._-]?[0-9]{0,3}\Z")
 _TYPE: Final = re.compile(rb"(?:[A-Z][a-z]+)+\Z")
 _PLACEHOLDER: Final = re.compile(
-    rb"[$<{]|%[({sdv]|\[redacted:|\*{2}|\.{3}|\xe2\x80\xa6|x{3,}\Z|(?:your|my|the|some|example)[-_ ]", re.IGNORECASE
+    rb"[$<{]|%[({sdv]|\[redacted:|\*{2}|\.{3}|\xe2\x80\xa6|x{3,}\Z|(?:your|example)[-_ ]", re.IGNORECASE
 )
 _PATH: Final = re.compile(
     rb"(?:~|\.{1,2})?/|[A-Za-z]:\\|[a-z][a-z0-9+.-]{0,20}://"
@@ -19,8 +19,8 @@ _PATH: Final = re.compile(
 )
 _CODE: Final = re.compile(
     rb"[&*!@]|[^\n]*?(?:::|->|=>|===|\?[.?]|\?\Z|\|\|)|(?:[A-Za-z_]\w*+\.)++[A-Za-z_]\w*+(?::\w++)?\Z"
-    rb"|(?:os|env|process|config|settings|self|this|secrets|vars?)\."
 )
+_REFERENCE: Final = re.compile(rb"(?:os|env|process|config|settings|self|this|secrets|vars?)\.")
 _PLAIN: Final = frozenset(
     b"true false null none nil undefined yes no on off str string text bytes bool boolean int integer number object "
     b"any unknown void optional required password passwd pwd secret token hidden redacted masked omitted empty default "
@@ -78,7 +78,7 @@ def is_secret(value: bytes, place: Place) -> bool:
         return False
     if place.quoted and not place.certain:
         return _is_one_literal(value) and (place.strong or looks_random(value))
-    if place.follows in {b"(", b"["} or (_CODE.match(value) is not None and not place.quoted):
+    if not place.quoted and (_REFERENCE.match(value) or (not place.certain and _is_code(value, place.follows))):
         return False
     if _NUMBER.match(value):
         return (place.strong or place.certain) and len(_DIGIT.findall(value)) >= _DIGITS_MIN
@@ -92,6 +92,10 @@ def is_secret(value: bytes, place: Place) -> bool:
         return is_bound and len(value) >= 4 and _TYPE.match(value) is None
     # So may a name with underscores in it, among arguments.
     return len(value) >= 4 and not (place.follows in {b",", b")"} and b"_" in value)
+
+
+def _is_code(value: bytes, follows: bytes) -> bool:
+    return follows in {b"(", b"["} or _CODE.match(value) is not None
 
 
 def _is_one_literal(value: bytes) -> bool:
