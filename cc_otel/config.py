@@ -182,16 +182,6 @@ class Home:
         return self.path / "dead"
 
     @property
-    def cache(self) -> Path:
-        """Where summaries are kept on this machine."""
-        return self.path / "cache.db"
-
-    @property
-    def model_keys(self) -> Path:
-        """The models' credentials, for their owner's eyes alone."""
-        return self.path / "model.env"
-
-    @property
     def config(self) -> Path:
         """The settings file."""
         return self.path / FILE_NAME

@@ -276,7 +276,7 @@ class Agent:
         others = self._assembler.open_processes(event.session_id)
         if not others:
             return event
-        gone = [pid for _, pid, seen_ns in others if starts and pid and pid != event.pid and not alive(pid, seen_ns)]
+        gone = [pid for _, pid, seen_ns in others if starts and pid and not alive(pid, seen_ns)]
         interruptions = self._transcripts.interruptions(event.transcript_path)
         return replace(event, gone_pids=tuple(gone), interruptions=interruptions)
 

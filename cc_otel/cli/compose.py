@@ -132,7 +132,7 @@ def summary_plan(home: Home, settings: Settings) -> "SummaryPlan | None":
 
     return SummaryPlan(
         models=models,
-        credentials=home.model_keys,
+        credentials=home.model_credentials,
         timeout_s=settings.summary_timeout_s,
         allowance=Allowance(
             usd_per_day=settings.summary_budget_usd,

@@ -219,9 +219,9 @@ def _summaries(home: Home, settings: Settings) -> Iterator[Finding]:
         return
     from cc_otel.agent.summary.plan import check
 
-    for model, trouble in check(summary_models(settings), home.model_keys).items():
+    for model, trouble in check(summary_models(settings), home.model_credentials).items():
         if trouble:
-            fix = f"put its key into {home.model_keys} (docs/summaries.md), or change summary_model"
+            fix = f"put its key into {home.model_credentials} (docs/summaries.md), or change summary_model"
             yield Finding("summaries", BROKEN, f"{model}: {trouble}; rules serve meanwhile", fix)
         else:
             yield Finding("summaries", OK, f"{model} answers")
