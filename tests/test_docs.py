@@ -1,0 +1,64 @@
+"""What the documentation says exists, and what exists is in the documentation."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from cc_otel import conventions
+from cc_otel.cli import main
+from cc_otel.config import SETTINGS, variable
+
+ROOT: Final = Path(__file__).parents[1]
+PAGES: Final = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TEXT: Final = "\n".join(page.read_text("utf-8") for page in PAGES)
+HIDDEN: Final = {"autostart"}
+
+
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_every_setting_is_in_the_table(name: str) -> None:
+    """docs/settings.md has a row for each setting, with its variable and its help."""
+    rows = (ROOT / "docs" / "settings.md").read_text("utf-8").splitlines()
+    help_text = SETTINGS[name].metadata["help"].replace("|", "\\|")
+
+    assert [row for row in rows if row.startswith(f"| `{name}` | `{variable(name)}` |") and help_text in row]
+
+
+def test_no_setting_is_documented_that_does_not_exist() -> None:
+    """Every `CC_OTEL_` variable that a page names is one of ours; docs/stack.md has those of the stack, and a test."""
+    known = {variable(name) for name in SETTINGS} | {
+        "CC_OTEL_HOME", "CC_OTEL_OFF", "CC_OTEL_STACK_DIR", "CC_OTEL_REQUIRE_STACK", "CC_OTEL_CLAUDE",
+    }  # fmt: skip
+    pages = [page for page in PAGES if page.name not in {"stack.md", "0007-collector.md"}]
+    named = {name for page in pages for name in re.findall(r"`(CC_OTEL_[A-Z_]+[A-Z])", page.read_text("utf-8"))}
+
+    assert {name for name in named - known if not name.startswith(("CC_OTEL_TEST_", "CC_OTEL_EXPORTER_OTLP"))} == set()
+
+
+@pytest.mark.parametrize("name", sorted(set(main.commands) - HIDDEN))
+def test_every_command_is_documented(name: str) -> None:
+    """Each command is shown in use somewhere."""
+    assert f"cc-otel {name}" in TEXT
+
+
+@pytest.mark.parametrize(
+    "key", sorted(v for k, v in vars(conventions).items() if k.isupper() and str(v)[:8] == "cc_otel.")
+)
+def test_every_attribute_of_ours_is_documented(key: str) -> None:
+    """docs/spans.md explains each attribute in our own namespace."""
+    assert key in (ROOT / "docs" / "spans.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_page_that_is_named_exists(page: Path) -> None:
+    """A path that a page names is in the tree."""
+    named = set(re.findall(r"(?:docs|tests|benchmarks|hooks|cc_otel|stack)/[\w./-]*\w", page.read_text("utf-8")))
+    # Names with a suffix are files; others may be parts of longer words.
+    missing = [
+        name
+        for name in named
+        if re.search(r"\.(md|py|sh|json|jsonl|sql|aql|yaml)$", name) and not (ROOT / name).exists()
+    ]
+
+    assert missing == []
