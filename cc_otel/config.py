@@ -18,7 +18,6 @@ FILE_NAME: Final = "config.toml"
 
 GRAPH_PORT: Final = 4327
 COLLECTOR_PORT: Final = 4317
-UI_PORT: Final = 8002
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", ""})
