@@ -20,7 +20,7 @@ from cc_otel.agent.intake import Intake
 from cc_otel.agent.processes import alive
 from cc_otel.agent.summary.contract import ByRule, Summaries
 from cc_otel.agent.transcript import Transcripts
-from cc_otel.agent.tree import Cause, Draft, Signal, told_of
+from cc_otel.agent.tree import Cause, Draft, Signal, Step, told_of
 from cc_otel.journal import Journal, JournalUnavailable, Outgoing, Told
 from cc_otel.otlp.convert import encode
 from cc_otel.spool import Spool
@@ -39,6 +39,7 @@ QUIET_NS: Final = 5_000_000_000
 """After this long without an event the spool is looked at less often: an agent at rest should not be noticed."""
 
 UNAVAILABLE_WAIT_S: Final = 1.0
+COMPLAIN_S: Final = 60.0
 WATCH_NS: Final = 1_000_000_000
 HOUSEKEEPING_NS: Final = 5_000_000_000
 FORGET_NS: Final = 600_000_000_000
@@ -103,6 +104,7 @@ class Agent:
         self._seen: set[tuple[str, int]] = set()
         self._watched_ns = 0
         self._kept_ns = 0
+        self._complained_s: dict[str, float] = {}
 
     def run(self, stop: threading.Event, wake: Callable[[], None]) -> None:
         """Go round until told to stop; ``wake`` is called when spans have entered the outbox."""
@@ -115,12 +117,15 @@ class Agent:
                     wake()
                 else:
                     stop.wait(POLL_S if self._waiting or now_ns - busy_ns < QUIET_NS else QUIET_POLL_S)
-            except JournalUnavailable as error:
-                log.warning("waiting for the journal: %s", error)
+            except (JournalUnavailable, OSError) as error:
+                self._complain(f"waiting for the home's disk: {error}")
                 stop.wait(UNAVAILABLE_WAIT_S)
-            except OSError as error:
-                log.warning("waiting for the spool: %s", error)
-                stop.wait(UNAVAILABLE_WAIT_S)
+
+    def _complain(self, cause: str) -> None:
+        now_s = time.monotonic()
+        if now_s - self._complained_s.get(cause, -COMPLAIN_S) >= COMPLAIN_S:
+            self._complained_s = {cause: now_s}
+            log.warning("%s", cause)
 
     def round(self, now_ns: int) -> bool:
         """
@@ -181,16 +186,25 @@ class Agent:
     def _tell(self, told: HookEvent | Signal, stretch: _Stretch) -> None:
         if not self._assembler.knows(told.session_id):
             self._recall(told.session_id, stretch)
-        step = self._assembler.add(told)
+        step = self._add(told)
         event_id = told.id if isinstance(told, HookEvent) else 0
         stretch.told.append(Told(event_id, told.session_id, told.clock_ns, told.to_json()))
         stretch.drafts.extend(step.drafts)
         stretch.done.extend(step.duplicates)
 
+    def _add(self, told: HookEvent | Signal) -> Step:
+        try:
+            return self._assembler.add(told)
+        except Exception:
+            # The seam around one event: it must not stop the others, nor this agent at every start.
+            log.exception("an event could not be assembled")
+            self._journal.count("events_not_assembled")
+            return Step(duplicates=[told.id] if isinstance(told, HookEvent) else [])
+
     def _recall(self, session_id: str, stretch: _Stretch) -> None:
         """Bring a session back into memory. What it finished long ago is in the outbox, and stays as it is."""
         for item in self._journal.told(session_id):
-            step = self._assembler.add(told_of(item.fields, item.id))
+            step = self._add(told_of(item.fields, item.id))
             stretch.done.extend(step.duplicates)
             stretch.drafts.extend(step.drafts)
 

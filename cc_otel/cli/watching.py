@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cc_otel.cli.common import home_option, json_option, print_json, with_settings
+from cc_otel.cli.common import fail, home_option, json_option, print_json, with_settings
 from cc_otel.cli.compose import destination, prepare_home, with_content
 from cc_otel.config import Home, Settings
 
@@ -28,7 +28,7 @@ def status(home: Home, settings: Settings, as_json: bool) -> None:
 def gather(home: Home, settings: Settings) -> dict[str, Any]:
     """Give the state of a home; a home that does not exist yet has nothing waiting and nothing lost."""
     from cc_otel.agent.lock import is_locked, running_pid
-    from cc_otel.journal import Journal
+    from cc_otel.journal import Journal, JournalUnavailable
     from cc_otel.spool import Spool
 
     target = destination(home, settings)
@@ -47,7 +47,10 @@ def gather(home: Home, settings: Settings) -> dict[str, Any]:
         "summaries": None,
     }
     if home.journal.exists():
-        journal = Journal(home.journal)
+        try:
+            journal = Journal(home.journal)
+        except JournalUnavailable as error:
+            fail(f"{error}. Move it aside: what it holds is not delivered yet, what is in the spool still will be")
         events, spans = journal.backlog()
         report["journal"] = {"events_waiting": events, "spans_waiting": spans}
         report["counts"] = {what: asdict(count) for what, count in journal.counts().items()}
