@@ -94,8 +94,9 @@ def test_what_is_interrupted_is_closed_by_rule(
     """Turn and tool of a client that was interrupted or killed are closed by what is known; the next one is linked."""
     world.scripted({"prompt 1": [calls(bash("slow", "sleep 8; echo finished"))], "prompt 2": [says("two")]}).installed()
     process = world.start("-p", "prompt 1", "--allowedTools", "Bash")
-    wait_for("the tool's start", lambda: "PreToolUse" in {it["hook_event_name"] for it in world.fired()})
-    wait_for("the call's record", lambda: "slow" in world.transcripts()[0].read_text())
+    world.wait_for("PreToolUse")
+    # Whole lines only: a client that is killed while it writes leaves half of one.
+    wait_for("the call's record", lambda: "slow" in world.transcripts()[0].read_text().rpartition("\n")[0])
     process.send_signal(how)
     process.communicate(timeout=60)
 
@@ -113,6 +114,34 @@ session resume, links resumed_from
   hook SessionEnd
 
 invoke_agent claude-code, closed by Stop, links resumed_from session
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
+  hook Stop
+"""
+    )
+
+
+def test_a_prompt_that_comes_in_the_middle_belongs_to_the_turn(world: World) -> None:
+    """A prompt that is said while a turn goes on is an instant in it."""
+    script = {"prompt 1": [calls(bash("one", "sleep 2; echo one"))], "prompt 2": [says("both")]}
+    world.scripted(script).installed()
+    with world.talk("--allowedTools", "Bash") as say:
+        say("prompt 1")
+        world.wait_for("PreToolUse")
+        say("prompt 2")
+        world.wait_for("Stop")
+
+    assert (
+        world.tree()
+        == """\
+session startup
+  hook SessionEnd
+
+invoke_agent claude-code, closed by Stop, links session
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
+  execute_tool Bash one, closed by PostToolUse
+    hook PostToolUse
+  hook PostToolBatch
+  hook UserPromptSubmit
   chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
   hook Stop
 """

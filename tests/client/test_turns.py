@@ -1,6 +1,7 @@
 """One prompt to the real client, and the trace that becomes of it."""
 
 import json
+from typing import Final
 
 import pytest
 
@@ -74,29 +75,31 @@ invoke_agent claude-code, closed by Stop, links session
     )
 
 
-@pytest.mark.parametrize(
-    ("status", "error_type"),
-    [
-        (400, "unknown"),
-        (401, "authentication_failed"),
-        (429, "rate_limit"),
-        (500, "server_error"),
-        (529, "server_error"),
-    ],
-)
-def test_an_error_of_the_api_fails_the_turn(world: World, status: int, error_type: str) -> None:
+FAILURES: Final = {
+    400: "unknown",
+    401: "authentication_failed",
+    429: "rate_limit",
+    500: "server_error",
+    529: "server_error",
+}
+"""What the client calls an error of the API, where the API is not Anthropic's own address."""
+
+
+def test_an_error_of_the_api_fails_the_turn(world: World) -> None:
     """A turn that the API ended is an error, called what the client calls it; there is no model call to show."""
     # What the client does not send again as it is, it sends again without what may have been wrong with it.
-    world.scripted({"the errand": [fails(status)] * 20}).installed()
-
-    assert 1 == world.asks("run the errand").code
-    assert (
-        world.tree()
-        == f"""\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by StopFailure, ERROR {error_type}, links session
+    world.scripted({f"prompt {status}": [fails(status)] * 20 for status in FAILURES}).installed()
+    # A client that ends at once may end its StopFailure hook before it has told it anything.
+    with world.talk() as say:
+        for count, status in enumerate(FAILURES, 1):
+            say(f"prompt {status}")
+            world.wait_for("StopFailure", count)
+    turns = [
+        f"""
+invoke_agent claude-code, closed by StopFailure, ERROR {error_type}, links {links}
   hook StopFailure
 """
-    )
+        for error_type, links in zip(FAILURES.values(), ["session"] + ["previous_turn session"] * 4, strict=True)
+    ]
+
+    assert "session startup\n  hook SessionEnd\n" + "".join(turns) == world.tree()

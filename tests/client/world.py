@@ -8,8 +8,8 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
@@ -23,7 +23,6 @@ from tests.stack.process import DEADLINE_S, wait_for
 
 MODEL: Final = "claude-opus-5-5"
 STANDIN: Final = Path(__file__).with_name("standin.py")
-PYTHON: Final = (sys.executable, "-P")
 
 MakeWorld = Callable[[], "World"]
 """Make a person, always at the same place: who was there before is gone."""
@@ -31,11 +30,12 @@ MakeWorld = Callable[[], "World"]
 
 @dataclass
 class World:
-    """The person; ``enter`` goes before each command, so that it runs in the namespace."""
+    """The person; ``enter`` goes before each command, so that it runs in the namespace; ``command`` is cc-otel."""
 
     folder: Path
     client: Path
     enter: tuple[str, ...]
+    command: tuple[str, ...] = (sys.executable, "-P", "-m", "cc_otel")
     _parts: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -94,7 +94,7 @@ class World:
         (self.folder / "script.json").write_text(json.dumps(script))
         command = [
             *self.enter,
-            *PYTHON,
+            sys.executable,
             str(STANDIN),
             *(str(self.folder / it) for it in ("script.json", "seen", "port")),
         ]
@@ -108,25 +108,23 @@ class World:
         self.cc_otel("install", *options)
         return self
 
-    def cc_otel(self, *arguments: str) -> str:
+    def cc_otel(self, *arguments: str, stdin: str = "") -> str:
         """Run a command of cc-otel that works; give what it says."""
-        return self._run([*PYTHON, "-m", "cc_otel", *arguments]).stdout
-
-    def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [*self.enter, *command],
+            [*self.enter, *self.command, *arguments],
             cwd=self.project,
             env=self.environment,
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,
             timeout=DEADLINE_S * 2,
         )
         assert done.returncode == 0, done.stderr
-        return done
+        return done.stdout
 
-    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
-        """Start the client, headless, with nothing on its standard input."""
+    def start(self, *arguments: str, talking: bool = False) -> subprocess.Popen[str]:
+        """Start the client, headless; with nothing on its standard input, unless somebody is ``talking`` to it."""
         port = (self.folder / "port").read_text()
         environment = self.environment | {
             "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{port}",
@@ -134,27 +132,49 @@ class World:
             "CLAUDE_CODE_MAX_RETRIES": "0",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         }
-        return self._parts.enter_context(
+        process = self._parts.enter_context(
             subprocess.Popen(
                 [*self.enter, str(self.client), "--model", MODEL, *arguments],
                 cwd=self.project,
-                env=environment | variables,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                env=environment,
+                stdin=subprocess.PIPE if talking else subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL if talking else subprocess.PIPE,
+                stderr=subprocess.DEVNULL if talking else subprocess.PIPE,
                 text=True,
             )
         )
+        self._parts.callback(process.kill)
+        return process
 
-    def claude(self, *arguments: str, **variables: str) -> "Done":
+    def claude(self, *arguments: str) -> "Done":
         """Run the client to its end."""
-        process = self.start(*arguments, **variables)
+        process = self.start(*arguments)
         stdout, stderr = process.communicate(timeout=DEADLINE_S * 2)
         return Done(process.returncode, stdout, stderr)
 
-    def asks(self, prompt: str, *arguments: str, **variables: str) -> "Done":
+    def asks(self, prompt: str, *arguments: str) -> "Done":
         """Run the client for one prompt; Bash may do anything that reads."""
-        return self.claude("-p", prompt, "--allowedTools", "Bash", *arguments, **variables)
+        return self.claude("-p", prompt, "--allowedTools", "Bash", *arguments)
+
+    @contextmanager
+    def talk(self, *arguments: str) -> Iterator[Callable[[str], None]]:
+        """Keep a client for several prompts; give what says one to it. At the end of the block its session ends."""
+        streams = ("--input-format", "stream-json", "--output-format", "stream-json", "--verbose")
+        process = self.start("-p", *streams, *arguments, talking=True)
+        assert process.stdin
+
+        def say(prompt: str) -> None:
+            assert process.stdin
+            process.stdin.write(json.dumps({"type": "user", "message": {"role": "user", "content": prompt}}) + "\n")
+            process.stdin.flush()
+
+        yield say
+        process.stdin.close()
+        process.wait(DEADLINE_S)
+
+    def wait_for(self, event: str, count: int = 1) -> None:
+        """Wait until an event has fired so many times."""
+        wait_for(event, lambda: [it["hook_event_name"] for it in self.fired()].count(event) >= count)
 
     def requests(self) -> list[dict[str, Any]]:
         """Give what the client sent to the API so far."""
