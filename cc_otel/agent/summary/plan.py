@@ -11,9 +11,10 @@ from cc_otel.agent.summary.chain import Chain
 from cc_otel.agent.summary.credentials import Credentials
 from cc_otel.agent.summary.process import ModelProcess
 from cc_otel.agent.summary.prompt import SCHEMA, Prompt
+from cc_otel.agent.summary.questions import Pace
 from cc_otel.agent.summary.story import Story
 from cc_otel.agent.summary.subject import Subject
-from cc_otel.agent.summary.summariser import Pace, Rooms, Summariser
+from cc_otel.agent.summary.summariser import Rooms, Summariser
 
 BUDGET_NOTE: Final = "summary_budget"
 """The name under which the journal keeps what was used."""

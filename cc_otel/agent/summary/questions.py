@@ -18,8 +18,8 @@ from cc_otel.agent.summary.subject import Subject
 WAITING_MAX: Final = 256
 """How many spans may wait at once. Under a backlog the others leave with their rule's text."""
 
-GATHER_S_MAX: Final = 0.5
-"""Longest wait for further questions to ask together, s; never more than a fifth of what a span may wait."""
+GATHER_S: Final = 0.25
+"""Longest wait for further questions to ask together, s. Calls of one message end within it, others do not anyway."""
 
 ASK_WITHIN_S: Final = 30.0
 """A question that nobody was free to ask for so long is dropped: its spans have left, and others come."""
@@ -36,6 +36,15 @@ HOPELESS_MAX: Final = 1000
 
 Keys = tuple[str, ...]
 """The cache keys of one content, one for each model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a span may wait (s), how many questions a call holds, and how long others are waited for (s)."""
+
+    timeout_s: float
+    batch_max: int = prompt.ITEMS_MAX
+    gather_s: float = GATHER_S
 
 
 @dataclass(eq=False, slots=True)
@@ -61,10 +70,9 @@ class Question:
 class Questions:
     """All questions that are open. Any thread may use it, `add` and `settled` are for one."""
 
-    def __init__(self, timeout_s: float, batch_max: int) -> None:
-        """Take how long a span may wait (s) and how many questions are asked together."""
-        self._timeout_s = timeout_s
-        self._batch_max = batch_max
+    def __init__(self, pace: Pace) -> None:
+        """Take the pace they are asked at."""
+        self._pace = pace
         self._changed = threading.Condition()
         self._open: dict[Keys, Question] = {}
         self._settled: list[tuple[str, Summary]] = []
@@ -86,7 +94,7 @@ class Questions:
                 question = self._open[keys] = Question(subject, keys, session_id, now_s)
                 self._changed.notify()
             self.spans_waiting += span_id not in question.waiting
-            until_s = now_s + self._timeout_s - min(MARGIN_S, self._timeout_s / 10)
+            until_s = now_s + self._pace.timeout_s - min(MARGIN_S, self._pace.timeout_s / 10)
             question.waiting[span_id] = (rule, until_s)
         return True
 
@@ -168,10 +176,11 @@ class Questions:
                     return [question]
                 # No event sees another session's: a sentence may be wrong, it must not carry anything over.
                 by_session.setdefault(question.session_id, []).append(question)
-        gather_s = min(GATHER_S_MAX, self._timeout_s / 5) if self._batch_max > 1 else 0.0
+        # Never more than a fifth of what a span may wait.
+        gather_s = min(self._pace.gather_s, self._pace.timeout_s / 5)
         for questions in by_session.values():
-            count = min(prompt.fitting([question.subject for question in questions]), self._batch_max)
-            is_full = count < len(questions) or count == self._batch_max
+            count = min(prompt.fitting([question.subject for question in questions]), self._pace.batch_max)
+            is_full = count < len(questions) or count == self._pace.batch_max
             if is_full or now_s - questions[0].since_s >= gather_s:
                 return questions[:count]
         return []

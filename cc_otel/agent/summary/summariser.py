@@ -22,7 +22,7 @@ from cc_otel.agent.summary.budget import Budget
 from cc_otel.agent.summary.chain import Chain, NotWritten
 from cc_otel.agent.summary.process import ModelProcess
 from cc_otel.agent.summary.prompt import Prompt
-from cc_otel.agent.summary.questions import CALLS_MAX, Question, Questions
+from cc_otel.agent.summary.questions import CALLS_MAX, Pace, Question, Questions
 from cc_otel.agent.summary.story import Episode, Story
 from cc_otel.agent.summary.subject import Subject, subject_of
 from cc_otel.agent.tree import Draft, Role
@@ -36,14 +36,6 @@ COMPLAIN_S: Final = 60.0
 
 Choose = Callable[[Finding, Iterable[Episode]], Subject | None]
 """Chooses what is worth a question, and words it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How long a span may wait for its sentence (s), and how many questions one call holds."""
-
-    timeout_s: float
-    batch_max: int = prompt.ITEMS_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +61,7 @@ class Summariser:
         self._process = rooms.process
         self._budget = rooms.budget
         self._choose = choose
-        self._questions = Questions(pace.timeout_s, pace.batch_max)
+        self._questions = Questions(pace)
         self._sources = Counter(rule=0, cache=0, model=0)
         self._trouble = ""
         self._complained_s = -COMPLAIN_S

@@ -1,7 +1,7 @@
 """The waiting room: who may wait, for how long, and how a wait ends."""
 
 from cc_otel.agent.describe import Summary
-from cc_otel.agent.summary.questions import TRIES_MAX, WAITING_MAX, Questions
+from cc_otel.agent.summary.questions import TRIES_MAX, WAITING_MAX, Pace, Questions
 from cc_otel.agent.summary.subject import Subject
 from tests.agent.summary.home import wait_for
 
@@ -10,7 +10,7 @@ RULE, SENTENCE = Summary("by rule"), Summary("Ran it.", "model", "m")
 
 def questions(timeout_s: float = 60.0, batch_max: int = 8) -> Questions:
     """Give an empty waiting room."""
-    return Questions(timeout_s, batch_max)
+    return Questions(Pace(timeout_s, batch_max))
 
 
 def add(room: Questions, span_id: str, content: str, session_id: str = "s", *, new: bool = True) -> bool:
