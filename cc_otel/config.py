@@ -72,6 +72,7 @@ class Settings:
     cache_keep_days: float = _setting(30.0, "How long a summary is kept, days.")
     retention_days: float = _setting(30.0, "How long the graph keeps a span, days; 0 keeps it for ever.")
     projects_dir: str = _setting("", "Claude's own projects folder; ~/.claude/projects if empty.")
+    jaeger_url: str = _setting("", "Jaeger's page, http://HOST:16686: doctor reads its test event back from there too.")
     autostart: str = _setting("up", "What a session starts where no agent is running: up, agent or off.")
     log_level: str = _setting("info", "What the log file holds: debug, info, warning or error.")
 

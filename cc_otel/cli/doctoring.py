@@ -1,5 +1,6 @@
 """The command for those who doubt: ``doctor`` tries every part, and says what mends it."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -14,7 +16,7 @@ from typing import Final
 
 import click
 
-from cc_otel import __version__, hook, wiring
+from cc_otel import __version__, conventions, hook, wiring
 from cc_otel.cli.common import json_option, print_json, with_settings
 from cc_otel.cli.compose import (
     destination,
@@ -36,6 +38,7 @@ HOOK_MS_MAX: Final = 100.0
 DISK_FREE_BYTES_MIN: Final = 1 << 30
 CLOCK_ERROR_S_MAX: Final = 2.0
 DELIVERY_S: Final = 20.0
+JAEGER_WAIT_S: Final = 0.5
 
 OK: Final = "ok"
 BROKEN: Final = "broken"
@@ -53,7 +56,7 @@ class Finding:
 
 
 @click.command()
-@with_settings(*SENDING, *STORING, "log_level")
+@with_settings(*SENDING, *STORING, "jaeger_url", "log_level")
 @json_option
 def doctor(home: Home, settings: Settings, as_json: bool) -> None:
     """
@@ -198,6 +201,8 @@ def _round_trip(home: Home, settings: Settings) -> Iterator[Finding]:
         yield Finding("test event", BROKEN, f"not delivered in {DELIVERY_S:g} s ({left} waiting)", "cc-otel status")
         return
     took = f"delivered in {time.monotonic() - began:.1f} s"
+    if settings.jaeger_url:
+        yield _read_back_from_jaeger(settings.jaeger_url, session)
     if not (sends_to_own_graph(settings) or settings.store):
         yield Finding("test event", OK, f"{took}; the receiver's store is not known here, so it was not read back")
         return
@@ -211,6 +216,34 @@ def _round_trip(home: Home, settings: Settings) -> Iterator[Finding]:
         yield Finding("test event", OK, f"{took}, and read back from the graph")
     else:
         yield Finding("test event", BROKEN, f"{took}, but it is not in the graph", f"ls {home.dead}")
+
+
+def _read_back_from_jaeger(url: str, session: str) -> Finding:
+    """Look for the test event in Jaeger (query API v3); a Collector may take a while to pass it on."""
+    import requests
+
+    until = time.monotonic() + DELIVERY_S
+    now = datetime.now(UTC)
+    asked = {
+        "query.service_name": conventions.SERVICE_NAME_VALUE,
+        "query.start_time_min": (now - timedelta(minutes=5)).isoformat().replace("+00:00", "Z"),
+        "query.start_time_max": (now + timedelta(minutes=5)).isoformat().replace("+00:00", "Z"),
+        "query.attributes": json.dumps({conventions.SESSION_ID: session}),
+        "query.search_depth": "10",
+    }
+    told = "it does not show the test event"
+    while time.monotonic() < until:
+        try:
+            answer = requests.get(f"{url.rstrip('/')}/api/v3/traces", params=asked, timeout=DELIVERY_S)
+            if answer.ok and session in answer.text:
+                return Finding("jaeger", OK, f"{url} shows the test event")
+            told = (
+                told if answer.ok or answer.status_code == requests.codes.not_found else f"answers {answer.status_code}"
+            )
+        except requests.RequestException as error:
+            told = f"cannot be asked: {type(error).__name__}"
+        time.sleep(JAEGER_WAIT_S)
+    return Finding("jaeger", BROKEN, f"{url}: {told}", "start Jaeger, or change jaeger_url (`cc-otel settings`)")
 
 
 def _summaries(home: Home, settings: Settings) -> Iterator[Finding]:

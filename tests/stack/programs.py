@@ -97,9 +97,14 @@ class Jaeger(Program):
             is_well=lambda: answers(f"http://127.0.0.1:{health}/status"),
         )
 
+    @property
+    def url(self) -> str:
+        """Its page, and its HTTP API."""
+        return f"http://127.0.0.1:{self._ui}"
+
     def trace(self, trace_id: str) -> list[Span]:
         """Answer the spans of a trace as its API shows them, in the order of their starts; none if it is unknown."""
-        answer = requests.get(f"http://127.0.0.1:{self._ui}/api/v3/traces/{trace_id}", timeout=30)
+        answer = requests.get(f"{self.url}/api/v3/traces/{trace_id}", timeout=30)
         if answer.status_code == 404:
             return []
         answer.raise_for_status()
