@@ -43,7 +43,7 @@ SENDING = (
 )
 STORING = ("store", "arango_password_file", "graph_listen", "graph_token", "retention_days")
 CHECK_S = 1.0
-UPGRADE_CHECK_S = 60.0
+UPGRADE_CHECK_S = 10.0
 
 
 @click.command()

@@ -43,10 +43,10 @@ def serving(*arguments: object) -> Iterator[subprocess.Popen[str]]:
         process.wait(WAIT_S)
 
 
-def start(*arguments: object) -> subprocess.Popen[str]:
+def start(*arguments: object, env: Mapping[str, str] = CLEAN) -> subprocess.Popen[str]:
     """Start a command that stays, and wait for the line that says it has started."""
     command = [sys.executable, "-m", "cc_otel", *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=CLEAN)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
     assert process.stdout
     told = process.stdout.readline()
     assert "Stop with Ctrl-C" in told, told

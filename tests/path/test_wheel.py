@@ -1,6 +1,7 @@
 """What is shipped is whole: the built wheel, away from the checkout, plays the demo and wires the hook."""
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -9,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from tests.path.processes import CLEAN, WAIT_S
+from tests.path.processes import CLEAN, WAIT_S, cc_otel, record, recorded, rows, start
 
 ROOT: Final = Path(__file__).parents[2]
 SHIPPED: Final = {
@@ -61,3 +62,24 @@ def test_the_wheel_works_away_from_the_checkout(wheel: Path, tmp_path: Path) -> 
     run("install")
     assert os.access(tmp_path / ".cc-otel" / "record.sh", os.R_OK)
     run("flush", "--home", str(tmp_path / ".cc-otel"))
+
+
+def test_an_upgraded_agent_leaves_and_nothing_is_lost_or_doubled(wheel: Path, tmp_path: Path) -> None:
+    """When another version is installed, the running agent ends by itself; the next one goes on where it was."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    env = CLEAN | {"PYTHONPATH": str(tmp_path / "site")}
+    home = tmp_path / "h"
+    events = recorded("subagent_sync")
+    old = start("up", "--home", home, env=env)
+    for event in events[:10]:
+        record(home, event["payload"], event["env"])
+    (metadata,) = (tmp_path / "site").glob("cc_otel-*.dist-info/METADATA")
+    metadata.write_text(re.sub("(?m)^Version: .*$", "Version: 99.0.0", metadata.read_text("utf-8")), "utf-8")
+
+    assert old.wait(WAIT_S) == 0
+    for event in events[10:]:
+        record(home, event["payload"], event["env"])
+    assert cc_otel("flush", "--home", home, env=env).returncode == 0
+    (session,) = rows(cc_otel("query", "sessions", "--json", "--home", home))
+    assert session["spans"] == len(events)
