@@ -102,6 +102,9 @@ class Handler(BaseHTTPRequestHandler):
             self._json(200, {"input_tokens": 1000}, number)
         elif path == "/v1/messages":
             self._message(json.loads(body), number)
+        elif path == "/v1/logs":
+            # The client's own telemetry, where it is told to send it here: it stands in SEEN.
+            self._json(200, {}, number)
         else:
             self._json(404, {"type": "error", "error": {"type": "not_found_error", "message": "no"}}, number)
 
