@@ -21,6 +21,8 @@ WAITING_MAX: Final = 256
 GATHER_S: Final = 0.25
 """Longest wait for further questions to ask together, s. Calls of one message end within it, others do not anyway."""
 
+SHORTEST_WAIT_S: Final = 0.01
+
 ASK_WITHIN_S: Final = 30.0
 """A question that nobody was free to ask for so long is dropped: its spans have left, and others come."""
 
@@ -73,6 +75,8 @@ class Questions:
     def __init__(self, pace: Pace) -> None:
         """Take the pace they are asked at."""
         self._pace = pace
+        # Never more than a fifth of what a span may wait.
+        self._gather_s = min(pace.gather_s, pace.timeout_s / 5)
         self._changed = threading.Condition()
         self._open: dict[Keys, Question] = {}
         self._settled: list[tuple[str, Summary]] = []
@@ -117,10 +121,9 @@ class Questions:
     def next_batch(self, wait_s: float) -> list[Question]:
         """Give questions of one session to ask in one call, none if there are none within that time."""
         with self._changed:
-            batch = self._ready(time.monotonic())
-            if not batch:
-                self._changed.wait(wait_s)
-                batch = self._ready(time.monotonic())
+            until_s = time.monotonic() + wait_s
+            while not (batch := self._ready(now_s := time.monotonic())) and now_s < until_s:
+                self._changed.wait(max(min(self._due_s(now_s), until_s) - now_s, SHORTEST_WAIT_S))
             if batch:
                 self._calls += 1
                 self._calls_begun += 1
@@ -176,14 +179,18 @@ class Questions:
                     return [question]
                 # No event sees another session's: a sentence may be wrong, it must not carry anything over.
                 by_session.setdefault(question.session_id, []).append(question)
-        # Never more than a fifth of what a span may wait.
-        gather_s = min(self._pace.gather_s, self._pace.timeout_s / 5)
         for questions in by_session.values():
             count = min(prompt.fitting([question.subject for question in questions]), self._pace.batch_max)
             is_full = count < len(questions) or count == self._pace.batch_max
-            if is_full or now_s - questions[0].since_s >= gather_s:
+            if is_full or now_s - questions[0].since_s >= self._gather_s:
                 return questions[:count]
         return []
+
+    def _due_s(self, now_s: float) -> float:
+        """Give when the next question that nobody asks yet may be asked."""
+        # While all calls are under way, the end of one is what is waited for.
+        waiting = [q for q in self._open.values() if not q.call and self._calls < CALLS_MAX]
+        return min((max(q.since_s + self._gather_s, q.not_before_s) for q in waiting), default=now_s + ASK_WITHIN_S)
 
     def _end(self, question: Question, summary: Summary | None = None) -> None:
         self._settled.extend((span_id, summary or rule) for span_id, (rule, _) in question.waiting.items())

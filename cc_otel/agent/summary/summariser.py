@@ -29,7 +29,7 @@ from cc_otel.agent.tree import Draft, Role
 
 log = logging.getLogger(__name__)
 
-POLL_S: Final = 0.1
+POLL_S: Final = 0.5
 HOUSEKEEPING_S: Final = 5.0
 TRIM_S: Final = 3600.0
 COMPLAIN_S: Final = 60.0
