@@ -9,6 +9,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from hashlib import blake2b
 from math import isfinite, isnan
 from typing import Final, TypeVar
@@ -17,7 +18,7 @@ import orjson
 
 from cc_otel import conventions as c
 from cc_otel.graph.store import Document, Edge, GraphBatch, Json, Vertex
-from cc_otel.span import Attributes, AttributeValue, Kind, Span, StatusCode
+from cc_otel.span import Attributes, AttributeValue, Kind, Link, Span, SpanEvent, StatusCode
 
 SPANS: Final = "spans"
 SESSIONS: Final = "sessions"
@@ -52,7 +53,7 @@ _FILE_OPERATIONS: Final = {
     "MultiEdit": "edit",
     "NotebookEdit": "edit",
 }
-_FILTERS: Final[tuple[str, ...]] = ("session_id", "trace_id", "kind", "status", "start_ms", "expire_at")
+_PAYLOAD_COMMAND: Final = c.PAYLOAD_PREFIX + "command"
 _SPAN_KINDS: Final = {kind: kind.name for kind in Kind}
 _STATUSES: Final = {code: code.name for code in StatusCode}
 
@@ -90,6 +91,7 @@ def key_of(span: Span) -> str:
     return f"{span.trace_id}-{span.span_id}"
 
 
+@lru_cache(256)
 def session_key(session_id: str) -> str:
     """Answer a session's key: its id where every store takes that as a key, else a digest of it."""
     return session_id if _READABLE_KEY.fullmatch(session_id) else "@" + _digest(session_id)
@@ -134,23 +136,21 @@ class _Graph:
         arguments = _arguments(span.attributes)
         document = _document(span, self._resource(span), arguments) | self._expiry(end_ns)
         _put(self._spans, key, Vertex(SPANS, key, document))
-        # What queries filter on stands on the edges too, so that walking them reads no vertex.
-        filters = {name: document[name] for name in _FILTERS if name in document}
         if parent_id := document["parent_id"]:
             parent = f"{SPANS}/{span.trace_id}-{parent_id}"
-            self._connect(PARENT_OF, key, parent, here, {"label": "parent of", **filters})
-        if session_id := _session_id(span):
+            self._connect(PARENT_OF, key, parent, here, _along(document, "parent of"))
+        if session_id := _session_id(span.attributes):
             session = f"{SESSIONS}/{session_key(session_id)}"
             self._sessions[session_id] = max(end_ns, self._sessions.get(session_id, 0))
-            self._connect(PART_OF, key, here, session, {"label": "part of", **filters})
+            self._connect(PART_OF, key, here, session, _along(document, "part of"))
         if path := _path(span, document["kind"], arguments):
             op = _FILE_OPERATIONS.get(_text(span.attributes, c.TOOL_NAME), "touch")
             self._files[path] = max(end_ns, self._files.get(path, 0))
-            self._connect(TOUCHED, key, here, f"{FILES}/{file_key(path)}", {"label": op, "op": op, **filters})
+            self._connect(TOUCHED, key, here, f"{FILES}/{file_key(path)}", {**_along(document, op), "op": op})
         for number, link in enumerate(span.links):
             target = f"{SPANS}/{link.trace_id}-{link.span_id}"
             label = _text(link.attributes, c.LINK) or "links to"
-            self._connect(LINKS_TO, f"{key}.{number}", here, target, {"label": label, **filters})
+            self._connect(LINKS_TO, f"{key}.{number}", here, target, _along(document, label))
 
     def batch(self) -> GraphBatch:
         sessions = (
@@ -184,7 +184,7 @@ def _document(span: Span, resource: Json, arguments: Mapping[str, Json]) -> dict
         "kind": kind_of(span),
         "name": span.name,
         "status": _STATUSES[span.status],
-        "session_id": _session_id(span) or None,
+        "session_id": _session_id(attributes) or None,
         "trace_id": span.trace_id,
         "span_id": span.span_id,
         # A span that calls itself its parent is a root: a tree has no loops.
@@ -200,19 +200,37 @@ def _document(span: Span, resource: Json, arguments: Mapping[str, Json]) -> dict
         "attributes": _safe(attributes),
         "resource": resource,
     }
-    optional: tuple[tuple[str, Json], ...] = (
+    for name, value in (
         ("summary", summary),
         ("tool", _text(attributes, c.TOOL_NAME)),
-        ("command", _text(arguments, "command") or _text(attributes, c.PAYLOAD_PREFIX + "command")),
+        ("command", _text(arguments, "command") or _text(attributes, _PAYLOAD_COMMAND)),
         ("error_type", _text(attributes, c.ERROR_TYPE)),
         ("status_message", span.status_message),
         ("service", _text(span.resource, c.SERVICE_NAME)),
         ("scope", span.scope_name),
-        ("links", _links(span)),
-        ("events", _events(span)),
-    )
-    document.update((name, value) for name, value in optional if value)
+    ):
+        if value:
+            document[name] = value
+    if span.links:
+        document["links"] = [_link(link) for link in span.links]
+    if span.events:
+        document["events"] = [_event(event) for event in span.events]
     return document
+
+
+def _along(document: Document, label: str) -> dict[str, Json]:
+    """Answer an edge's document. What queries filter on stands on it too, so that walking reads no vertex."""
+    along: dict[str, Json] = {
+        "label": label,
+        "session_id": document["session_id"],
+        "trace_id": document["trace_id"],
+        "kind": document["kind"],
+        "status": document["status"],
+        "start_ms": document["start_ms"],
+    }
+    if "expire_at" in document:
+        along["expire_at"] = document["expire_at"]
+    return along
 
 
 def _session(session_id: str) -> dict[str, Json]:
@@ -224,8 +242,8 @@ def _file(path: str) -> dict[str, Json]:
     return {"label": name[:LABEL_CHARS_MAX], "kind": "file", "size": 1, "path": path}
 
 
-def _session_id(span: Span) -> str:
-    return _text(span.attributes, c.SESSION_ID) or _text(span.attributes, c.CONVERSATION_ID)
+def _session_id(attributes: Attributes) -> str:
+    return _text(attributes, c.SESSION_ID) or _text(attributes, c.CONVERSATION_ID)
 
 
 def _path(span: Span, kind: Json, arguments: Mapping[str, Json]) -> str:
@@ -246,18 +264,12 @@ def _arguments(attributes: Attributes) -> Mapping[str, Json]:
     return arguments if isinstance(arguments, dict) else {}
 
 
-def _links(span: Span) -> list[Json]:
-    return [
-        {"trace_id": link.trace_id, "span_id": link.span_id, "attributes": _safe(link.attributes)}
-        for link in span.links
-    ]
+def _link(link: Link) -> Json:
+    return {"trace_id": link.trace_id, "span_id": link.span_id, "attributes": _safe(link.attributes)}
 
 
-def _events(span: Span) -> list[Json]:
-    return [
-        {"name": event.name, "time_ns": str(event.time_ns), "attributes": _safe(event.attributes)}
-        for event in span.events
-    ]
+def _event(event: SpanEvent) -> Json:
+    return {"name": event.name, "time_ns": str(event.time_ns), "attributes": _safe(event.attributes)}
 
 
 def _put(items: dict[_Place, _Item], place: _Place, item: _Item) -> None:
@@ -285,12 +297,16 @@ def _safe(attributes: Attributes) -> dict[str, Json]:
 
     A name whose place is taken keeps its dots.
     """
-    safe: dict[str, Json] = {}
+    safe = {
+        name.replace(".", "_"): value if isinstance(value, str) else _plain(value) for name, value in attributes.items()
+    }
+    if len(safe) == len(attributes) and "" not in safe:
+        return safe
+    safe = {}
     for name, value in attributes.items():
         place = name.replace(".", "_") or "_"
-        if place != name and (place in attributes or place in safe):
-            place = name
-        safe[place] = value if isinstance(value, str) else _plain(value)
+        taken = place != name and (place in attributes or place in safe)
+        safe[name if taken else place] = _plain(value)
     return safe
 
 

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import cache
 from importlib import resources
 from itertools import chain
 from pathlib import Path
@@ -25,11 +24,14 @@ SCHEMA_VERSION: Final = 1
 BUSY_TIMEOUT_S: Final = 5.0
 CACHE_KIB: Final = 65_536
 
-ROWS_PER_STATEMENT: Final = (512, 64, 8, 1)
+ROWS_PER_STATEMENT: Final = 1_000
 """
 How many rows one INSERT carries. sqlite3 lets go of the interpreter at every step and waits up to 5 ms to get it
 back from a busy thread: row by row, a writer beside a busy agent would be a hundred times slower.
 """
+
+STATEMENTS_KEPT: Final = 16
+"""How many compiled statements a connection keeps: one of a thousand rows takes half a megabyte."""
 
 _PLACES: Final = frozenset({"key", "source", "target", "document"})
 _JSON_COLUMNS: Final = frozenset({"attributes", "resource", "events", "links"})
@@ -67,11 +69,12 @@ class _Table:
     def row(self, item: Vertex | Edge) -> tuple[object, ...]:
         document = item.document
         ends = (item.source, item.target) if isinstance(item, Edge) else ()
-        rest = {name: value for name, value in document.items() if name not in self.known}
-        return (item.key, *ends, *map(document.get, self.fields), orjson.dumps(rest).decode() if rest else None)
+        rest = None
+        if not document.keys() <= self.known:
+            rest = orjson.dumps({name: value for name, value in document.items() if name not in self.known}).decode()
+        return (item.key, *ends, *map(document.get, self.fields), rest)
 
 
-@cache
 def _insert_statement(table: _Table, rows: int) -> str:
     ends = ("source", "target") if table.holds_edges else ()
     columns = ("key", *ends, *table.fields, "document")
@@ -238,12 +241,9 @@ def _insert(connection: sqlite3.Connection, table: _Table | None, items: Sequenc
 
 
 def _insert_rows(connection: sqlite3.Connection, table: _Table, rows: Sequence[tuple[object, ...]]) -> None:
-    done = 0
-    for size in ROWS_PER_STATEMENT:
-        statement = _insert_statement(table, size)
-        while len(rows) - done >= size:
-            connection.execute(statement, list(chain.from_iterable(rows[done : done + size])))
-            done += size
+    for start in range(0, len(rows), ROWS_PER_STATEMENT):
+        some = rows[start : start + ROWS_PER_STATEMENT]
+        connection.execute(_insert_statement(table, len(some)), list(chain.from_iterable(some)))
 
 
 def _insert_alone(connection: sqlite3.Connection, table: _Table, item: Vertex | Edge) -> Iterable[Refusal]:

@@ -32,6 +32,8 @@ PROBE_S: Final = 1.0
 
 PRUNE_EVERY_S: Final = 6 * 3_600
 
+_FULL: Final = f"{QUEUE_REQUESTS_MAX} requests are waiting to be stored"
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -52,9 +54,12 @@ class _Work:
     graph: GraphBatch | None
     outcome: Future[Outcome] = field(default_factory=Future)
 
-    def give_up(self) -> None:
+    def __post_init__(self) -> None:
+        self.outcome.add_done_callback(self._let_go)
+
+    def _let_go(self, outcome: Future[Outcome]) -> None:
         # While it is still in the queue it must not hold what its client sends again.
-        if self.outcome.cancel():
+        if outcome.cancelled():
             self.request, self.graph = Decoded(()), None
 
 
@@ -98,23 +103,17 @@ class GroupWriter:
         """Whether it still works."""
         return self._thread.is_alive()
 
-    def take(self, request: Decoded, timeout_s: float) -> Outcome:
+    def take(self, request: Decoded) -> Future[Outcome]:
         """See Sink."""
-        if not request.spans and not request.rejections:
-            return Outcome()
+        if self._queue.full():
+            raise Unavailable(_FULL)
+        # Mapped by the thread that brings it, while the writer waits for the disk.
+        work = _Work(request, self._map(request.spans))
         try:
-            if self._queue.full():
-                raise queue.Full
-            # Mapped by the thread that brings it, while the writer waits for the disk.
-            work = _Work(request, self._map(request.spans))
             self._queue.put_nowait(work)
         except queue.Full:
-            raise Unavailable(f"{QUEUE_REQUESTS_MAX} requests are waiting to be stored") from None
-        try:
-            return work.outcome.result(timeout_s)
-        except TimeoutError:
-            work.give_up()
-            raise Unavailable(f"not stored within {timeout_s:.0f} s") from None
+            raise Unavailable(_FULL) from None
+        return work.outcome
 
     def stop(self, timeout_s: float) -> None:
         """Write what waits, then end; give up waiting for that after ``timeout_s`` seconds."""
