@@ -13,7 +13,7 @@ import stat
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,12 +70,13 @@ class Unavailable(Exception):
 class Sink(Protocol):
     """Where the spans go."""
 
-    def take(self, request: Decoded, timeout_s: float) -> Outcome:
+    def take(self, request: Decoded) -> Future[Outcome]:
         """
-        Take a request's spans and rejections; called from several threads at once.
+        Take a request's spans and rejections, and answer soon with the promise of an outcome.
 
-        MUST return only once every span that it does not count as rejected is durable.
-        MUST raise Unavailable when it cannot within ``timeout_s``, and MUST bear the same spans again afterwards.
+        The outcome MUST come only once every span that it does not count as rejected is durable; where that is
+        impossible now, `take` or the promise MUST raise Unavailable. The promise may be cancelled by who will not
+        wait longer; the same spans come again then.
         """
 
 
@@ -128,6 +129,9 @@ class TraceServer:
             ],
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        # Only one thread at a time can run Python: with time cut into slices, all requests would be ready late, and
+        # what they are handed on to would first have nothing to do and then everything.
+        self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._answers: Counter[str] = Counter()
         self._bytes_in_flight = 0
@@ -167,8 +171,7 @@ class TraceServer:
 
     def _answer(self, data: bytes, timeout_s: float) -> ExportTraceServiceResponse | _Failure:
         try:
-            with self._room_for(len(data)):
-                outcome = self._sink.take(decode(data), timeout_s)
+            outcome = self._outcome(data, timeout_s)
         except NotARequest as error:
             self._count("INVALID_ARGUMENT")
             detail = BadRequest(field_violations=[BadRequest.FieldViolation(description=str(error))])
@@ -187,6 +190,16 @@ class TraceServer:
             response.partial_success.error_message = outcome.message[:MESSAGE_CHARS_MAX]
         self._count("partial" if outcome.rejected_spans else "ok")
         return response
+
+    def _outcome(self, data: bytes, timeout_s: float) -> Outcome:
+        with self._room_for(len(data)):
+            with self._turn:
+                promise = self._sink.take(decode(data))
+            try:
+                return promise.result(timeout_s)
+            except TimeoutError:
+                promise.cancel()
+                raise Unavailable(f"not stored within {timeout_s:.0f} s") from None
 
     @contextmanager
     def _room_for(self, size_bytes: int) -> Iterator[None]:

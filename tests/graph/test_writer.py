@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -33,11 +33,10 @@ class Parts:
         self.dead = home / "dead"
         self.health: list[bool] = []
         self.writer = GroupWriter(self.store, DeadLetter(self.dead, time.time), 0, self.health.append)
-        self.pool = ThreadPoolExecutor(QUEUE_REQUESTS_MAX * 2)
 
     def take(self, *spans: Span) -> Future[Outcome]:
-        """Bring a request from a thread of its own."""
-        return self.pool.submit(self.writer.take, Decoded(spans), WAIT_S)
+        """Bring a request."""
+        return self.writer.take(Decoded(spans))
 
     def hold(self) -> Future[Outcome]:
         """Bring a request whose write waits for the gate, and wait until it does."""
@@ -65,7 +64,6 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
     yield made
     made.store.gate.set()
     made.writer.stop(WAIT_S)
-    made.pool.shutdown()
     made.store.close()
 
 
@@ -110,8 +108,8 @@ class TestTogether:
         )
 
     def test_nothing_to_write(self, parts: Parts) -> None:
-        """A request without spans is a success that costs no write."""
-        assert (parts.take().result(WAIT_S), parts.store.writes) == (Outcome(), 0)
+        """A request without spans is a success."""
+        assert parts.take().result(WAIT_S) == Outcome()
 
 
 class TestUnavailable:
@@ -148,31 +146,30 @@ class TestUnavailable:
         waiting = [parts.take(span(n)) for n in range(1, QUEUE_REQUESTS_MAX + 1)]
         wait_for(lambda: parts.writer.waiting == QUEUE_REQUESTS_MAX)
         with pytest.raises(Unavailable, match=f"{QUEUE_REQUESTS_MAX} requests are waiting"):
-            parts.take(span(50)).result(WAIT_S)
+            parts.take(span(50))
         parts.store.gate.set()
 
         assert [each.result(WAIT_S) for each in (held, *waiting)] == [Outcome()] * (QUEUE_REQUESTS_MAX + 1)
 
-    def test_no_time_left(self, parts: Parts) -> None:
-        """Who cannot wait longer is told to come again; what was left in the queue is not written behind its back."""
+    def test_cancelled_in_time(self, parts: Parts) -> None:
+        """What its client gave up while it waited is not written; what was being written is."""
         held = parts.hold()
-        with pytest.raises(Unavailable, match="not stored within 0 s"):
-            parts.writer.take(Decoded((span(1),)), 0.05)
+        waiting = parts.take(span(1))
+        cancelled = [waiting.cancel(), held.cancel()]
         parts.store.gate.set()
-        held.result(WAIT_S)
         parts.take(span(2)).result(WAIT_S)
 
-        assert parts.stored() == ["2", "63"]
+        assert (cancelled, held.result(WAIT_S), parts.stored()) == ([True, False], Outcome(), ["2", "63"])
 
     def test_a_dead_letter_that_cannot_be_written(self, parts: Parts) -> None:
         """What could neither be stored nor kept stays with the client, until it can be."""
         nobody = Decoded((span(1),), (Rejection(span(2, "nobody"), "invalid"),))
         parts.dead.touch()
         with pytest.raises(Unavailable, match="the dead letter cannot be written"):
-            parts.writer.take(nobody, WAIT_S)
+            parts.writer.take(nobody).result(WAIT_S)
         parts.dead.unlink()
 
-        assert parts.writer.take(nobody, WAIT_S) == Outcome(1, "invalid")
+        assert parts.writer.take(nobody).result(WAIT_S) == Outcome(1, "invalid")
         assert (parts.stored(), parts.letters()) == (["1"], [("invalid", "nobody")])
 
 
@@ -182,7 +179,7 @@ class TestNever:
     def test_rejected_before(self, parts: Parts) -> None:
         """What was set aside while decoding is counted and kept; the spans beside it are stored."""
         rejections = tuple(Rejection(span(n, f"nobody {n}"), f"invalid {n}") for n in (7, 8, 9))
-        outcome = parts.writer.take(Decoded((span(1),), rejections), WAIT_S)
+        outcome = parts.writer.take(Decoded((span(1),), rejections)).result(WAIT_S)
 
         assert outcome == Outcome(3, "invalid 7, and 2 more")
         assert (parts.stored(), parts.letters()) == (
@@ -244,7 +241,7 @@ class TestNever:
         store = FaultyStore(tmp_path / "graph.db")
         writer = GroupWriter(store, dead, 0, lambda healthy: None)
         writer.start()
-        outcome = writer.take(Decoded((), (Rejection(span(1), "invalid"),)), WAIT_S)
+        outcome = writer.take(Decoded((), (Rejection(span(1), "invalid"),))).result(WAIT_S)
         writer.stop(WAIT_S)
 
         assert (outcome, writer.written) == (

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,17 +51,20 @@ class Sink:
     def __init__(self) -> None:
         self.taken: list[Decoded] = []
         self.act: Take = lambda request: Outcome()
+        self.pool = ThreadPoolExecutor()
 
-    def take(self, request: Decoded, timeout_s: float) -> Outcome:
+    def take(self, request: Decoded) -> Future[Outcome]:
         """See `cc_otel.otlp.receive.Sink`."""
         self.taken.append(request)
-        return self.act(request)
+        return self.pool.submit(self.act, request)
 
 
 @pytest.fixture
-def sink() -> Sink:
+def sink() -> Iterator[Sink]:
     """Give a sink that takes everything."""
-    return Sink()
+    made = Sink()
+    yield made
+    made.pool.shutdown()
 
 
 @contextmanager
@@ -230,6 +233,23 @@ class TestFailure:
         assert set(details(error)) == {"grpc-status-details-bin", "google.rpc.retryinfo-bin"}
         assert server[0].answers() == {"failed": 1}
         assert [record.exc_text.splitlines()[-1] for record in caplog.records if record.exc_text] == ["KeyError: 'bug'"]
+
+    def test_out_of_time(self, folder: Path) -> None:
+        """What is not stored within the client's time is given up; the client hears a code that it may retry."""
+
+        class Never(Sink):
+            promise: Future[Outcome] = Future()
+
+            def take(self, request: Decoded) -> Future[Outcome]:
+                return self.promise
+
+        sink = Never()
+        with serving(sink, f"unix:{folder}/otlp.sock") as (server, address):
+            error = failure(address, ONE, timeout_s=0.3)
+            wait_for(lambda: server.answers() == {"UNAVAILABLE": 1})
+
+        assert error.code() in {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE}
+        assert sink.promise.cancelled()
 
     @pytest.mark.parametrize("data", [b"\xff\xff", b'{"resourceSpans": []}', ONE[:-1]])
     def test_not_a_request(self, server: tuple[TraceServer, str], sink: Sink, data: bytes) -> None:
