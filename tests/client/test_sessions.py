@@ -96,7 +96,7 @@ def test_what_is_interrupted_is_closed_by_rule(
     process = world.start("-p", "prompt 1", "--allowedTools", "Bash")
     world.wait_for("PreToolUse")
     # Whole lines only: a client that is killed while it writes leaves half of one.
-    wait_for("the call's record", lambda: "slow" in world.transcripts()[0].read_text().rpartition("\n")[0])
+    wait_for("the call's record", lambda: "toolu_01slow" in world.transcripts()[0].read_text().rpartition("\n")[0])
     process.send_signal(how)
     process.communicate(timeout=60)
 
