@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import resources
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Final
 
@@ -186,12 +186,9 @@ class SqliteStore:
         names = [column[0] for column in rows.description]
         holding_json = [name for name in names if name in _JSON_COLUMNS]
         with closing(connection), self._reporting():
-            for row in rows:
-                answer: dict[str, Json] = dict(zip(names, row))  # noqa: B905 - one for each column, and a million rows
-                for name in holding_json:
-                    text = answer[name]
-                    answer[name] = orjson.loads(text) if isinstance(text, str) else None
-                yield answer
+            # No loop of ours for rows that need nothing done: there may be many.
+            answers: Iterator[dict[str, Json]] = map(dict, map(zip, repeat(names), rows))
+            yield from answers if not holding_json else (_with_json(answer, holding_json) for answer in answers)
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -203,6 +200,11 @@ class SqliteStore:
             raise StoreUnavailable(f"{self._path}: {error}" + (f" ({advice})" if advice else "")) from error
         except OSError as error:
             raise StoreUnavailable(f"{self._path}: {error.strerror}") from error
+
+
+def _with_json(answer: dict[str, Json], names: Iterable[str]) -> dict[str, Json]:
+    texts = {name: answer[name] for name in names}
+    return answer | {name: orjson.loads(text) if isinstance(text, str) else None for name, text in texts.items()}
 
 
 def _inode(path: Path) -> tuple[int, int] | None:
