@@ -27,6 +27,9 @@ WATCH_NS: Final = 30_000_000_000
 QUIET_NS: Final = 1_500_000_000
 """After this long without a new record, the last call of a file is whole."""
 
+AHEAD_NS_MAX: Final = 60_000_000_000
+"""How far ahead of our clock a call may say it was; beyond it, it happened now."""
+
 READ_BYTES_MAX: Final = 4 << 20
 FILES_MAX: Final = 200
 CONTENT_BYTES_MAX: Final = 1 << 18
@@ -76,7 +79,7 @@ class ChatWatch:
             return []
         self._looked_ns = now_ns
         arrivals = [
-            arrival_of(call, session_id, session.pid)
+            arrival_of(call, session_id, session.pid, now_ns)
             for session_id, session in self._sessions.items()
             for call in self._calls(session_id, session, now_ns)
         ]
@@ -98,8 +101,10 @@ class ChatWatch:
                 yield from file.transcript.finish()
 
 
-def arrival_of(call: ModelCall, session_id: str, pid: int) -> Arrival:
+def arrival_of(call: ModelCall, session_id: str, pid: int, now_ns: int) -> Arrival:
     """Make a model call an input of the assembler, its content redacted and cut."""
+    # A file may say anything: a call of next year would wait to be assembled until then.
+    start_ns = call.start_ns if call.start_ns <= now_ns + AHEAD_NS_MAX else now_ns
     asked_for = tuple(_text(block.get("id")) for block in call.blocks if block.get("type") == "tool_use")
     payload: dict[str, Any] = {
         "requested_model": call.requested_model,
@@ -114,7 +119,7 @@ def arrival_of(call: ModelCall, session_id: str, pid: int) -> Arrival:
     fitted = fit(redacted.value, CONTENT_BYTES_MAX)
     event = HookEvent(
         name="ModelCall",
-        clock_ns=call.start_ns,
+        clock_ns=start_ns,
         session_id=session_id,
         digest=call.message_id,
         pid=pid,
@@ -125,7 +130,7 @@ def arrival_of(call: ModelCall, session_id: str, pid: int) -> Arrival:
         asked_for=asked_for[:ASKED_MAX],
     )
     content = Content(cast(Payload, fitted.value), redacted.count, fitted.truncated)
-    return Arrival(f"chat {call.message_id}", session_id, call.start_ns, event.to_json(), content.to_json())
+    return Arrival(f"chat {call.message_id}", session_id, start_ns, event.to_json(), content.to_json())
 
 
 def _text(value: object) -> str:

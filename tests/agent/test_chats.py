@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Encoded
 
+from cc_otel.agent.chat_watch import arrival_of
 from cc_otel.agent.chats import ModelCall, Transcript
 from cc_otel.agent.describe import Describer
 from cc_otel.agent.prices import Usage, cost_usd
@@ -165,6 +166,15 @@ def test_a_payload_cannot_make_us_read_other_files(tmp_path: Path) -> None:
     (projects / "-home-dev-project" / MAIN.name).symlink_to(outside)
 
     assert chats("subagent", projects=projects) == []
+
+
+def test_a_call_from_the_future_happened_now() -> None:
+    """A transcript whose times lie ahead holds nothing back: its calls count from now."""
+    (call, *_) = calls(MAIN.read_bytes())
+    now_ns = call.start_ns - 3_600_000_000_000
+
+    assert now_ns == arrival_of(call, "s", 1, now_ns).clock_ns
+    assert call.start_ns == arrival_of(call, "s", 1, call.start_ns - 1).clock_ns
 
 
 def test_a_model_without_a_price_has_no_cost() -> None:
