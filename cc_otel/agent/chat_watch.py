@@ -126,7 +126,7 @@ def arrival_of(call: ModelCall, session_id: str, pid: int, now_ns: int) -> Arriv
         prompt_id=call.prompt_id,
         agent_id=call.agent_id,
         model=call.model,
-        ended_ns=max(call.end_ns, 1),
+        ended_ns=max(start_ns + call.end_ns - call.start_ns, 1),
         asked_for=asked_for[:ASKED_MAX],
     )
     content = Content(cast(Payload, fitted.value), redacted.count, fitted.truncated)
