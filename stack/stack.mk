@@ -9,7 +9,7 @@ stack:
 # CC_OTEL_REQUIRE_STACK=1 makes them fail.
 test-stack: $(READY)
 	@sh stack/build.sh || test $$? -eq 3
-	$(BIN)/pytest -m stack
+	CC_OTEL_CLAUDE="$$(sh stack/build.sh where claude)" $(BIN)/pytest -m stack
 
 IMAGE_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-annotate --custom-compile-command "make image-lock" --constraint $(LOCK)
