@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ssl import SSLContext
 from threading import Event, Lock, Thread
-from time import sleep
+from time import monotonic, sleep
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -154,6 +154,10 @@ class _Server(ThreadingHTTPServer):
         self.server_close()
         for connection in list(self.sockets):
             _reset(connection)
+        # A socket is closed when its thread has let go of it too: until then a client would still use it.
+        deadline = monotonic() + 5
+        while self.sockets and monotonic() < deadline:
+            sleep(0.001)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep what the stand-in itself did wrong; that clients go away is what is tested."""
@@ -174,8 +178,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.sockets.add(self.connection)
 
     def finish(self) -> None:
-        self.server.sockets.discard(self.connection)
-        super().finish()
+        try:
+            super().finish()
+        finally:
+            self.server.sockets.discard(self.connection)
 
     def _do(self) -> None:
         standin = self.server.standin
