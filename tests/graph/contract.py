@@ -308,6 +308,21 @@ class StoreContract:
             (span_id(4), 1, "subagent", None),
             (span_id(5), 2, "tool", "Read"),
         ]
+        assert ask(store, "subtree", trace_id=TRACE_A1, span_id=span_id(2)) == [
+            {
+                "span_id": span_id(2),
+                "parent_id": span_id(1),
+                "depth": 0,
+                "kind": "tool",
+                "name": "execute_tool Bash",
+                "tool": "Bash",
+                "label": "Ran pytest -q: exit 1",
+                "status": "ERROR",
+                "error_type": "exit_1",
+                "start_ms": T0_MS + 100,
+                "duration_ms": 10,
+            }
+        ]
 
     def test_sessions_newest_first(self, store: GraphStore) -> None:
         """Sessions come with their first start, last end, and counts of what happened in them."""

@@ -3,7 +3,8 @@
 -- :trace_id  32 hexadecimal digits
 -- :span_id   16 hexadecimal digits
 --
--- depth counts the levels below that span. Ordered by depth, start_ms, span_id.
+-- depth counts the levels below that span. Ordered by depth, start_ms, span_id. Trees may be large, and what a row
+-- costs is its columns: what the asker knows (trace_id) or can add up (end_ms) is left out.
 WITH RECURSIVE
   start (id) AS (
     VALUES ('spans/' || :trace_id || '-' || :span_id)
@@ -17,7 +18,7 @@ WITH RECURSIVE
     WHERE parent_of.target <> (SELECT id FROM start)
   )
 SELECT
-  spans.trace_id, spans.span_id, spans.parent_id, placed.depth, spans.kind, spans.name, spans.tool, spans.label,
-  spans.status, spans.error_type, spans.session_id, spans.start_ms, spans.end_ms, spans.duration_ms
+  spans.span_id, spans.parent_id, placed.depth, spans.kind, spans.name, spans.tool, spans.label, spans.status,
+  spans.error_type, spans.start_ms, spans.duration_ms
 FROM placed JOIN spans ON spans.key = substr(placed.id, 7)
 ORDER BY placed.depth, spans.start_ms, spans.span_id
