@@ -1,15 +1,14 @@
 """A Google service account that no Google knows."""
 
 import json
-from importlib import import_module
 from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 
 def write_service_account(path: Path, token_uri: str) -> Path:
     """Write an account's file, with a key of its own, whose tokens come from ``token_uri``."""
-    # It comes with google-auth, an extra's dependency, and is needed for nothing else.
-    rsa = import_module("cryptography.hazmat.primitives.asymmetric.rsa")
-    serialization = import_module("cryptography.hazmat.primitives.serialization")
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

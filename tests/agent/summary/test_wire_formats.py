@@ -1,8 +1,6 @@
 """The real LiteLLM against every vendor's wire format: only the model setting differs."""
 
-import importlib.util
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,8 +54,6 @@ def test_model_setting_alone_chooses_the_vendor(
 
 def test_vertex_ai_with_a_service_account(tmp_path: Path, endpoint: Endpoint) -> None:
     """Vertex AI is asked with a token that was fetched for the service account of the credentials."""
-    if importlib.util.find_spec("google.auth") is None and not os.environ.get("CC_OTEL_REQUIRE_STACK"):
-        pytest.skip("needs google-auth: pip install 'cc-otel[summaries]'")
     account = write_service_account(tmp_path / "account.json", f"{endpoint.address}/token")
     path = write_credentials(tmp_path / "model.env", endpoint, GOOGLE_APPLICATION_CREDENTIALS=str(account))
     process = ModelProcess(Credentials(path))
