@@ -18,7 +18,7 @@ from cc_otel.graph import mapping
 from cc_otel.graph.dead_letter import DeadLetter
 from cc_otel.graph.store import GraphBatch, GraphStore, Refusal, StoreUnavailable
 from cc_otel.otlp.decode import Decoded, Rejection
-from cc_otel.otlp.receive import Outcome, Unavailable
+from cc_otel.otlp.receive import Complaints, Outcome, Unavailable
 from cc_otel.span import Span
 
 log = logging.getLogger(__name__)
@@ -81,6 +81,7 @@ class GroupWriter:
         self._clock = clock
         self._queue: queue.Queue[_Work | None] = queue.Queue(QUEUE_REQUESTS_MAX)
         self._thread = threading.Thread(target=self._run, name="graph-writer", daemon=True)
+        self._complaints = Complaints()
         self._written = Written()
         self._probe_at = self._prune_at = time.monotonic()
 
@@ -177,43 +178,38 @@ class GroupWriter:
         return [_outcome(of_work) for of_work in rejections]
 
     def _store_group(self, group: Sequence[_Work]) -> list[Rejection]:
-        spans = [span for work in group for span in work.request.spans]
         graphs = [work.graph for work in group if work.graph is not None]
-        if len(graphs) == len(group):
-            try:
-                return _rejected(spans, self._store.write(mapping.merged(graphs)))
-            except StoreUnavailable:
-                raise
-            except Exception:
-                log.exception("a group broke the store; each span is tried for itself")
-        return self._isolate(spans)
+        merged = mapping.merged(graphs) if len(graphs) == len(group) else None
+        return self._store_spans([span for work in group for span in work.request.spans], merged)
 
-    def _isolate(self, spans: Sequence[Span]) -> list[Rejection]:
-        """Store what can be; a span that breaks mapping or store would come back for ever, and hold up the rest."""
+    def _store_spans(self, spans: Sequence[Span], graph: GraphBatch | None) -> list[Rejection]:
+        """Store what can be. A span that breaks mapping or store is found by halves: it would come back for ever."""
         if not spans:
             return []
         try:
-            return _rejected(spans, self._store.write(mapping.of(spans, retention_days=self._retention_days)))
+            graph = graph or mapping.of(spans, retention_days=self._retention_days)
+            return _rejected(spans, self._store.write(graph))
         except StoreUnavailable:
             raise
         except Exception as error:
             if len(spans) == 1:
-                log.exception("a span broke the graph-exporter and goes to the dead letter")
+                if self._complaints.due(type(error).__name__):
+                    log.exception("a span broke the graph-exporter and goes to the dead letter")
                 return [Rejection(spans[0], f"{type(error).__name__}: {error}")]
         half = len(spans) // 2
-        return self._isolate(spans[:half]) + self._isolate(spans[half:])
+        return self._store_spans(spans[:half], None) + self._store_spans(spans[half:], None)
 
     def _map(self, spans: Sequence[Span]) -> GraphBatch | None:
         try:
             return mapping.of(spans, retention_days=self._retention_days)
-        except Exception:
-            log.exception("a request broke the mapping; each span is tried for itself")
+        except Exception:  # noqa: BLE001 - told when the span that it was about is found
             return None
 
     def _bury(self, rejections: Sequence[Rejection]) -> None:
         if not rejections:
             return
-        log.warning("%d spans can never be stored: %s", len(rejections), rejections[0].reason)
+        if self._complaints.due("rejected"):
+            log.warning("%d spans can never be stored: %s", len(rejections), rejections[0].reason)
         try:
             kept = self._dead.add([(rejection.reason, {"span": asdict(rejection.span)}) for rejection in rejections])
         except OSError as error:

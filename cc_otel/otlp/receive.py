@@ -7,10 +7,12 @@ code it may not retry, so nothing but a request that can never succeed gets one.
 
 import hmac
 import logging
+import math
 import os
 import socket
 import stat
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -47,6 +49,7 @@ WAIT_S_MAX: Final = 30.0
 """How long a client without a deadline waits for the sink."""
 
 RETRY_AFTER_S: Final = 1.0
+COMPLAIN_S: Final = 60.0
 MESSAGE_CHARS_MAX: Final = 1_000
 """Clients accept answers of 4 MiB, and logs want less."""
 
@@ -78,6 +81,21 @@ class Sink(Protocol):
         impossible now, `take` or the promise MUST raise Unavailable. The promise may be cancelled by who will not
         wait longer; the same spans come again then.
         """
+
+
+class Complaints:
+    """Lets each cause be logged once a minute: what is broken is broken many times a second."""
+
+    def __init__(self) -> None:
+        self._logged_s: dict[str, float] = {}
+
+    def due(self, cause: str) -> bool:
+        """Whether to log it now. Causes are few: kinds of mishap, not their details."""
+        now_s = time.monotonic()
+        if now_s - self._logged_s.get(cause, -math.inf) < COMPLAIN_S:
+            return False
+        self._logged_s[cause] = now_s
+        return True
 
 
 class ListenError(OSError):
@@ -132,6 +150,7 @@ class TraceServer:
         # Only one thread at a time can run Python: with time cut into slices, all requests would be ready late, and
         # what they are handed on to would first have nothing to do and then everything.
         self._turn = threading.Lock()
+        self._complaints = Complaints()
         self._lock = threading.Lock()
         self._answers: Counter[str] = Counter()
         self._bytes_in_flight = 0
@@ -179,9 +198,10 @@ class TraceServer:
         except Unavailable as error:
             self._count("UNAVAILABLE")
             return _unavailable(str(error), error.retry_after_s)
-        except Exception:
+        except Exception as error:
             # The seam: gRPC would answer UNKNOWN, and the client would drop spans because of our mistake.
-            log.exception("an export failed")
+            if self._complaints.due(type(error).__name__):
+                log.exception("an export failed")
             self._count("failed")
             return _unavailable("internal error, see the log", RETRY_AFTER_S)
         response = ExportTraceServiceResponse()

@@ -221,17 +221,19 @@ class TestFailure:
     def test_mistake_of_ours(
         self, server: tuple[TraceServer, str], sink: Sink, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """An exception that nobody expected is UNAVAILABLE too, logged and counted: UNKNOWN would lose the spans."""
+        """An exception that nobody expected is UNAVAILABLE too, counted, and logged once a minute."""
 
         def act(request: Decoded) -> Outcome:
             raise KeyError("bug")
 
         sink.act = act
-        error = failure(server[1], ONE)
+        errors = [failure(server[1], ONE), failure(server[1], ONE)]
 
-        assert (error.code(), error.details()) == (grpc.StatusCode.UNAVAILABLE, "internal error, see the log")
-        assert set(details(error)) == {"grpc-status-details-bin", "google.rpc.retryinfo-bin"}
-        assert server[0].answers() == {"failed": 1}
+        assert [(error.code(), error.details()) for error in errors] == [
+            (grpc.StatusCode.UNAVAILABLE, "internal error, see the log")
+        ] * 2
+        assert set(details(errors[0])) == {"grpc-status-details-bin", "google.rpc.retryinfo-bin"}
+        assert server[0].answers() == {"failed": 2}
         assert [record.exc_text.splitlines()[-1] for record in caplog.records if record.exc_text] == ["KeyError: 'bug'"]
 
     def test_out_of_time(self, folder: Path) -> None:
