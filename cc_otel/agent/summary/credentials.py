@@ -26,6 +26,11 @@ class Credentials:
         """Take the file's path. It need not exist: a model on this machine asks for no key."""
         self._path = path
 
+    @property
+    def folder(self) -> Path:
+        """The folder that it stands in, which is for its owner alone."""
+        return self._path.parent
+
     def environment(self) -> dict[str, str]:
         """
         Give the environment of a model process.

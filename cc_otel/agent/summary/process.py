@@ -38,11 +38,9 @@ class _Waiter:
 
 @dataclass(eq=False, slots=True)
 class _Child:
-    """One model process, who waits for it, and the credentials it was started with."""
+    """One model process, when it was asked last (s, monotonic), and who waits for it."""
 
     process: "subprocess.Popen[bytes]"
-    edition: tuple[int, int]
-    started_s: float
     asked_s: float
     answered: bool = False
     waiting: dict[int, _Waiter] = field(default_factory=dict)
@@ -57,6 +55,8 @@ class ModelProcess:
         self._call_timeout_s = call_timeout_s
         self._lock = threading.Lock()
         self._child: _Child | None = None
+        # Of the credentials that a process was started with last, or could not be.
+        self._edition: tuple[int, int] | None = None
         self._stopped = False
         self._number = 0
 
@@ -95,11 +95,11 @@ class ModelProcess:
         """End the process where nobody has asked for long, or the credentials have changed; give whether they did."""
         with self._lock:
             child = self._child
-        if child is None:
-            return False
-        changed = child.edition != self._credentials.edition()
-        idle = not child.waiting and time.monotonic() - child.asked_s > IDLE_S
-        if changed or idle:
+            changed = self._edition not in {None, self._credentials.edition()}
+            if changed:
+                self._edition = None
+        idle = child is not None and not child.waiting and time.monotonic() - child.asked_s > IDLE_S
+        if child and (changed or idle):
             self._end(child)
         return changed
 
@@ -126,19 +126,19 @@ class ModelProcess:
         child = self._child
         if child is not None and child.process.poll() is None:
             return child
-        edition = self._credentials.edition()
+        self._edition = self._credentials.edition()
         process = subprocess.Popen(
             # -P: the folder it starts in must not become a place to import from.
             [sys.executable, "-P", "-m", "cc_otel.agent.summary.worker"],
             env=self._credentials.environment(),
+            cwd=self._credentials.folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             # Ctrl-C is the agent's to handle.
             start_new_session=True,
         )
-        now_s = time.monotonic()
-        child = self._child = _Child(process, edition, now_s, now_s)
+        child = self._child = _Child(process, time.monotonic())
         threading.Thread(target=self._read, args=(child,), name="model answers", daemon=True).start()
         return child
 
@@ -173,9 +173,10 @@ class ModelProcess:
             waiting, child.waiting = child.waiting, {}
         child.process.kill()
         child.process.wait()
-        with suppress(OSError):
+        if child.process.stdin:
             # What was not written yet is for nobody.
-            child.process.stdin.close() if child.process.stdin else None
+            with suppress(OSError):
+                child.process.stdin.close()
         for waiter in waiting.values():
             waiter.done.set()
 

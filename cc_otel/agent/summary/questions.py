@@ -14,6 +14,7 @@ from typing import Final
 from cc_otel.agent.describe import Summary
 from cc_otel.agent.summary import prompt
 from cc_otel.agent.summary.subject import Subject
+from cc_otel.agent.summary.wire import CALLS_MAX
 
 WAITING_MAX: Final = 256
 """How many spans may wait at once. Under a backlog the others leave with their rule's text."""
@@ -30,9 +31,6 @@ MARGIN_S: Final = 0.1
 """How much earlier than promised a wait ends, s: the agent's round and the span's encoding come after it."""
 
 TRIES_MAX: Final = 3
-CALLS_MAX: Final = 4
-"""How many batches are asked at once."""
-
 HOPELESS_MAX: Final = 1000
 """How many contents are remembered that no model found a sentence for."""
 

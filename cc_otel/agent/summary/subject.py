@@ -91,10 +91,10 @@ def subject_of(finding: Finding, episodes: Iterable[Episode]) -> Subject | None:
         case Role.TOOL if draft.error_type or draft.interrupted or draft.event.tool_name not in RULE_SUFFICES:
             return _same("call", _call(finding))
         case Role.TURN | Role.SUBAGENT if draft.event.name != "SessionStart":
-            return _with_episodes(str(draft.role), _asked(finding), list(episodes), _ended(finding))
+            return _with_episodes(str(draft.role), finding, list(episodes))
         case Role.HOOK if draft.event.name == "SessionEnd":
             turns = list(episodes)
-            return _with_episodes("session", [], turns, _ended(finding)) if turns else None
+            return _with_episodes("session", finding, turns) if turns else None
         case Role.HOOK if _stands_alone(finding):
             return _same("call" if draft.event.name in _OF_A_CALL else "turn", _call(finding))
     return None
@@ -155,17 +155,19 @@ def _ended(finding: Finding) -> list[str]:
     return parts
 
 
-def _with_episodes(kind: str, before: list[str], episodes: Sequence[Episode], after: list[str]) -> Subject:
+def _with_episodes(kind: str, finding: Finding, episodes: Sequence[Episode]) -> Subject:
+    before, after, folder = _asked(finding), _ended(finding), _folder(finding)
+
     def told(texts: list[str]) -> str:
-        return "\n".join([*before, *_listed(texts), *after])
+        return "\n".join([*before, *_listed(texts, folder), *after])
 
     return Subject(kind, told([e.text for e in episodes]), told([e.rule for e in episodes]))
 
 
-def _listed(texts: list[str]) -> list[str]:
+def _listed(texts: list[str], folder: str) -> list[str]:
     if not texts:
         return []
-    lines = [f"- {ends(normal(text), EPISODE_LENGTH_MAX)}" for text in texts]
+    lines = [f"- {_shown(text, EPISODE_LENGTH_MAX, folder)}" for text in texts]
     if (middle := len(lines) - FIRST_EPISODES - LAST_EPISODES) > 0:
         lines = [*lines[:FIRST_EPISODES], f"- and {middle} more", *lines[-LAST_EPISODES:]]
     return ["done:", *lines]

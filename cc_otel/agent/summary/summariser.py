@@ -22,9 +22,10 @@ from cc_otel.agent.summary.budget import Budget
 from cc_otel.agent.summary.chain import Chain, NotWritten
 from cc_otel.agent.summary.process import ModelProcess
 from cc_otel.agent.summary.prompt import Prompt
-from cc_otel.agent.summary.questions import CALLS_MAX, Pace, Question, Questions
+from cc_otel.agent.summary.questions import Pace, Question, Questions
 from cc_otel.agent.summary.story import Episode, Story
 from cc_otel.agent.summary.subject import Subject, subject_of
+from cc_otel.agent.summary.wire import CALLS_MAX
 from cc_otel.agent.tree import Draft, Role
 
 log = logging.getLogger(__name__)

@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import orjson
+
+CALLS_MAX: Final = 4
+"""How many calls run at once."""
 
 
 class Failure(StrEnum):

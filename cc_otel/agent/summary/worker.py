@@ -17,10 +17,7 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any, BinaryIO, Final
 
-from cc_otel.agent.summary.wire import Answer, Failure, Question
-
-PARALLEL_MAX: Final = 4
-"""How many calls run at once."""
+from cc_otel.agent.summary.wire import CALLS_MAX, Answer, Failure, Question
 
 RETRY_AFTER_S_MAX: Final = 3600.0
 DETAIL_LENGTH_MAX: Final = 200
@@ -56,7 +53,7 @@ def main() -> None:
         with lock:
             answers.write(reply)
 
-    pool = ThreadPoolExecutor(PARALLEL_MAX)
+    pool = ThreadPoolExecutor(CALLS_MAX)
     # Before the first question: the import is what takes longest.
     pool.submit(_litellm)
     for line in sys.stdin.buffer:
@@ -75,7 +72,10 @@ def _private_output() -> BinaryIO:
 
 
 def _quiet_environment() -> None:
-    """Keep LiteLLM from fetching tables when it is imported or first used: the ones it brings are good enough."""
+    """Keep LiteLLM to what it brings and what it was given."""
+    # Otherwise it reads the ``.env`` of whatever folder it is installed or started in, which may be a cloned repository.
+    os.environ["LITELLM_MODE"] = "PRODUCTION"
+    # Otherwise it fetches tables when it is imported or first used.
     for what in ("MODEL_COST_MAP", "ANTHROPIC_BETA_HEADERS", "BLOG_POSTS", "POLICY_TEMPLATES", "AUTOROUTER_PRESETS"):
         os.environ[f"LITELLM_LOCAL_{what}"] = "True"
     logging.disable(logging.CRITICAL)
@@ -96,12 +96,10 @@ def ask(question: Question) -> Answer:
     """Call the model, once; whatever happens becomes an answer."""
     try:
         litellm = _litellm()
-    except ImportError:
-        return Answer(
-            question.number,
-            failure=Failure.UNUSABLE,
-            detail="LiteLLM is not installed: pip install 'cc-otel[summaries]'",
-        )
+    except Exception as error:  # noqa: BLE001 - it runs the code of a hundred packages
+        why = "is not installed" if isinstance(error, ImportError) else f"cannot be loaded ({type(error).__name__})"
+        detail = f"LiteLLM {why}: pip install 'cc-otel[summaries]'"
+        return Answer(question.number, failure=Failure.UNUSABLE, detail=detail)
     try:
         response = litellm.completion(
             model=question.model,
@@ -159,12 +157,12 @@ def _failed(question: Question, error: Exception) -> Answer:
 
 
 def _missing(model: str) -> list[str]:
-    """Give the variables that LiteLLM finds missing; those with a default elsewhere are none."""
+    """Give the variables that LiteLLM finds missing, but for those that have a default or a file elsewhere."""
     try:
         missing = _litellm().validate_environment(model)["missing_keys"]
     except Exception:  # noqa: BLE001 - an explanation is looked for, no second error
         return []
-    return [name for name in missing if not name.startswith(("OLLAMA_", "VERTEXAI_"))]
+    return [name for name in missing if not name.startswith(("OLLAMA_", "VERTEXAI_", "AWS_"))]
 
 
 def _detail(question: Question, error: Exception) -> str:

@@ -76,3 +76,16 @@ def test_new_credentials_are_used_at_once(tmp_path: Path, endpoint: Endpoint) ->
     assert (False, True) == before
     assert (True, 0, False) == (process.rest(), process.memory_bytes(), process.rest())
     process.stop()
+
+
+def test_mended_credentials_are_noticed(tmp_path: Path, endpoint: Endpoint) -> None:
+    """When a file that could not be used is mended, whoever looks after the process is told, once."""
+    path = write_credentials(tmp_path / "model.env", endpoint)
+    path.chmod(0o644)
+    process = ModelProcess(Credentials(path))
+    process.warm()
+    before = process.rest()
+    path.chmod(0o600)
+
+    assert [False, True, False] == [before, process.rest(), process.rest()]
+    process.stop()

@@ -133,8 +133,9 @@ def test_answers_of_another_form_are_a_failure(process: ModelProcess, endpoint: 
     assert {"openai/talks": "the model cannot be used: its answers are not of the form asked for"} == chain.troubles()
 
 
-def test_import_is_quiet() -> None:
-    """Importing LiteLLM as the model process does makes no connection and prints nothing."""
+def test_import_is_quiet(tmp_path: Path) -> None:
+    """Importing LiteLLM as the model process does makes no connection, prints nothing, and reads nobody's .env."""
+    (tmp_path / ".env").write_text("OPENAI_BASE_URL=http://a-cloned-repository.example\n")
     script = """
 import sys, os
 connections = []
@@ -145,11 +146,11 @@ answers = worker._private_output()
 worker._quiet_environment()
 litellm = worker._litellm()
 litellm.supports_response_schema("gpt-5-nano"), litellm.completion_cost
-answers.write(repr((connections, litellm.telemetry)).encode())
+answers.write(repr((connections, litellm.telemetry, os.environ.get("OPENAI_BASE_URL"))).encode())
 """
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, env={}, check=True)
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, env={}, cwd=tmp_path, check=True)
 
-    assert (b"([], False)", b"") == (run.stdout, run.stderr)
+    assert (b"([], False, None)", b"") == (run.stdout, run.stderr)
 
 
 def ask(process: ModelProcess, model: str) -> Answer:
