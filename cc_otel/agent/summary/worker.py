@@ -73,7 +73,7 @@ def _private_output() -> BinaryIO:
 
 def _quiet_environment() -> None:
     """Keep LiteLLM to what it brings and what it was given."""
-    # Otherwise it reads the ``.env`` of whatever folder it is installed or started in, which may be a cloned repository.
+    # Otherwise it reads the ``.env`` of the folder it is installed or started in, which may be a cloned repository.
     os.environ["LITELLM_MODE"] = "PRODUCTION"
     # Otherwise it fetches tables when it is imported or first used.
     for what in ("MODEL_COST_MAP", "ANTHROPIC_BETA_HEADERS", "BLOG_POSTS", "POLICY_TEMPLATES", "AUTOROUTER_PRESETS"):
