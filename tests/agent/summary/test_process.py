@@ -2,8 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
+
+import psutil
 
 from cc_otel.agent.summary.credentials import Credentials
 from cc_otel.agent.summary.process import ModelProcess
@@ -89,3 +93,33 @@ def test_mended_credentials_are_noticed(tmp_path: Path, endpoint: Endpoint) -> N
 
     assert [False, True, False] == [before, process.rest(), process.rest()]
     process.stop()
+
+
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from cc_otel.agent.summary.credentials import Credentials
+from cc_otel.agent.summary.process import ModelProcess
+
+process = ModelProcess(Credentials(Path(sys.argv[1])))
+process.warm()
+print(process._child.process.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_process_ends_with_its_agent(tmp_path: Path) -> None:
+    """When the agent is killed, its model process ends too."""
+    run = subprocess.run([sys.executable, "-c", DYING, str(tmp_path / "model.env")], capture_output=True, check=False)
+    pid = int(run.stdout)
+    wait_for(lambda: has_ended(pid))
+
+    assert (-signal.SIGKILL, True) == (run.returncode, has_ended(pid))
+
+
+def has_ended(pid: int) -> bool:
+    """Whether the process is gone, or only waits for a parent that never asks: some containers have none that does."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
