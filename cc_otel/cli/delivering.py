@@ -81,11 +81,13 @@ def _wait(home: Home, settings: Settings, deadline: float) -> int:
     from cc_otel.spool import Spool
 
     spool = Spool(home.spool, settings.spool_max_mb << 20)
+    # A span may wait for its summary, too.
+    settle_ns = SETTLE_NS + (int(settings.summary_timeout_s * 1e9) if settings.summary_model else 0)
     while True:
         left = spool.count()
         if home.journal.exists():
             journal = Journal(home.journal)
-            left += sum(journal.backlog()) or journal.heard_since(time.time_ns() - SETTLE_NS)
+            left += sum(journal.backlog()) or journal.heard_since(time.time_ns() - settle_ns)
             journal.close()
         if not left or time.monotonic() > deadline:
             return left
