@@ -124,7 +124,7 @@ def _drain_agent(folder: Path) -> tuple[float, ...]:
     from cc_otel.agent.daemon import tune_collector  # noqa: PLC0415 - in the worker alone
     from cc_otel.agent.describe import Describer  # noqa: PLC0415
     from cc_otel.agent.service import Agent, Limits  # noqa: PLC0415
-    from cc_otel.agent.transcript import Transcripts  # noqa: PLC0415
+    from cc_otel.agent.transcript.files import Transcripts  # noqa: PLC0415
     from cc_otel.journal import Journal  # noqa: PLC0415
 
     tune_collector()

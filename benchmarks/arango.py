@@ -19,7 +19,7 @@ import grpc
 
 from benchmarks.table import Row, show
 from cc_otel.graph import mapping
-from cc_otel.graph.arango import ArangoStore
+from cc_otel.graph.arango.store import ArangoStore
 from cc_otel.graph.service import GraphExporter
 from cc_otel.graph.sqlite import SqliteStore
 from cc_otel.graph.store import GraphStore
@@ -144,7 +144,7 @@ def serve(store: str, url: str, home: Path) -> None:
 @contextmanager
 def instant_server() -> Iterator[str]:
     """Run the stand-in that answers at once; give its address."""
-    arguments = [sys.executable, "-m", "tests.graph.arango_standin", "--instant"]
+    arguments = [sys.executable, "-m", "tests.graph.arango.standin", "--instant"]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None

@@ -24,9 +24,9 @@ import psutil
 import tiktoken
 
 from benchmarks.table import Row, show
-from cc_otel.agent.cache import SharedCache, SqliteCache
 from cc_otel.agent.describe import Finding, Summary
 from cc_otel.agent.summary.budget import Allowance, Budget
+from cc_otel.agent.summary.cache import SharedCache, SqliteCache
 from cc_otel.agent.summary.chain import Chain
 from cc_otel.agent.summary.credentials import Credentials
 from cc_otel.agent.summary.process import ModelProcess

@@ -10,7 +10,7 @@ import yaml  # type: ignore[import-untyped]  # comes with detect-secrets, withou
 
 from cc_otel.cli.installing import STACK
 from cc_otel.config import COLLECTOR_PORT, GRAPH_PORT, SETTINGS, variable
-from cc_otel.graph.arango_address import PORT_DEFAULT
+from cc_otel.graph.arango.address import PORT_DEFAULT
 from tests.stack.programs import COLLECTOR_CONFIG, JAEGER_CONFIG, ROOT, defaults
 
 COMPOSE: Final = ROOT / "docker-compose.yml"

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from cc_otel import __version__
-from cc_otel.agent.cache import CacheUnavailable
 from cc_otel.agent.describe import Describer
 from cc_otel.agent.service import Agent, Limits
+from cc_otel.agent.summary.cache import CacheUnavailable
 from cc_otel.agent.summary.plan import BUDGET_NOTE, STATE_NOTE, SummaryPlan, open_summaries
 from cc_otel.agent.summary.summariser import Summariser
-from cc_otel.agent.transcript import Transcripts
+from cc_otel.agent.transcript.files import Transcripts
 from cc_otel.journal import Journal, JournalUnavailable
 from cc_otel.otlp.convert import to_json
 from cc_otel.otlp.destination import Destination

@@ -15,7 +15,7 @@ import orjson
 from cc_otel import conventions as c
 from cc_otel.agent.events import exit_code
 from cc_otel.agent.limits import fit, text
-from cc_otel.agent.prices import Usage, cost_usd
+from cc_otel.agent.transcript.prices import Usage, cost_usd
 from cc_otel.agent.tree import Draft, Role
 from cc_otel.span import AttributeValue, Kind, Link, Span, StatusCode
 

@@ -14,7 +14,7 @@ from cc_otel.agent import events
 from cc_otel.agent.describe import Content
 from cc_otel.agent.events import Unreadable
 from cc_otel.agent.limits import fit
-from cc_otel.agent.redact import redact, redact_text
+from cc_otel.agent.redaction.redact import redact, redact_text
 from cc_otel.journal import Arrival, Journal, JournalUnavailable
 from cc_otel.spool import Entry, Recorded, Spool
 from cc_otel.spool import Unreadable as UnreadableFile

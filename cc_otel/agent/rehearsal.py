@@ -7,7 +7,7 @@ from typing import Final
 
 from cc_otel.agent.describe import Describer
 from cc_otel.agent.service import Agent, Limits
-from cc_otel.agent.transcript import Transcripts
+from cc_otel.agent.transcript.files import Transcripts
 from cc_otel.journal import Journal
 from cc_otel.otlp.send import BYTES_MAX, SPANS_MAX
 from cc_otel.span import Parcel

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cc_otel.agent.assembler import Assembler
-from cc_otel.agent.chat_watch import ChatWatch
 from cc_otel.agent.describe import Content, Describer, Finding, Summary
 from cc_otel.agent.events import PROMPT_EVENT, HookEvent, Interruption
 from cc_otel.agent.intake import Intake
 from cc_otel.agent.processes import alive
 from cc_otel.agent.summary.contract import ByRule, Summaries
-from cc_otel.agent.transcript import Transcripts
+from cc_otel.agent.transcript.files import Transcripts
+from cc_otel.agent.transcript.watch import ChatWatch
 from cc_otel.agent.tree import Cause, Draft, Signal, Step, told_of
 from cc_otel.journal import Journal, JournalUnavailable, Outgoing, Told
 from cc_otel.otlp.convert import encode

@@ -13,7 +13,7 @@ from cc_otel.cli.compose import cache_plan, prepare_home
 from cc_otel.config import Home, Settings
 
 if TYPE_CHECKING:
-    from cc_otel.agent.cache import SharedCache
+    from cc_otel.agent.summary.cache import SharedCache
 
 
 @click.group()
@@ -51,7 +51,7 @@ def clear(home: Home, settings: Settings, as_json: bool) -> None:
 
 @contextmanager
 def _opened(home: Home, settings: Settings) -> "Iterator[SharedCache]":
-    from cc_otel.agent.cache import CacheUnavailable
+    from cc_otel.agent.summary.cache import CacheUnavailable
     from cc_otel.agent.summary.plan import open_cache
 
     prepare_home(home)

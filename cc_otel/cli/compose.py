@@ -163,8 +163,8 @@ def open_store(home: Home, settings: Settings) -> "GraphStore":
 
 def _open_arango(url: str, settings: Settings) -> "GraphStore":
     try:
-        from cc_otel.graph.arango import ArangoStore
-        from cc_otel.graph.arango_address import BadAddress
+        from cc_otel.graph.arango.address import BadAddress
+        from cc_otel.graph.arango.store import ArangoStore
     except ImportError:
         fail("ArangoDB needs a driver that is not installed: install cc-otel[arango]")
     password = settings.arango_password

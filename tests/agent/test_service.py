@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as Encoded
 
 from cc_otel.agent.describe import Describer
 from cc_otel.agent.service import SESSIONS_MAX, Agent, Limits
-from cc_otel.agent.transcript import Transcripts
+from cc_otel.agent.transcript.files import Transcripts
 from cc_otel.journal import Journal, JournalUnavailable
 from cc_otel.spool import Spool
 

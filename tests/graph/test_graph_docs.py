@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from cc_otel.graph import mapping, named
-from cc_otel.graph.arango_schema import KNOWN
+from cc_otel.graph.arango.schema import KNOWN
 from cc_otel.graph.sqlite import SqliteStore
 from cc_otel.graph.store import Query
 from cc_otel.span import Link, SpanEvent

@@ -14,8 +14,8 @@ import pytest
 from cc_otel.graph.store import Json
 from cc_otel.hook import install_script
 from cc_otel.span import Span
-from tests.graph.arango_held import expected, held
-from tests.graph.arango_standin.server import StandIn, running
+from tests.graph.arango.held import expected, held
+from tests.graph.arango.standin.server import StandIn, running
 from tests.hook.wired import SILENT, Hook
 from tests.path.processes import CLEAN, cc_otel, rows, serving
 from tests.stack.comparing import as_jaeger_keeps, as_sent, graph_in, graph_of, seen_in

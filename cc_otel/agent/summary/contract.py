@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from cc_otel.agent import rules
 from cc_otel.agent.describe import Finding, Summary
+from cc_otel.agent.summary.rules.sentence import by_rule
 
 
 class Summaries(Protocol):
@@ -30,7 +30,7 @@ class ByRule:
 
     def offer(self, finding: Finding) -> Summary:
         """Give the rule's text."""
-        return rules.summary(finding, with_content=self._with_content)
+        return by_rule(finding, with_content=self._with_content)
 
     def settled(self) -> Sequence[tuple[str, Summary]]:
         """Give nothing: no span waits."""

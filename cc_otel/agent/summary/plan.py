@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cc_otel.agent.cache import Cache, CacheUnavailable, SharedCache, SqliteCache
 from cc_otel.agent.summary.budget import Allowance, Budget
+from cc_otel.agent.summary.cache import Cache, CacheUnavailable, SharedCache, SqliteCache
 from cc_otel.agent.summary.chain import Chain
 from cc_otel.agent.summary.credentials import Credentials
 from cc_otel.agent.summary.process import ModelProcess
@@ -71,7 +71,7 @@ def open_cache(plan: CachePlan) -> SharedCache:
 
 def _redis(plan: CachePlan) -> Cache:
     try:
-        from cc_otel.agent.cache_redis import RedisCache  # noqa: PLC0415 - an extra that most do not have
+        from cc_otel.agent.summary.cache_redis import RedisCache  # noqa: PLC0415 - an extra that most do not have
     except ImportError:
         raise CacheUnavailable("the Redis client is not installed: pip install 'cc-otel[redis]'") from None
     return RedisCache(plan.url, age_max_s=plan.age_max_s, sentences_max=SHARED_SENTENCES_MAX)

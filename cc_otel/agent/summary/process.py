@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import psutil
 
-from cc_otel.agent.redact import redact_text
+from cc_otel.agent.redaction.redact import redact_text
 from cc_otel.agent.summary.credentials import BadCredentials, Credentials
 from cc_otel.agent.summary.wire import Answer, Failure, Question
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import orjson
 
-from cc_otel.agent.redact import redact_text
+from cc_otel.agent.redaction.redact import redact_text
 from cc_otel.agent.summary.normal import ESCAPES
 from cc_otel.agent.summary.prompt import instructions
 

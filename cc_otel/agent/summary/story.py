@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cc_otel.agent.cache import Database
+from cc_otel.agent.summary.cache import Database
 
 KEEP_S: Final = 7 * 86400.0
 EPISODES_MAX: Final = 500

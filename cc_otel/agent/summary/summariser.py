@@ -14,15 +14,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from cc_otel.agent import rules
-from cc_otel.agent.cache import CacheUnavailable, Sentence, SharedCache
 from cc_otel.agent.describe import Finding, Summary
 from cc_otel.agent.summary import prompt, sentences
 from cc_otel.agent.summary.budget import Budget
+from cc_otel.agent.summary.cache import CacheUnavailable, Sentence, SharedCache
 from cc_otel.agent.summary.chain import Chain, NotWritten
 from cc_otel.agent.summary.process import ModelProcess
 from cc_otel.agent.summary.prompt import Prompt
 from cc_otel.agent.summary.questions import Pace, Question, Questions
+from cc_otel.agent.summary.rules.sentence import by_rule
 from cc_otel.agent.summary.story import Episode, Story
 from cc_otel.agent.summary.subject import Subject, subject_of
 from cc_otel.agent.summary.wire import CALLS_MAX
@@ -71,7 +71,7 @@ class Summariser:
 
     def offer(self, finding: Finding) -> Summary | None:
         """Give the span's summary, or None: it is being asked for, and `settled` gives it in time."""
-        rule = rules.summary(finding)
+        rule = by_rule(finding)
         try:
             subject = self._subject(finding, rule)
             if subject is None:

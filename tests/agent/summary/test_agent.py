@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cc_otel.agent.cache_redis import RedisCache
 from cc_otel.agent.summary.budget import Allowance
+from cc_otel.agent.summary.cache_redis import RedisCache
 from cc_otel.agent.summary.process import ModelProcess
 from tests.agent.summary.endpoints import Endpoint
 from tests.agent.summary.home import BY_RULE, MODEL, Home, Parts, bash, event, make_summaries, told, turn, wait_for

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from cc_otel.agent.cache import Cache, CacheStats, CacheUnavailable, Sentence, SharedCache, SqliteCache
-from cc_otel.agent.cache_redis import RedisCache
+from cc_otel.agent.summary.cache import Cache, CacheStats, CacheUnavailable, Sentence, SharedCache, SqliteCache
+from cc_otel.agent.summary.cache_redis import RedisCache
 from cc_otel.agent.summary.plan import CachePlan, open_cache
 from tests.agent.summary.redis_up import free_port, redis_up
 

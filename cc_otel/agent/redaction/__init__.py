@@ -1,0 +1,1 @@
+"""Secrets out, before anything is journaled, told to a model or sent."""

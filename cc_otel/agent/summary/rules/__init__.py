@@ -1,0 +1,1 @@
+"""The sentence that every span has without a model: written by rule."""

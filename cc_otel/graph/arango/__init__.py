@@ -1,0 +1,1 @@
+"""The graph in ArangoDB, and the one room of its driver."""

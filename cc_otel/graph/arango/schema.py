@@ -1,0 +1,147 @@
+"""
+What has to exist in ArangoDB before a graph can be written: collections, indexes, the named graph.
+
+Everything is asked for by name and taken as it is when it is there, so that replicas can start at once and what
+was dropped comes back.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from arango.database import StandardDatabase
+from arango.exceptions import ArangoServerError
+
+from cc_otel.graph import mapping
+from cc_otel.graph.arango.client import DATABASE_MISSING, Connection, done
+
+GRAPH: Final = "cc_otel"
+
+Definition = Mapping[str, Any]
+"""An index as the server takes it: JSON, whose shape its ``type`` decides."""
+
+_NAME_TAKEN: Final = 1207
+_GRAPH_EXISTS: Final = 1925
+_EDGE_DEFINITION_EXISTS: Final = 1920
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """
+    A collection of vertices, or of edges from ``source`` to ``target``.
+
+    Where ``shared``, several spans write the same document, but for its expiry. The server finds documents by key and
+    edges by their ends without being asked; every other index is paid for with every write, so each has a use.
+    """
+
+    name: str
+    indexes: Sequence[Definition] = ()
+    shared: bool = False
+    source: str = ""
+    target: str = ""
+
+
+def _persistent(*fields: str) -> Definition:
+    # In the background: on a filled collection it would lock out the writers.
+    return {"type": "persistent", "name": "by_" + "_".join(fields), "fields": list(fields), "inBackground": True}
+
+
+# On edges as on vertices: the server removes each for itself. A TTL index finds nothing for a query, so there is
+# another for prune.py; sparse, because many a graph is kept for ever.
+_EXPIRY: Final[Sequence[Definition]] = (
+    {"type": "ttl", "name": "expiry", "fields": ["expire_at"], "expireAfter": 0},
+    {**_persistent("expire_at"), "sparse": True},
+)
+
+# Used by no named query, for people: docs/arangodb.md, "Searching for words".
+_WORDS: Final[Definition] = {
+    "type": "inverted",
+    "name": "words",
+    "fields": [{"name": name, "analyzer": "text_en"} for name in ("label", "summary", "command", "status_message")],
+    "inBackground": True,
+}
+
+VERTICES: Final = (
+    Collection(
+        mapping.SPANS,
+        (
+            _persistent("trace_id", "start_ms"),  # the spans of a trace
+            _persistent("session_id", "start_ms"),  # the spans of a session; where it begins
+            _persistent("start_ms"),  # the newest spans
+            _WORDS,
+        ),
+    ),
+    Collection(mapping.SESSIONS, shared=True),
+    Collection(mapping.FILES, shared=True),
+)
+EDGES: Final = (
+    Collection(mapping.PARENT_OF, source=mapping.SPANS, target=mapping.SPANS),
+    Collection(mapping.PART_OF, source=mapping.SPANS, target=mapping.SESSIONS),
+    Collection(mapping.TOUCHED, source=mapping.SPANS, target=mapping.FILES),
+    Collection(mapping.LINKS_TO, source=mapping.SPANS, target=mapping.SPANS),
+)
+KNOWN: Final = frozenset(collection.name for collection in (*VERTICES, *EDGES))
+SHARED: Final = frozenset(collection.name for collection in VERTICES if collection.shared)
+
+
+def ensure(connection: Connection) -> None:
+    """Make what is missing. Raises what the driver raises; what was made until then stays."""
+    database = connection.database
+    existing = _collections(connection)
+    for collection in (*VERTICES, *EDGES):
+        if collection.name not in existing:
+            with _unless(_NAME_TAKEN):
+                database.create_collection(collection.name, edge=collection in EDGES)
+        for index in (*collection.indexes, *_EXPIRY):
+            # Asked for again, the server answers with the index that is there.
+            database.collection(collection.name).add_index(dict(index))
+    _ensure_graph(database)
+
+
+def _collections(connection: Connection) -> set[str]:
+    try:
+        return {found["name"] for found in done(connection.database.collections())}
+    except ArangoServerError as error:
+        if error.error_code != DATABASE_MISSING:
+            raise
+    # On a cluster "single" puts everything on one server, so that no step of a traversal crosses the network. It
+    # cannot be changed later, and means nothing to a single server.
+    with _unless(_NAME_TAKEN):
+        connection.system.create_database(connection.database.db_name, sharding="single")
+    return set()
+
+
+def _ensure_graph(database: StandardDatabase) -> None:
+    wanted = {edges.name: _edge_definition(edges) for edges in EDGES}
+    # A collection that edges lead to is part of the graph; the others have to be named.
+    connected = {name for edges in EDGES for name in (edges.source, edges.target)}
+    orphans = [collection.name for collection in VERTICES if collection.name not in connected]
+    with _unless(_GRAPH_EXISTS):
+        database.create_graph(GRAPH, list(wanted.values()), orphan_collections=orphans)
+    graph = database.graph(GRAPH)
+    present = {definition["edge_collection"]: definition for definition in done(graph.edge_definitions())}
+    for name, definition in wanted.items():
+        if name not in present:
+            with _unless(_EDGE_DEFINITION_EXISTS):
+                graph.create_edge_definition(**definition)
+        elif present[name] != definition:
+            graph.replace_edge_definition(**definition)
+
+
+def _edge_definition(edges: Collection) -> dict[str, Any]:
+    return {
+        "edge_collection": edges.name,
+        "from_vertex_collections": [edges.source],
+        "to_vertex_collections": [edges.target],
+    }
+
+
+@contextmanager
+def _unless(error_number: int) -> Iterator[None]:
+    """Let the call inside fail with this error: another replica, or an earlier run, has done it."""
+    try:
+        yield
+    except ArangoServerError as error:
+        if error.error_code != error_number:
+            raise

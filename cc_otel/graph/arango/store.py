@@ -1,0 +1,108 @@
+"""
+The graph in ArangoDB: for a team, for more than one machine, and for ArangoDB's own graph viewer.
+
+docs/arangodb.md says how it is run. The driver is synchronous and so is this; whoever has an event loop gives it a
+thread of its own.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Final, TypeVar
+
+from arango.cursor import Cursor
+
+from cc_otel.graph import named
+from cc_otel.graph.arango import address, prune, schema
+from cc_otel.graph.arango.client import Connection, Missing
+from cc_otel.graph.arango.insert import Item, insert
+from cc_otel.graph.store import GraphBatch, Json, Query, Refusal, StoreUnavailable
+
+WRITE_TIME_MAX_S: Final = 4.0
+"""A whole write, and as much again where the schema is to be made anew: the Collector waits 5 s for its answer."""
+
+PREPARE_TIME_MAX_S: Final = 10.0
+"""What was made until then stays made, so that the next try gets further."""
+
+QUERY_TIME_MAX_S: Final = 30.0
+PRUNE_TIME_MAX_S: Final = 60.0
+
+ROWS_MAX: Final = 2**31
+"""More rows than any answer has."""
+
+T = TypeVar("T")
+
+
+class ArangoStore:
+    """A GraphStore in ArangoDB 3.12. Threads may share it; a forked process needs its own."""
+
+    def __init__(self, url: str, password: str = "") -> None:
+        """Remember where the graph lives; connect on first use. Raises BadAddress."""
+        self._connection = Connection(address.parse(url), password)
+
+    def prepare(self) -> None:
+        """Make database, collections, indexes and the named graph, as far as they are missing."""
+        with self._connection.within(PREPARE_TIME_MAX_S):
+            schema.ensure(self._connection)
+
+    def write(self, batch: GraphBatch) -> Sequence[Refusal]:
+        """
+        Persist vertices and edges; answer those that can never be stored.
+
+        Durable means on the server's disk (waitForSync), as in SQLite.
+        """
+        items: tuple[Item, ...] = (*batch.vertices, *batch.edges)
+        by_collection: dict[str, list[Item]] = {}
+        for item in items:
+            by_collection.setdefault(item.collection, []).append(item)
+
+        def write_all() -> list[Refusal]:
+            return [
+                refusal
+                for collection, members in by_collection.items()
+                for refusal in insert(self._connection, collection, members)
+            ]
+
+        return self._with_schema(WRITE_TIME_MAX_S, write_all)
+
+    def query(self, query: Query) -> Iterator[dict[str, Json]]:
+        """Answer a named query, row by row, as the graph was when it was asked."""
+        text, values = named.text(query.name, "aql"), dict(named.bindings(query, "aql"))
+        if "limit" in values and values["limit"] is None:
+            values["limit"] = ROWS_MAX  # AQL has no word for "all" there.
+        run = self._connection.run
+        return self._rows(self._with_schema(QUERY_TIME_MAX_S, lambda: run(text, values)))
+
+    def prune(self, now_s: float, *, dry_run: bool = False) -> Mapping[str, int]:
+        """Remove every document that had expired by ``now_s``, s since the epoch; answer how many by collection."""
+        return self._with_schema(
+            PRUNE_TIME_MAX_S,
+            lambda: dict(prune.prune(self._connection, now_s, dry_run=dry_run)),
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connection.close()
+
+    def _with_schema(self, time_s: float, action: Callable[[], T]) -> T:
+        """Do it; where the database or a collection was dropped meanwhile, make it again and do it once more."""
+        try:
+            with self._connection.within(time_s):
+                return action()
+        except Missing:
+            with self._connection.within(time_s):
+                schema.ensure(self._connection)
+                return action()
+
+    def _rows(self, cursor: Cursor) -> Iterator[dict[str, Json]]:
+        try:
+            while True:
+                while not cursor.empty():
+                    yield cursor.pop()
+                if not cursor.has_more():
+                    return
+                with self._connection.within(QUERY_TIME_MAX_S):
+                    cursor.fetch()
+        except GeneratorExit:
+            # The reader has had enough; otherwise the server would keep the rest for minutes.
+            with suppress(StoreUnavailable), self._connection.within(WRITE_TIME_MAX_S):
+                cursor.close(ignore_missing=True)

@@ -1,0 +1,127 @@
+"""SQLite and ArangoDB answer alike: the two forms of every named query, on the same graphs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count, product
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cc_otel.graph import mapping, named
+from cc_otel.graph.arango.store import ArangoStore
+from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.graph.store import GraphStore, Json, Query
+from cc_otel.span import AttributeValue, Span
+from tests.graph.arango.standin.server import StandIn, running
+from tests.graph.made import T0_NS, TRACE_A1, TRACE_A2, TRACE_B1, span, span_id
+
+EXAMPLES = 25
+NUMBERS = range(1, 13)
+TRACES = (TRACE_A1, TRACE_A2)
+SESSIONS = ("session-a", "session-b", None)
+WORDS = ("Ran pytest", "ran PYTEST", "", "50% [done]", "naïve 漢字")
+KINDS: dict[str, dict[str, AttributeValue]] = {
+    "invoke_agent claude-code": {"gen_ai.operation.name": "invoke_agent", "cc_otel.hook.event": "UserPromptSubmit"},
+    "execute_tool Bash": {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": "Bash",
+        "gen_ai.tool.call.arguments": '{"command": "pytest -q"}',
+    },
+    "hook Stop": {"cc_otel.hook.event": "Stop"},
+    "chat one": {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.response.model": "one",
+        "gen_ai.usage.input_tokens": 100,
+        "gen_ai.usage.output_tokens": 7,
+        "cc_otel.cost_usd": 0.25,
+    },
+    "chat two": {"gen_ai.operation.name": "chat", "gen_ai.response.model": "two"},
+    "GET /": {"list": [1, None, {"deep": True}]},
+}
+
+QUERIES: dict[str, Sequence[Mapping[str, str | int | None]]] = {
+    "tree": [{"trace_id": trace} for trace in (*TRACES, TRACE_B1)],
+    "subtree": [{"trace_id": trace, "span_id": span_id(number)} for trace, number in product(TRACES, range(15))],
+    "span": [{"trace_id": trace, "span_id": span_id(number)} for trace, number in product(TRACES, range(15))],
+    "sessions": [{"limit": limit} for limit in (None, 0, 1, 5)],
+    "cost": [{}, {"session_id": "session-a"}, {"trace_id": TRACE_A1}, {"since_ms": T0_NS // 1_000_000 + 2}],
+    "session_traces": [{"session_id": session} for session in ("session-a", "session-b", "unknown")],
+    "spans": [
+        *(
+            {"session_id": session, "trace_id": trace, "kind": kind, "limit": limit}
+            for session, trace, kind, limit in product((None, "session-a"), (None, TRACE_A1), (None, "tool"), (None, 3))
+        ),
+        *({"text": text} for text in ("pytest", "PYTEST -Q", "%", "", "absent")),
+        {"tool": "Bash"},
+        {"status": "ERROR"},
+        {"name": "hook Stop"},
+    ],
+}
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> list[Span]:
+    """Draw spans that may lack parents, go in circles, begin together, belong to no session."""
+    numbers = draw(st.lists(st.sampled_from(NUMBERS), unique=True, max_size=len(NUMBERS)))
+    return [
+        span(
+            number,
+            name := draw(st.sampled_from(sorted(KINDS))),
+            trace_id=draw(st.sampled_from(TRACES)),
+            parent=draw(st.none() | st.sampled_from(NUMBERS)),
+            start_ms=draw(st.integers(0, 3)),
+            end_ms=draw(st.integers(3, 5)),
+            session=draw(st.sampled_from(SESSIONS)),
+            error=draw(st.sampled_from(("", "", "exit_1"))),
+            attributes={**KINDS[name], "cc_otel.summary": draw(st.sampled_from(WORDS))},
+        )
+        for number in numbers
+    ]
+
+
+@pytest.fixture(scope="module")
+def standin() -> Iterator[StandIn]:
+    """Give a stand-in for many databases."""
+    with running(StandIn()) as standin:
+        yield standin
+
+
+_database_numbers = count()
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(spans=graphs())
+def test_both_stores_answer_alike(standin: StandIn, spans: list[Span]) -> None:
+    """Whatever the graph, the rows of every named query are the same in both, in the same order."""
+    with TemporaryDirectory() as directory:
+        sqlite = SqliteStore(Path(directory) / "graph.db")
+        arango = ArangoStore(standin.url + f"_{next(_database_numbers)}", standin.password)
+        answers = [answers_of(store, spans) for store in (sqlite, arango)]
+
+    assert answers[0] == answers[1]
+
+
+def answers_of(store: GraphStore, spans: list[Span]) -> dict[str, list[dict[str, Json]]]:
+    """Write the spans and ask everything; close the store."""
+    store.prepare()
+    store.write(mapping.of(spans))
+    answers = {
+        f"{name} {parameters}": list(store.query(Query(name, parameters)))
+        for name, asked in QUERIES.items()
+        for parameters in asked
+    }
+    store.close()
+    return answers
+
+
+def test_every_query_has_both_forms() -> None:
+    """No query is answered by one store alone, and none is left out above."""
+    assert set(named.names("sql")) == set(named.names("aql")) == set(QUERIES)
+
+
+@pytest.mark.parametrize("name", named.names("aql"))
+def test_both_forms_take_the_same_parameters(name: str) -> None:
+    """A query is asked the same way of either store."""
+    assert named.parameters(name, "sql") == named.parameters(name, "aql")
