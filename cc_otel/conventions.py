@@ -55,6 +55,8 @@ FILE_PATH: Final = "file.path"
 PROCESS_PID: Final = "process.pid"
 PROCESS_EXIT_CODE: Final = "process.exit.code"
 PROCESS_WORKING_DIRECTORY: Final = "process.working_directory"
+HTTP_STATUS_CODE: Final = "http.response.status_code"
+HTTP_RESEND_COUNT: Final = "http.request.resend_count"
 
 # Ours
 HOOK_EVENT: Final = "cc_otel.hook.event"
@@ -73,6 +75,7 @@ TOOL_EXECUTION_MS: Final = "cc_otel.tool.execution_ms"
 TRUNCATED: Final = "cc_otel.truncated"
 REDACTIONS: Final = "cc_otel.redactions"
 COST_USD: Final = "cc_otel.cost_usd"
+RETRY_MS: Final = "cc_otel.retry_ms"
 REQUEST_ID: Final = "cc_otel.request.id"
 PERMISSION_MODE: Final = "cc_otel.permission_mode"
 # Fields of a payload that no convention names, each under its own name: ``cc_otel.payload.source``.

@@ -162,7 +162,7 @@ class Assembler:
         chat = self._open(Role.CHAT, event, parent, span_id_of("chat", event.digest))
         asked = (session.tools.get(tool_use_id) for tool_use_id in event.asked_for)
         chat.links = tuple(tool.reference("asked_for") for tool in asked if tool and not tool.undecided())
-        self._end(chat, event.ended_ns, "")
+        self._end(chat, event.ended_ns, "", error_type=event.error_type)
 
     def _prompt(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
         if parent is not None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from cc_otel import conventions as c
-from cc_otel.agent.events import exit_code
+from cc_otel.agent.events import HookEvent, exit_code
 from cc_otel.agent.limits import fit, text
 from cc_otel.agent.transcript.prices import Usage, cost_usd
 from cc_otel.agent.tree import Draft, Role
@@ -33,7 +33,7 @@ _VERSION: Final = re.compile(r"_(\d+(?:-\d+)+)(?:_|\Z)")
 _NAMED: Final = frozenset(
     "session_id transcript_path agent_transcript_path cwd hook_event_name prompt_id permission_mode agent_id "
     "tool_use_id tool_input tool_response tool_calls duration_ms effort file_path usage blocks requested_model "
-    "request_id stop_reason".split()
+    "request_id stop_reason resend_count failure".split()
 )
 # Fields whose values are words of the client's own, never the user's: they stay without content too.
 _WORDS: Final = frozenset(
@@ -143,9 +143,12 @@ class Describer:
                 yield key, value
 
     def _status_message(self, finding: Finding) -> str:
-        if not finding.draft.error_type or not self.with_content or not finding.closer:
+        if not finding.draft.error_type or not self.with_content:
             return ""
-        error = finding.closer.payload.get("error") or finding.response
+        if isinstance(failure := finding.opener.payload.get("failure"), dict):
+            error = failure.get("message")
+        else:
+            error = (finding.closer.payload.get("error") if finding.closer else None) or finding.response
         return text(error, STATUS_MESSAGE_BYTES_MAX) if isinstance(error, str) else ""
 
 
@@ -202,7 +205,7 @@ def _name(draft: Draft) -> str:
         case Role.COMPACT:
             return "compact"
         case Role.CHAT:
-            return f"{c.OPERATION_CHAT} {event.model}"
+            return f"{c.OPERATION_CHAT} {event.model}".rstrip()
         case Role.SESSION:
             return f"session {event.source or 'start'}"
         case _:
@@ -268,13 +271,30 @@ def _model_call(draft: Draft, payload: Mapping[str, Any]) -> Iterator[tuple[str,
     yield c.OPERATION_NAME, c.OPERATION_CHAT
     yield c.PROVIDER_NAME, "anthropic"
     yield c.CONVERSATION_ID, event.session_id
+    if request_id := payload.get("request_id"):
+        yield c.REQUEST_ID, request_id
+    if resend_count := payload.get("resend_count"):
+        yield c.HTTP_RESEND_COUNT, resend_count
+    if isinstance(failure := payload.get("failure"), dict):
+        yield from _failed_request(failure)
+    else:
+        yield from _response(event, payload)
+
+
+def _failed_request(failure: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Give what is known of a request without an answer; which model it was for, no record says."""
+    if status := failure.get("status"):
+        yield c.HTTP_STATUS_CODE, status
+    if (retry_ms := failure.get("retry_ms")) is not None:
+        yield c.RETRY_MS, retry_ms
+
+
+def _response(event: HookEvent, payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield c.REQUEST_MODEL, payload.get("requested_model") or event.model
     yield c.RESPONSE_MODEL, event.model
     yield c.RESPONSE_ID, event.digest
     if reason := payload.get("stop_reason"):
         yield c.RESPONSE_FINISH_REASONS, (str(reason),)
-    if request_id := payload.get("request_id"):
-        yield c.REQUEST_ID, request_id
     usage = Usage.of(payload.get("usage"))
     # Anthropic's own input_tokens leave the cached ones out; the conventions' do not (GenAI, Anthropic refinement).
     yield c.USAGE_INPUT_TOKENS, usage.input + usage.cache_read + usage.cache_write

@@ -76,17 +76,17 @@ invoke_agent claude-code, closed by Stop, links session
 
 
 FAILURES: Final = {
-    400: "unknown",
-    401: "authentication_failed",
-    429: "rate_limit",
-    500: "server_error",
-    529: "server_error",
+    400: ("invalid_request_error", "unknown"),
+    401: ("authentication_error", "authentication_failed"),
+    429: ("rate_limit_error", "rate_limit"),
+    500: ("api_error", "server_error"),
+    529: ("overloaded_error", "server_error"),
 }
-"""What the client calls an error of the API, where the API is not Anthropic's own address."""
+"""What the API calls an error, and what the client does where the API is not Anthropic's own address."""
 
 
 def test_an_error_of_the_api_fails_the_turn(world: World) -> None:
-    """A turn that the API ended is an error, called what the client calls it; there is no model call to show."""
+    """A turn that the API ended is an error, as the client calls it, and so is its last request, as the API does."""
     # What the client does not send again as it is, it sends again without what may have been wrong with it.
     world.scripted({f"prompt {status}": [fails(status)] * 20 for status in FAILURES}).installed()
     # A client that ends at once may end its StopFailure hook before it has told it anything.
@@ -97,9 +97,40 @@ def test_an_error_of_the_api_fails_the_turn(world: World) -> None:
     turns = [
         f"""
 invoke_agent claude-code, closed by StopFailure, ERROR {error_type}, links {links}
+  chat, ERROR {api_error}
   hook StopFailure
 """
-        for error_type, links in zip(FAILURES.values(), ["session"] + ["previous_turn session"] * 4, strict=True)
+        for (api_error, error_type), links in zip(
+            FAILURES.values(), ["session"] + ["previous_turn session"] * 4, strict=True
+        )
     ]
 
     assert "session startup\n  hook SessionEnd\n" + "".join(turns) == world.tree()
+
+
+def test_a_request_that_is_made_again_is_a_span_of_its_own(world: World) -> None:
+    """Each attempt that the API did not answer is an error of its own in a turn that is none; it costs nothing."""
+    world.retries = 2
+    world.scripted({"the errand": [fails(529), calls(bash("one", "echo hello")), fails(429), says("done")]}).installed()
+
+    assert "done\n" == world.asks("run the errand").stdout
+    assert (
+        world.tree()
+        == """\
+session startup
+  hook SessionEnd
+
+invoke_agent claude-code, closed by Stop, links session
+  chat, ERROR overloaded_error
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
+  execute_tool Bash one, closed by PostToolUse
+    hook PostToolUse
+  hook PostToolBatch
+  chat, ERROR rate_limit_error
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
+  hook Stop
+"""
+    )
+    [cost] = [json.loads(line) for line in world.cc_otel("query", "cost", "--json").splitlines()]
+
+    assert 2 == cost["calls"]

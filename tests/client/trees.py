@@ -28,7 +28,7 @@ def _line(span: Span) -> Iterator[str]:
     yield span["name"]
     if span["kind"] == "tool":
         yield f" {attributes['gen_ai_tool_call_id'].removeprefix('toolu_01')}"
-    if span["kind"] == "chat":
+    if "gen_ai_usage_input_tokens" in attributes:
         usage = [attributes[f"gen_ai_usage_{it}_tokens"] for it in ("input", "output")]
         yield f" {usage[0]} -> {usage[1]} tokens, {attributes['cc_otel_cost_usd']:.6f} $"
     if "cc_otel_closed_by" in attributes:

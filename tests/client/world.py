@@ -30,12 +30,17 @@ MakeWorld = Callable[[], "World"]
 
 @dataclass
 class World:
-    """The person; ``enter`` goes before each command, so that it runs in the namespace; ``command`` is cc-otel."""
+    """
+    The person; ``enter`` goes before each command, so that it runs in the namespace; ``command`` is cc-otel.
+
+    ``retries`` is how often their client asks again what the API did not answer.
+    """
 
     folder: Path
     client: Path
     enter: tuple[str, ...]
     command: tuple[str, ...] = (sys.executable, "-P", "-m", "cc_otel")
+    retries: int = 0
     _parts: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -129,7 +134,7 @@ class World:
         environment = self.environment | {
             "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{port}",
             "ANTHROPIC_API_KEY": "sk-ant-api03-nobodys",
-            "CLAUDE_CODE_MAX_RETRIES": "0",
+            "CLAUDE_CODE_MAX_RETRIES": str(self.retries),
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         }
         process = self._parts.enter_context(

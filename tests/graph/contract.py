@@ -359,14 +359,16 @@ class StoreContract:
         ]
 
     def test_cost_of_model_calls(self, store: GraphStore) -> None:
-        """Each model call is counted once, for the agent that made it; a price that is not known is not told."""
+        """Each model call counts once, for the agent that made it, unless it failed; an unknown price is not told."""
         turn = {"gen_ai.operation.name": "invoke_agent", "cc_otel.hook.event": "UserPromptSubmit"}
-        chat = {"gen_ai.operation.name": "chat", "gen_ai.response.model": "m"}
+        request = {"gen_ai.operation.name": "chat"}
+        chat = request | {"gen_ai.response.model": "m"}
         paid = chat | {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 2, "cc_otel.cost_usd": 0.5}
         calls = [
             span(2, "chat m", parent=1, start_ms=1, attributes=paid),
             span(3, "chat m", parent=1, start_ms=2, attributes=paid),
             span(4, "chat m", parent=9, start_ms=3, attributes=chat),
+            span(5, "chat", parent=1, start_ms=4, error="overloaded_error", attributes=request),
         ]
         put(store, [span(1, "invoke_agent claude-code", end_ms=900, attributes=turn), *calls, *calls])
 

@@ -3,7 +3,8 @@ Model calls, read from the client's transcripts while they grow.
 
 A transcript is the client's own file: internal to it, late, and never promised. One API response stands in it as one
 record per content block, all with the same message id and the same usage, so records are put together by that id
-(hooks reference, section 9). What is not understood is passed over.
+(hooks reference, section 9). A request that failed is a call too, without an answer. What is not understood is passed
+over.
 """
 
 from collections import OrderedDict
@@ -13,6 +14,8 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
+
+from cc_otel.agent.transcript.failures import Failure, failure_of
 
 RECORDS_MAX: Final = 20_000
 """How many records are remembered to find the prompt that a call belongs to."""
@@ -25,7 +28,12 @@ _SYNTHETIC: Final = "<synthetic>"
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:
-    """One API response. Times are ns since the epoch; ``message`` holds what it said, ``usage`` what it took."""
+    """
+    One API response, or one request that got none and says why in ``failure``. Times are ns since the epoch.
+
+    ``message_id`` is the response's; a failure has that of the record that tells of it. ``blocks`` hold what was said,
+    ``usage`` what it took; ``resend_count`` tells how often the same had been sent before.
+    """
 
     message_id: str
     model: str
@@ -39,6 +47,16 @@ class ModelCall:
     effort: str = ""
     usage: dict[str, Any] = field(default_factory=dict)
     blocks: tuple[dict[str, Any], ...] = ()
+    resend_count: int = 0
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """When a request was sent (ns), and how often the same had been before."""
+
+    clock_ns: int
+    resend_count: int
 
 
 class Transcript:
@@ -49,7 +67,9 @@ class Transcript:
         self._agent_id = agent_id
         self._rest = b""
         self._prompts: OrderedDict[str, str] = OrderedDict()
-        self._requests: OrderedDict[str, int] = OrderedDict()
+        self._requests: OrderedDict[str, _Request] = OrderedDict()
+        self._unanswered: _Request | None = None
+        self._sent_count = 0
         self._call: ModelCall | None = None
 
     def feed(self, data: bytes) -> Iterator[ModelCall]:
@@ -78,14 +98,38 @@ class Transcript:
         prompt_id = _text(record.get("promptId")) or self._prompts.get(_text(record.get("parentUuid")), "")
         if uuid:
             _remember(self._prompts, uuid, prompt_id, RECORDS_MAX)
-        if kind == "api-request":
-            _remember(self._requests, _text(record.get("id")), clock_ns, REQUESTS_MAX)
+        if kind == "api-request" and clock_ns:
+            self._unanswered = _Request(clock_ns, self._sent_count)
+            self._sent_count += 1
+            _remember(self._requests, _text(record.get("id")), self._unanswered, REQUESTS_MAX)
         message = record.get("message")
-        if kind == "assistant" and isinstance(message, dict) and message.get("model") != _SYNTHETIC and clock_ns:
+        if failure := failure_of(record):
+            yield from self._fail(record, failure, clock_ns, prompt_id)
+        elif kind == "assistant" and isinstance(message, dict) and message.get("model") != _SYNTHETIC and clock_ns:
             yield from self._block(record, message, clock_ns, prompt_id)
         elif uuid:
-            # Any other record of the conversation comes after the whole answer.
+            # Any other record of the conversation comes after the whole answer, and before a request of its own.
             yield from self.finish()
+            self._sent_count = 0
+
+    def _fail(self, record: dict[str, Any], failure: Failure, clock_ns: int, prompt_id: str) -> Iterator[ModelCall]:
+        yield from self.finish()
+        request, self._unanswered = self._unanswered, None
+        if failure.retry_ms is None:
+            self._sent_count = 0
+        # The client also says in this way that it gives up on answers it did get: those are calls of their own.
+        if request and clock_ns and (record_id := _text(record.get("uuid"))):
+            yield ModelCall(
+                message_id=record_id,
+                model="",
+                start_ns=request.clock_ns,
+                end_ns=clock_ns,
+                prompt_id=prompt_id,
+                agent_id=_text(record.get("agentId")) or self._agent_id,
+                request_id=failure.request_id,
+                resend_count=request.resend_count,
+                failure=failure,
+            )
 
     def _block(
         self, record: dict[str, Any], message: dict[str, Any], clock_ns: int, prompt_id: str
@@ -97,13 +141,15 @@ class Transcript:
         if known and known.message_id != message_id:
             yield from self.finish()
             known = None
+        request = self._requests.get(_text(record.get("requestRef")))
+        self._unanswered, self._sent_count = None, 0
         content = message.get("content")
         blocks = tuple(block for block in content if isinstance(block, dict)) if isinstance(content, list) else ()
         usage = message.get("usage")
         self._call = ModelCall(
             message_id=message_id,
             model=_text(message.get("model")),
-            start_ns=known.start_ns if known else self._requests.get(_text(record.get("requestRef")), clock_ns),
+            start_ns=known.start_ns if known else request.clock_ns if request else clock_ns,
             end_ns=clock_ns,
             prompt_id=prompt_id,
             agent_id=_text(record.get("agentId")) or self._agent_id,
@@ -113,6 +159,7 @@ class Transcript:
             effort=_text(record.get("effort")),
             usage=usage if isinstance(usage, dict) else {},
             blocks=(known.blocks if known else ()) + blocks,
+            resend_count=request.resend_count if request else 0,
         )
 
 

@@ -6,7 +6,7 @@ far a file was read; after a restart it is read again from its beginning.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -112,6 +112,8 @@ def arrival_of(call: ModelCall, session_id: str, pid: int, now_ns: int) -> Arriv
         "stop_reason": call.stop_reason,
         "effort": {"level": call.effort} if call.effort else None,
         "usage": call.usage,
+        "resend_count": call.resend_count,
+        "failure": call.failure and asdict(call.failure),
         # The arguments of a call stand on its own span.
         "blocks": [{key: value for key, value in block.items() if key != "input"} for block in call.blocks],
     }
@@ -127,6 +129,7 @@ def arrival_of(call: ModelCall, session_id: str, pid: int, now_ns: int) -> Arriv
         agent_id=call.agent_id,
         model=call.model,
         ended_ns=max(start_ns + call.end_ns - call.start_ns, 1),
+        error_type=call.failure.error_type if call.failure else "",
         asked_for=asked_for[:ASKED_MAX],
     )
     content = Content(cast(Payload, fitted.value), redacted.count, fitted.truncated)

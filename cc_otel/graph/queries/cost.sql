@@ -3,7 +3,8 @@
 -- :session_id, :trace_id  equal to the field; null takes any
 -- :since_ms               only calls that began then or later, ms since the epoch; null takes any
 --
--- Each call is counted once: it is one span, and a span has one parent. input_tokens hold the cached ones too.
+-- Each call is counted once: it is one span, and a span has one parent. A request that failed took nothing, and is
+-- none. input_tokens hold the cached ones too.
 -- cost_usd is null where the price of none of the calls is known. Ordered by start_ms, trace_id, agent_id, model.
 SELECT
   chat.session_id, chat.trace_id, chat.parent_id AS agent_id, agent.name AS agent, agent.kind AS agent_kind,
@@ -17,6 +18,7 @@ SELECT
 FROM spans AS chat INDEXED BY spans_start
 LEFT JOIN spans AS agent ON agent.key = chat.trace_id || '-' || chat.parent_id
 WHERE chat.start_ms >= coalesce(:since_ms, 0) AND chat.kind = 'chat'
+  AND (chat.status <> 'ERROR' OR json_extract(chat.document, '$.attributes.gen_ai_usage_input_tokens') IS NOT NULL)
   AND (:session_id IS NULL OR chat.session_id = :session_id)
   AND (:trace_id IS NULL OR chat.trace_id = :trace_id)
 GROUP BY chat.session_id, chat.trace_id, chat.parent_id, model

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Encoded
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from cc_otel.agent.describe import Describer
 from cc_otel.agent.rehearsal import rehearse
@@ -35,7 +36,7 @@ def chats(*names: str, projects: Path = TRANSCRIPTS) -> list[Encoded]:
         parcel for batch in rehearse(recorder(names, projects), describer(), projects, 1 << 62) for parcel in batch
     )
     encoded = (Encoded.FromString(parcel.span) for parcel in spans)
-    return [span for span in encoded if span.name.startswith("chat ")]
+    return [span for span in encoded if span.kind == Encoded.SPAN_KIND_CLIENT]
 
 
 def recorder(names: Iterable[str], projects: Path) -> Any:
@@ -101,9 +102,27 @@ def test_what_is_no_record_is_passed_over() -> None:
     assert calls(b"\n".join([*noise, MAIN.read_bytes()])) == calls(MAIN.read_bytes())
 
 
-def test_refused_requests_leave_no_call() -> None:
-    """The client's own words for a failed request, from a model called synthetic, are no model call."""
-    assert calls((TRANSCRIPTS / "-home-dev-project" / "5f189c68-4954-4f86-94e1-21021cb1d3fe.jsonl").read_bytes()) == []
+def test_a_request_that_failed_is_an_error_of_its_turn() -> None:
+    """A request that the client gave up on is a model call of its turn, without an answer and with the error's name."""
+    (span,) = chats("err_429")
+    session = "5f189c68-4954-4f86-94e1-21021cb1d3fe"
+
+    assert attributes(span) == {
+        "session.id": session,
+        "gen_ai.conversation.id": session,
+        "cc_otel.prompt.id": "a167332d-04c6-4639-9465-9c1715afb5ef",
+        "process.pid": 2755,
+        "cc_otel.summary": "Request failed: Request rejected (429) · rate",
+        "cc_otel.summary.source": "rule",
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "anthropic",
+        "error.type": "rate_limit_error",
+        "http.response.status_code": 429,
+        "cc_otel.request.id": "req_b76e391ec9a540edaa294da5",
+    }
+    assert ("chat", Encoded.SPAN_KIND_CLIENT) == (span.name, span.kind)
+    assert (Status.STATUS_CODE_ERROR, "Request rejected (429) · rate") == (span.status.code, span.status.message)
+    assert span_id_of("turn", session, "a167332d-04c6-4639-9465-9c1715afb5ef") == span.parent_span_id.hex()
 
 
 def test_calls_stand_under_the_agent_that_made_them() -> None:

@@ -115,6 +115,10 @@ def by_rule(finding: Finding, *, with_content: bool = True) -> Summary:
     """Give the sentence for a finished span."""
     draft, payload = finding.draft, finding.opener.payload
     if draft.role is Role.CHAT:
+        if draft.error_type:
+            return Summary(
+                _failed_request(members(payload.get("failure")), draft.error_type, with_content=with_content)
+            )
         return Summary(_model_call(payload) if with_content else "Answered")
     outcome = finding.closer.payload if finding.closer else None
     return Summary(
@@ -305,9 +309,21 @@ _EVENTS: Final[Mapping[str, Callable[[Facts], str]]] = {
 }
 
 
+_CUT_SHORT: Final = {"refusal": "stopped by the model's safeguards", "max_tokens": "cut at the limit of tokens"}
+
+
 def _model_call(payload: Members) -> str:
     blocks = [members(block) for block in items(payload.get("blocks"))]
     said = next((line for block in blocks if (line := first_line(block.get("text"), 80))), "")
     calls = ", ".join(clipped(text(block.get("name")), 40) for block in blocks if block.get("type") == "tool_use")
     told = [f"Said: {said}" if said else "", f"asked for {calls}" if calls else ""]
-    return clipped("; ".join(part for part in told if part) or "Answered", SENTENCE_LENGTH_MAX)
+    cut_short = _CUT_SHORT.get(text(payload.get("stop_reason")), "")
+    return sentence_of(
+        "", "; ".join(part for part in told if part) or "Answered", f"; {cut_short}" if cut_short else ""
+    )
+
+
+def _failed_request(failure: Members, error_type: str, *, with_content: bool) -> str:
+    retry_ms = failure.get("retry_ms")
+    after = f"; tried again after {retry_ms / 1000:.1f} s" if isinstance(retry_ms, int | float) else ""
+    return sentence_of("Request failed:", first_line(failure.get("message")) if with_content else error_type, after)
