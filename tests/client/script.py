@@ -9,14 +9,18 @@ Script = Mapping[str, Sequence[Reply]]
 """Prompt (a part of what the user says) -> the replies, in order; `standin.py` says which prompt a call belongs to."""
 
 
-def says(text: str, *, after_s: float = 0) -> Reply:
-    """The model ends its turn with words."""
-    return {"blocks": [{"type": "text", "text": text}], "delay_s": after_s}
+PLAN_FILE = "<plan file>"
+"""Where the plan goes, in plan mode: the stand-in puts in the name that the client tells the model."""
 
 
-def calls(*blocks: Block, first: str = "") -> Reply:
-    """The model calls tools, at once if there are several, with some words before."""
-    return {"blocks": [*([{"type": "text", "text": first}] if first else []), *blocks]}
+def says(text: str, *, after_s: float = 0, stall_s: float = 0) -> Reply:
+    """The model ends its turn with words; it may begin late, and wait between the words and the end of its turn."""
+    return {"blocks": [{"type": "text", "text": text}], "delay_s": after_s, "stall_s": stall_s}
+
+
+def calls(*blocks: Block, first: str = "", flagged: str = "") -> Reply:
+    """The model calls tools, at once if there are several, with some words before; why auto mode is told to refuse."""
+    return {"blocks": [*([{"type": "text", "text": first}] if first else []), *blocks], "flagged": flagged}
 
 
 def fails(status: int) -> Reply:

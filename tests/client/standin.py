@@ -12,6 +12,7 @@ order. A request of no prompt in the script (titles and the like) is answered wi
 """
 
 import json
+import re
 import sys
 import threading
 import time
@@ -44,6 +45,11 @@ class Standin(ThreadingHTTPServer):
         self._lock = threading.Lock()
         self._count = 0
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that did not wait for its answer: somebody interrupted it."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
     def note(self, method: str, path: str, headers: dict[str, str], body: str) -> int:
         """Write a request down; give its number."""
         with self._lock, self._seen.open("a", encoding="utf-8") as seen:
@@ -56,7 +62,8 @@ class Standin(ThreadingHTTPServer):
         """Give what comes next in the conversation that a request belongs to."""
         with self._lock:
             replies = self._script.get(prompt_of(request, self._script) or "", [])
-            return replies.pop(0) if replies else UNSCRIPTED
+            reply = replies.pop(0) if replies else UNSCRIPTED
+        return with_plan_file(reply, request)
 
 
 def prompt_of(request: dict[str, Any], script: dict[str, list[dict[str, Any]]]) -> str | None:
@@ -69,6 +76,14 @@ def prompt_of(request: dict[str, Any], script: dict[str, list[dict[str, Any]]]) 
             if found:
                 return found[max(found)]
     return None
+
+
+def with_plan_file(reply: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """Give a reply with the name of the plan's file, which the client tells the model, in the place left for it."""
+    told = re.search(r"/[^\s\"]+/plans/[\w-]+\.md", json.dumps(request.get("messages", [])))
+    text = json.dumps(reply)
+    filled: dict[str, Any] = json.loads(text.replace("<plan file>", told[0])) if told else reply
+    return filled
 
 
 def texts(content: object) -> Iterator[str]:
@@ -116,12 +131,14 @@ class Handler(BaseHTTPRequestHandler):
             self._json(status, {"type": "error", "error": error}, number)
             return
         message = message_of(request["model"], reply["blocks"], number)
+        if "safeguards" in request:
+            message["safeguard_results"] = verdicts(message, reply.get("flagged", ""))
         if request.get("stream"):
-            self._stream(message, number)
+            self._stream(message, number, reply.get("stall_s", 0))
         else:
             self._json(200, message, number)
 
-    def _stream(self, message: dict[str, Any], number: int) -> None:
+    def _stream(self, message: dict[str, Any], number: int, stall_s: float) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
@@ -130,6 +147,8 @@ class Handler(BaseHTTPRequestHandler):
         for event in events(message):
             self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
             self.wfile.flush()
+            if event["type"] == "content_block_delta":
+                time.sleep(stall_s)
         self.close_connection = True
 
     def _json(self, status: int, document: dict[str, Any], number: int) -> None:
@@ -166,9 +185,17 @@ def message_of(model: str, blocks: list[dict[str, Any]], number: int) -> dict[st
     }
 
 
+def verdicts(message: dict[str, Any], flagged: str) -> list[dict[str, Any]]:
+    """Give what the server says of a message's calls in auto mode: why they are ``flagged``, or that they are not."""
+    outcome = {"outcome": "flagged", "explanation": flagged} if flagged else {"outcome": "not_flagged"}
+    uses = {it["id"]: {"type": "evaluated", **outcome} for it in message["content"] if it["type"] == "tool_use"}
+    return [{"type": "dangerous_tool_use", "status": {"type": "available", "tool_uses": uses}}]
+
+
 def events(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Give a message as the API streams it."""
     begun = message | {"content": [], "stop_reason": None, "usage": {**USAGE, "output_tokens": 1}}
+    begun.pop("safeguard_results", None)
     yield {"type": "message_start", "message": begun}
     for index, block in enumerate(message["content"]):
         if block["type"] == "text":
@@ -180,6 +207,8 @@ def events(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"type": "content_block_delta", "index": index, "delta": delta}
         yield {"type": "content_block_stop", "index": index}
     stop = {"stop_reason": message["stop_reason"], "stop_sequence": None}
+    if "safeguard_results" in message:
+        stop["safeguard_results"] = message["safeguard_results"]
     yield {"type": "message_delta", "delta": stop, "usage": {"output_tokens": OUTPUT_TOKENS}}
     yield {"type": "message_stop"}
 

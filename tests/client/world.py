@@ -22,6 +22,7 @@ from tests.client.trees import render
 from tests.stack.process import DEADLINE_S, wait_for
 
 MODEL: Final = "claude-opus-5-5"
+KEY: Final = "sk-ant-api03-nobodys"
 STANDIN: Final = Path(__file__).with_name("standin.py")
 
 MakeWorld = Callable[[], "World"]
@@ -50,9 +51,7 @@ class World:
             folder.mkdir(parents=True)
         # Git says nothing of a folder outside: what the model is told is the same on all machines.
         (self.project / ".git").mkdir()
-        command = f'it=$(mktemp {self.fired_folder}/XXXXXXXX) && cat >"$it" && mv "$it" "$it.json"'
-        handler = {"type": "command", "command": command}
-        self.configure({"hooks": {event: [{"hooks": [handler]}] for event in EVENTS}})
+        self.noting(*EVENTS)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -94,6 +93,12 @@ class World:
         """Write their settings."""
         self.settings.write_text(json.dumps(settings, indent=2))
 
+    def noting(self, *events: str) -> None:
+        """Write settings in which that other hook notes these events, and nothing else is."""
+        command = f'it=$(mktemp {self.fired_folder}/XXXXXXXX) && cat >"$it" && mv "$it" "$it.json"'
+        handler = {"type": "command", "command": command}
+        self.configure({"hooks": {event: [{"hooks": [handler]}] for event in events}})
+
     def scripted(self, script: Script) -> Self:
         """Let the model say what the script says."""
         (self.folder / "script.json").write_text(json.dumps(script))
@@ -128,20 +133,26 @@ class World:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def start(self, *arguments: str, talking: bool = False) -> subprocess.Popen[str]:
-        """Start the client, headless; with nothing on its standard input, unless somebody is ``talking`` to it."""
-        port = (self.folder / "port").read_text()
-        environment = self.environment | {
-            "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{port}",
-            "ANTHROPIC_API_KEY": "sk-ant-api03-nobodys",
+    def command_line(self, *arguments: str) -> list[str]:
+        """What starts the client."""
+        return [*self.enter, str(self.client), "--model", MODEL, *arguments]
+
+    def client_environment(self) -> dict[str, str]:
+        """What the client is started with: where the model is, how often to ask it again, and to ask nobody else."""
+        return self.environment | {
+            "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{(self.folder / 'port').read_text()}",
+            "ANTHROPIC_API_KEY": KEY,
             "CLAUDE_CODE_MAX_RETRIES": str(self.retries),
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         }
+
+    def start(self, *arguments: str, talking: bool = False) -> subprocess.Popen[str]:
+        """Start the client, headless; with nothing on its standard input, unless somebody is ``talking`` to it."""
         process = self._parts.enter_context(
             subprocess.Popen(
-                [*self.enter, str(self.client), "--model", MODEL, *arguments],
+                self.command_line(*arguments),
                 cwd=self.project,
-                env=environment,
+                env=self.client_environment(),
                 stdin=subprocess.PIPE if talking else subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL if talking else subprocess.PIPE,
                 stderr=subprocess.DEVNULL if talking else subprocess.PIPE,
@@ -183,7 +194,8 @@ class World:
 
     def requests(self) -> list[dict[str, Any]]:
         """Give what the client sent to the API so far."""
-        return [json.loads(line) for line in (self.folder / "seen").read_text().splitlines()]
+        seen = self.folder / "seen"
+        return [json.loads(line) for line in seen.read_text().splitlines()] if seen.exists() else []
 
     def fired(self) -> list[dict[str, Any]]:
         """Give the payloads of all events, as the other hook noted them."""
@@ -192,6 +204,10 @@ class World:
     def transcripts(self) -> list[Path]:
         """Give the client's transcripts, without those of subagents."""
         return sorted((self.home / ".claude" / "projects").glob("*/*.jsonl"))
+
+    def records(self) -> list[dict[str, Any]]:
+        """Give what stands in these transcripts."""
+        return [json.loads(line) for path in self.transcripts() for line in path.read_text().splitlines()]
 
     def tree(self, *, in_order: bool = True) -> str:
         """
