@@ -176,6 +176,11 @@ class Journal:
         )
         return [session for (session,) in rows]
 
+    def live(self) -> list[Input]:
+        """Give the assembled inputs whose spans have not been encoded, without their content."""
+        rows = self._all("SELECT id, fields FROM inputs WHERE content IS NOT NULL AND seq IS NOT NULL ORDER BY seq")
+        return [Input(*row) for row in rows]
+
     def contents(self, ids: Sequence[int]) -> dict[int, bytes]:
         """Give the content of inputs, where it is still kept."""
         marks = ",".join("?" * len(ids))

@@ -48,20 +48,25 @@ FORGET_NS: Final = 600_000_000_000
 SESSIONS_MAX: Final = 50
 """How many sessions with nothing open stay in memory; over twice as many, the longest unheard of leave."""
 
-GONE_GRACE_NS: Final = 2_000_000_000
+GONE_GRACE_S: Final = 2.0
 """A client that was seen alive is gone when its process is, and its last hooks have had this long to arrive."""
 
-UNSEEN_GRACE_NS: Final = 60_000_000_000
+UNSEEN_GRACE_S: Final = 60.0
 """A client never seen alive may live where we cannot look, in a container: silence for this long decides."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the agent may take: bytes on disk, and how long (s) it keeps and waits."""
+    """
+    What the agent may take: bytes on disk, and how long (s) it keeps and waits.
+
+    ``unseen_s`` is how long a client that was never seen alive must have been silent to count as gone.
+    """
 
     journal_bytes_max: int
     keep_s: float
     idle_s: float
+    unseen_s: float = UNSEEN_GRACE_S
 
 
 @dataclass(slots=True)
@@ -179,6 +184,7 @@ class Agent:
         for item in inputs:
             event = HookEvent.from_json(item.fields, item.id)
             self._chats.hear(event, now_ns)
+            self._note_alive(event, now_ns)
             self._tell(self._with_evidence(event), stretch)
         self._commit(stretch)
         return len(inputs)
@@ -315,9 +321,18 @@ class Agent:
                     signals.append(Signal(Cause.IDLE, session_id, pid, now_ns))
             elif alive(pid, seen_ns):
                 self._seen.add((session_id, pid))
-            elif silent_ns > (GONE_GRACE_NS if (session_id, pid) in self._seen else UNSEEN_GRACE_NS):
+            elif silent_ns > GONE_GRACE_S * 1e9 and (
+                (session_id, pid) in self._seen or now_ns - seen_ns > self._limits.unseen_s * 1e9
+            ):
                 signals.append(Signal(Cause.PROCESS_GONE, session_id, pid, now_ns, self._interruptions(session_id)))
         return signals
+
+    def _note_alive(self, event: HookEvent, now_ns: int) -> None:
+        """Note that a client lives while it tells something: it may be gone before all are looked at."""
+        client = (event.session_id, event.pid)
+        fresh = now_ns - event.clock_ns < WATCH_NS
+        if fresh and event.pid and client not in self._seen and alive(event.pid, event.clock_ns):
+            self._seen.add(client)
 
     def _interruptions(self, session_id: str) -> tuple[Interruption, ...]:
         path = next((told.transcript_path for told in self._events_of(session_id) if told.transcript_path), "")

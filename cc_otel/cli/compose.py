@@ -76,10 +76,10 @@ def resource(settings: Settings) -> Mapping[str, str]:
     return fixed | further
 
 
-def plan(home: Home, settings: Settings) -> "Plan":
-    """Give the agent's plan."""
+def plan(home: Home, settings: Settings, *, at_hand: bool = False) -> "Plan":
+    """Give the agent's plan; ``at_hand`` says that clients live where it does, so that it can see who is gone."""
     from cc_otel.agent.daemon import Plan
-    from cc_otel.agent.service import Limits
+    from cc_otel.agent.service import GONE_GRACE_S, UNSEEN_GRACE_S, Limits
 
     target = destination(home, settings)
     return Plan(
@@ -94,6 +94,7 @@ def plan(home: Home, settings: Settings) -> "Plan":
             journal_bytes_max=settings.spool_max_mb << 20,
             keep_s=settings.keep_h * 3600,
             idle_s=settings.idle_s,
+            unseen_s=GONE_GRACE_S if at_hand else UNSEEN_GRACE_S,
         ),
         spool_bytes_max=settings.spool_max_mb << 20,
         value_bytes_max=settings.value_max_bytes,
@@ -177,11 +178,11 @@ def _open_arango(url: str, settings: Settings) -> "GraphStore":
 
 
 @contextmanager
-def agent_at_work(home: Home, settings: Settings) -> Iterator["AgentDaemon"]:
-    """Run an agent until the block ends. The caller holds the home's lock."""
+def agent_at_work(home: Home, settings: Settings, *, at_hand: bool = False) -> Iterator["AgentDaemon"]:
+    """Run an agent until the block ends; ``at_hand`` is `plan`'s. The caller holds the home's lock."""
     from cc_otel.agent.daemon import AgentDaemon
 
-    daemon = AgentDaemon(plan(home, settings))
+    daemon = AgentDaemon(plan(home, settings, at_hand=at_hand))
     daemon.start()
     try:
         yield daemon

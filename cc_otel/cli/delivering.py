@@ -3,7 +3,7 @@
 import subprocess
 import time
 from contextlib import ExitStack
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,6 +13,9 @@ from cc_otel.cli.compose import agent_at_work, graph_exporter_at_work, prepare_h
 from cc_otel.cli.logs import log_to
 from cc_otel.cli.running import SENDING, STORING
 from cc_otel.config import Home, Settings
+
+if TYPE_CHECKING:
+    from cc_otel.journal import Journal
 
 CHECK_S: Final = 0.1
 SETTLE_NS: Final = 3_000_000_000
@@ -71,7 +74,8 @@ def deliver(home: Home, settings: Settings, timeout_s: float) -> int:
         log_to(home.log, settings.log_level)
         if sends_to_own_graph(settings):
             parts.enter_context(graph_exporter_at_work(home, settings))
-        parts.enter_context(agent_at_work(home, settings))
+        # Who asks for everything to be delivered asks where the client ran: one that is gone there is gone.
+        parts.enter_context(agent_at_work(home, settings, at_hand=True))
         return _wait(home, settings, deadline)
 
 
@@ -87,8 +91,17 @@ def _wait(home: Home, settings: Settings, deadline: float) -> int:
         left = spool.count()
         if home.journal.exists():
             journal = Journal(home.journal)
-            left += sum(journal.backlog()) or journal.heard_since(time.time_ns() - settle_ns)
+            left += sum(journal.backlog()) + left_open(journal) or journal.heard_since(time.time_ns() - settle_ns)
             journal.close()
         if not left or time.monotonic() > deadline:
             return left
         time.sleep(CHECK_S)
+
+
+def left_open(journal: "Journal") -> int:
+    """Give how many spans clients left open that are gone: the agent will close them."""
+    from cc_otel.agent.events import HookEvent
+    from cc_otel.agent.processes import alive
+
+    opened = [HookEvent.from_json(item.fields, item.id) for item in journal.live()]
+    return sum(event.pid != 0 and not alive(event.pid, event.clock_ns) for event in opened)

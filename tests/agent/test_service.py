@@ -138,6 +138,36 @@ def test_a_client_that_dies_closes_what_it_had_open(workshop: Workshop) -> None:
     assert {"process_gone"} == {attributes(span)["error.type"] for span in workshop.encoded()}
 
 
+PROMPT: Final = {"session_id": "s", "hook_event_name": "UserPromptSubmit", "prompt_id": "p"}
+
+
+def test_a_client_that_told_something_was_alive(workshop: Workshop) -> None:
+    """A client that dies right after an event is as gone as one that had been watched for long."""
+    with subprocess.Popen(["sleep", "600"]) as client:
+        workshop.record(PROMPT, CLAUDE_PID=str(client.pid))
+        workshop.agent.round(time.time_ns() + SECOND_NS // 5)
+        client.kill()
+    workshop.settle(1)
+    assert workshop.encoded() == []
+    workshop.settle(5)
+
+    assert ["invoke_agent claude-code"] == list(workshop.spans())
+
+
+def test_a_client_that_cannot_be_seen_is_given_time(workshop: Workshop) -> None:
+    """A client that was never seen alive may live elsewhere: only a minute of silence, by its clock, is its end."""
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    workshop.record(PROMPT, CLAUDE_PID=str(gone.pid))
+    workshop.record(PROMPT | {"session_id": "old"}, time.time_ns() - 100 * SECOND_NS, CLAUDE_PID=str(gone.pid))
+    workshop.settle(5)
+    workshop.settle(10)
+    assert ["old"] == [attributes(span)["session.id"] for span in workshop.encoded()]
+    workshop.settle(70)
+
+    assert ["old", "s"] == [attributes(span)["session.id"] for span in workshop.encoded()]
+
+
 def test_nothing_stays_open_for_ever_without_a_pid(workshop: Workshop) -> None:
     """Where no process can be watched, silence closes a turn, without an error."""
     workshop.record({"session_id": "s", "hook_event_name": "UserPromptSubmit", "prompt_id": "p"})

@@ -58,11 +58,13 @@ def recorded(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (SESSIONS / f"{name}.jsonl").read_text("utf-8").splitlines()]
 
 
-def record(home: Path, payload: Mapping[str, Any] | bytes, env: Mapping[str, str] | None = None) -> None:
-    """Run the hook for one event, as a client that lives as long as this test does."""
+def record(
+    home: Path, payload: Mapping[str, Any] | bytes, env: Mapping[str, str] | None = None, *, pid: int = os.getpid()
+) -> None:
+    """Run the hook for one event, as a client of that pid: unless told, one that lives as long as this test does."""
     install_script(home)
     data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    environ = {**CLEAN, **(env or {}), "CLAUDE_PID": str(os.getpid())}
+    environ = {**CLEAN, **(env or {}), "CLAUDE_PID": str(pid)}
     done = subprocess.run(["sh", "-c", wired_command(home)], input=data, env=environ, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 

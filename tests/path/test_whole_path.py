@@ -1,12 +1,16 @@
 """The whole path on one machine: hook, spool, agent, OTLP, graph-exporter, graph, and the commands that look at it."""
 
 import json
+import subprocess
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cc_otel.agent.events import HookEvent
+from cc_otel.journal import Journal
 from tests.otlp.receivers import grpc_receiver, spans_in
 from tests.path.processes import cc_otel, eventually, record, recorded, rows, serving
 
@@ -159,6 +163,51 @@ def test_flush_works_without_an_agent(home: Path) -> None:
     (session,) = rows(cc_otel("query", "sessions", "--json", "--home", home))
     assert session["spans"] == len(recorded("mcp"))
     assert _status(home)["agent"]["running"] is False
+
+
+def killed_in_the_middle(home: Path, *, watched: bool) -> None:
+    """Record a client that is killed while a tool of its turn runs; ``watched``, after an agent has heard of it."""
+    with subprocess.Popen(["sleep", "600"]) as client:
+        record(home, {"session_id": "s", "hook_event_name": "SessionStart", "source": "startup"}, pid=client.pid)
+        prompt = {"session_id": "s", "prompt_id": "p", "hook_event_name": "UserPromptSubmit", "prompt": "go"}
+        record(home, prompt, pid=client.pid)
+        call = {"hook_event_name": "PreToolUse", "tool_name": "Bash", "tool_use_id": "t", "tool_input": {}}
+        record(home, {**prompt, **call}, pid=client.pid)
+        if watched:
+            eventually(lambda: still_open(home) == ["UserPromptSubmit", "PreToolUse"], "the agent heard of both")
+        client.kill()
+
+
+def still_open(home: Path) -> list[str]:
+    """Give the events whose spans the agent holds open."""
+    journal = Journal(home / "journal.db")
+    opened = [HookEvent.from_json(item.fields, item.id).name for item in journal.live()]
+    journal.close()
+    return opened
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["an agent runs", "no agent runs"])
+def test_flush_waits_for_what_a_killed_client_left_open(home: Path, *, running: bool) -> None:
+    """What a client that is gone had open is closed and delivered before ``flush`` returns, whoever works."""
+    with serving("up", "--home", home) if running else nullcontext():
+        killed_in_the_middle(home, watched=running)
+        done = cc_otel("flush", "--home", home)
+        tree = rows(cc_otel("query", "spans", "--status", "ERROR", "--json", "--home", home))
+
+    assert (0, b"Everything recorded is delivered.\n") == (done.returncode, done.stdout)
+    assert {("invoke_agent claude-code", "process_gone"), ("execute_tool Bash", "process_gone")} == {
+        (span["name"], span["error_type"]) for span in tree
+    }
+
+
+def test_flush_does_not_wait_for_a_client_that_lives(up: Path) -> None:
+    """A turn that is going on is not waited for."""
+    prompt = {"session_id": "s", "prompt_id": "p", "hook_event_name": "UserPromptSubmit", "prompt": "go"}
+    record(up, {"session_id": "s", "hook_event_name": "SessionStart", "source": "startup"})
+    record(up, prompt)
+
+    assert cc_otel("flush", "--home", up).returncode == 0
+    assert ["session startup"] == [span["name"] for span in rows(cc_otel("query", "spans", "--json", "--home", up))]
 
 
 def test_flush_that_cannot_deliver_says_so(home: Path) -> None:
