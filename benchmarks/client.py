@@ -37,17 +37,11 @@ CAT = {event: [{"hooks": [{"type": "command", "command": "cat >/dev/null"}]}] fo
 
 def run(rounds: int = ROUNDS) -> list[Row]:
     """Run the same session without hooks, with `cat` as the hook, and with ours, in turns."""
-    build = Path(__file__).parents[1] / "stack" / "build.sh"
-    found = subprocess.run(["sh", str(build), "where", "claude"], capture_output=True, text=True, check=False)
     with tempfile.TemporaryDirectory(prefix="cc-otel-bench-") as directory, ExitStack() as parts:
-        try:
-            if found.returncode:
-                raise NotPermitted(found.stderr.strip())
-            enter = parts.enter_context(loopback())
-        except NotPermitted as reason:
-            print(f"left out: {reason}", file=sys.stderr)
+        found = client_in_namespace(parts)
+        if found is None:
             return []
-        client = Path(found.stdout.strip())
+        client, enter = found
         worlds = {
             way: parts.enter_context(World(Path(directory) / way, client, enter)) for way in ("none", "cat", "ours")
         }
@@ -60,6 +54,19 @@ def run(rounds: int = ROUNDS) -> list[Row]:
                 # The first starts the agent, and fills caches.
                 wall_ms[way] += [took_ms] if number else []
         return list(rows(worlds, wall_ms))
+
+
+def client_in_namespace(parts: ExitStack) -> tuple[Path, tuple[str, ...]] | None:
+    """Give the client, and what to put before a command to run it where nothing but loopback is; None without them."""
+    build = Path(__file__).parents[1] / "stack" / "build.sh"
+    found = subprocess.run(["sh", str(build), "where", "claude"], capture_output=True, text=True, check=False)
+    try:
+        if found.returncode:
+            raise NotPermitted(found.stderr.strip())
+        return Path(found.stdout.strip()), parts.enter_context(loopback())
+    except NotPermitted as reason:
+        print(f"left out: {reason}", file=sys.stderr)
+        return None
 
 
 def prepare(world: World, way: str, rounds: int) -> None:
