@@ -161,8 +161,12 @@ def _configure(home: Home, stack: bool) -> Change:
     file = SettingsFile(home.config, new_mode=0o600)
     old = file.read()
     values = dict(STACK) if stack else {}
+    known = load_file(home.config)
+    if stack and "autostart" not in known:
+        # The stack has a graph-exporter of its own.
+        values["autostart"] = "agent"
     config_dir = os.environ.get("CLAUDE_CONFIG_DIR")
-    if config_dir and "projects_dir" not in load_file(home.config):
+    if config_dir and "projects_dir" not in known:
         values["projects_dir"] = str(Path(config_dir).absolute() / "projects")
     new = old
     for name, value in values.items():

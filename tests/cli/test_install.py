@@ -116,10 +116,21 @@ def test_stack(person: Person) -> None:
 
     expected = (
         '# mine\nexporter_otlp_endpoint = "http://127.0.0.1:4317"\ncontent = "none"\nexporter_otlp_protocol = "grpc"\n'
+        'autostart = "agent"\n'
     )
     assert expected == (person.home / "config.toml").read_text()
     [endpoint] = [row["value"] for row in person.told("settings") if row["name"] == "exporter_otlp_endpoint"]
     assert endpoint == "http://127.0.0.1:4317"
+
+
+def test_stack_leaves_what_is_to_be_started(person: Person) -> None:
+    """--stack changes nothing about what a session starts where somebody has said what that is."""
+    person.home.mkdir()
+    (person.home / "config.toml").write_text('autostart = "off"\n')
+    person.done("install", "--stack")
+
+    [value] = [row["value"] for row in person.told("settings") if row["name"] == "autostart"]
+    assert value == "off"
 
 
 def test_messages(person: Person) -> None:
