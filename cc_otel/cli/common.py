@@ -18,6 +18,9 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 PIPE_WIDTH: Final = 160
 
+DOCTOR_SESSION: Final = "cc-otel-doctor"
+"""The session of doctor's test events."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 

@@ -17,7 +17,7 @@ from typing import Final
 import click
 
 from cc_otel import __version__, conventions, hook, wiring
-from cc_otel.cli.common import json_option, print_json, with_settings
+from cc_otel.cli.common import DOCTOR_SESSION, json_option, print_json, with_settings
 from cc_otel.cli.compose import (
     destination,
     open_store,
@@ -187,13 +187,12 @@ def _round_trip(home: Home, settings: Settings) -> Iterator[Finding]:
     from cc_otel.graph.store import Query, StoreUnavailable
     from cc_otel.spool import Spool
 
-    session = f"cc-otel-doctor-{time.time_ns()}"
-    began = time.monotonic()
+    began, clock_ns = time.monotonic(), time.time_ns()
     spool = Spool(home.spool, settings.spool_max_mb << 20)
-    event = f'{{"session_id": "{session}", "hook_event_name": "SessionStart", "source": "doctor"}}'
+    event = {"session_id": DOCTOR_SESSION, "hook_event_name": "SessionStart", "source": "doctor"}
     try:
         spool.prepare()
-        spool.write(event.encode(), {})
+        spool.write(json.dumps(event).encode(), {}, clock_ns)
     except OSError as error:
         yield Finding("test event", BROKEN, f"could not be recorded: {error}")
         return
@@ -202,40 +201,40 @@ def _round_trip(home: Home, settings: Settings) -> Iterator[Finding]:
         return
     took = f"delivered in {time.monotonic() - began:.1f} s"
     if settings.jaeger_url:
-        yield _read_back_from_jaeger(settings.jaeger_url, session)
+        yield _read_back_from_jaeger(settings.jaeger_url, clock_ns)
     if not (sends_to_own_graph(settings) or settings.store):
         yield Finding("test event", OK, f"{took}; the receiver's store is not known here, so it was not read back")
         return
     try:
         with closing(open_store(home, settings)) as store:
-            found = list(store.query(Query("spans", {"session_id": session})))
+            newest = next(store.query(Query("spans", {"session_id": DOCTOR_SESSION, "limit": 1})), None)
     except StoreUnavailable as error:
         yield Finding("test event", BROKEN, f"{took}, but the graph cannot be read: {error}", "start the store")
         return
-    if found:
+    if newest and float(str(newest["start_ms"])) > clock_ns / 1e6 - 1:
         yield Finding("test event", OK, f"{took}, and read back from the graph")
     else:
         yield Finding("test event", BROKEN, f"{took}, but it is not in the graph", f"ls {home.dead}")
 
 
-def _read_back_from_jaeger(url: str, session: str) -> Finding:
+def _read_back_from_jaeger(url: str, clock_ns: int) -> Finding:
     """Look for the test event in Jaeger (query API v3); a Collector may take a while to pass it on."""
     import requests
 
     until = time.monotonic() + DELIVERY_S
-    now = datetime.now(UTC)
+    began = datetime.fromtimestamp(clock_ns / 1e9, UTC)
     asked = {
         "query.service_name": conventions.SERVICE_NAME_VALUE,
-        "query.start_time_min": (now - timedelta(minutes=5)).isoformat().replace("+00:00", "Z"),
-        "query.start_time_max": (now + timedelta(minutes=5)).isoformat().replace("+00:00", "Z"),
-        "query.attributes": json.dumps({conventions.SESSION_ID: session}),
+        "query.start_time_min": (began - timedelta(milliseconds=1)).isoformat().replace("+00:00", "Z"),
+        "query.start_time_max": (began + timedelta(minutes=5)).isoformat().replace("+00:00", "Z"),
+        "query.attributes": json.dumps({conventions.SESSION_ID: DOCTOR_SESSION}),
         "query.search_depth": "10",
     }
     told = "it does not show the test event"
     while time.monotonic() < until:
         try:
             answer = requests.get(f"{url.rstrip('/')}/api/v3/traces", params=asked, timeout=DELIVERY_S)
-            if answer.ok and session in answer.text:
+            if answer.ok and DOCTOR_SESSION in answer.text:
                 return Finding("jaeger", OK, f"{url} shows the test event")
             told = (
                 told if answer.ok or answer.status_code == requests.codes.not_found else f"answers {answer.status_code}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cc_otel.cli.common import console, fail, json_option, print_json, with_settings
+from cc_otel.cli.common import DOCTOR_SESSION, console, fail, json_option, print_json, with_settings
 from cc_otel.cli.compose import open_store
 from cc_otel.cli.tree_view import duration, printable, trees
 from cc_otel.config import Home, Settings
@@ -41,7 +41,7 @@ def tree(home: Home, settings: Settings, what: str, everything: bool, as_json: b
     """
     Show a session or a trace as a tree of spans.
 
-    A session may be named by its beginning; `last` is the newest one.
+    A session may be named by its beginning; `last` is the newest one, doctor's own aside.
     """
     with _reading(home, settings) as store:
         rows = list(tree_rows(store, what))
@@ -73,11 +73,10 @@ def _session_named(store: "GraphStore", what: str) -> str:
 
     if next(store.query(Query("session_traces", {"session_id": what})), None):
         return what
-    sessions = [
-        str(row["session_id"]) for row in store.query(Query("sessions", {"limit": 1 if what == "last" else None}))
-    ]
-    if what == "last" and sessions:
-        return sessions[0]
+    limit = 2 if what == "last" else None
+    sessions = [str(row["session_id"]) for row in store.query(Query("sessions", {"limit": limit}))]
+    if what == "last":
+        return next((session for session in sessions if session != DOCTOR_SESSION), what)
     named = [session for session in sessions if session.startswith(what)]
     if len(named) > 1:
         fail(f"{len(named)} sessions begin with {what!r}: {', '.join(named[:5])}")

@@ -32,6 +32,18 @@ def test_an_installed_home_is_well(user: dict[str, str]) -> None:
     assert found["test event"]["told"].endswith("and read back from the graph")
 
 
+def test_doctor_is_nobodys_last_session(user: dict[str, str]) -> None:
+    """However often it runs, doctor is one session, and never the one that ``last`` means."""
+    cc_otel("install", env=user)
+    cc_otel("send", env=user, stdin=b'{"session_id": "mine", "hook_event_name": "SessionStart", "source": "startup"}')
+    findings(user)
+    findings(user)
+
+    sessions = rows(cc_otel("query", "sessions", "--json", env=user))
+    assert [("cc-otel-doctor", 2), ("mine", 1)] == [(it["session_id"], it["spans"]) for it in sessions]
+    assert ["mine"] == [it["session_id"] for it in rows(cc_otel("query", "tree", "last", "--json", env=user))]
+
+
 def test_what_is_not_wired_is_told_with_what_mends_it(user: dict[str, str]) -> None:
     """A home that Claude Code does not record into is broken, and the command that wires it is named."""
     code, found = findings(user)
