@@ -118,8 +118,8 @@ class World:
         self.cc_otel("install", *options)
         return self
 
-    def cc_otel(self, *arguments: str, stdin: str = "") -> str:
-        """Run a command of cc-otel that works; give what it says."""
+    def cc_otel(self, *arguments: str, stdin: str = "", code: int = 0) -> str:
+        """Run a command of cc-otel that ends with ``code``; give what it says."""
         done = subprocess.run(
             [*self.enter, *self.command, *arguments],
             cwd=self.project,
@@ -130,8 +130,21 @@ class World:
             check=False,
             timeout=DEADLINE_S * 2,
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == code, done.stderr
         return done.stdout
+
+    def serve(self, *arguments: str) -> None:
+        """Start a command of cc-otel that goes on until the person leaves."""
+        process = self._parts.enter_context(
+            subprocess.Popen(
+                [*self.enter, *self.command, *arguments],
+                cwd=self.project,
+                env=self.environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        )
+        self._parts.callback(process.terminate)
 
     def command_line(self, *arguments: str) -> list[str]:
         """What starts the client."""
