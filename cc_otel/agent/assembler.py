@@ -95,6 +95,12 @@ class Assembler:
             if process.open or process.waiting
         ]
 
+    def open_spans(self, session_id: str) -> list[Draft]:
+        """Give a session's spans that are open and whose place is decided, as if they ended now, the earliest first."""
+        session = self._sessions.get(session_id)
+        nodes = [node for process in session.processes.values() for node in process.open] if session else []
+        return [node.draft() for node in sorted(nodes, key=lambda node: node.start_ns) if not node.undecided()]
+
     def overdue(self, now_ns: int) -> list[Signal]:
         """Give the signals for processes that have waited long enough for their SessionStart."""
         return [

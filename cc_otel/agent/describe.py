@@ -120,7 +120,7 @@ class Describer:
             span_id=draft.span_id,
             parent_id=draft.parent_id,
             kind=Kind.CLIENT if draft.role is Role.CHAT else Kind.INTERNAL,
-            name=text(_name(draft), STATUS_MESSAGE_BYTES_MAX),
+            name=text(name_of(draft), STATUS_MESSAGE_BYTES_MAX),
             start_ns=draft.start_ns,
             end_ns=draft.end_ns,
             status=StatusCode.ERROR if draft.error_type else StatusCode.UNSET,
@@ -193,7 +193,8 @@ class _Values:
         return self._attributes
 
 
-def _name(draft: Draft) -> str:
+def name_of(draft: Draft) -> str:
+    """Give the name of a draft's span."""
     event = draft.event
     match draft.role:
         case Role.TURN:

@@ -2,19 +2,22 @@
 
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from cc_otel.cli.common import DOCTOR_SESSION, console, fail, json_option, print_json, with_settings
-from cc_otel.cli.compose import open_store
+from cc_otel.cli.compose import destination, open_store, with_content
 from cc_otel.cli.tree_view import duration, printable, trees
 from cc_otel.config import Home, Settings
 
 if TYPE_CHECKING:
+    from cc_otel.agent.unfinished import Unfinished
     from cc_otel.graph.store import GraphStore
+
+Row = dict[str, Any]
 
 ROWS: Final = 20
 _GROUPS: Final = {
@@ -39,12 +42,12 @@ def query() -> None:
 @json_option
 def tree(home: Home, settings: Settings, what: str, everything: bool, as_json: bool) -> None:
     """
-    Show a session or a trace as a tree of spans.
+    Show a session or a trace as a tree of spans, also those that are going on.
 
     A session may be named by its beginning; `last` is the newest one, doctor's own aside.
     """
     with _reading(home, settings) as store:
-        rows = list(tree_rows(store, what))
+        rows = list(tree_rows(store, what, open_rows(home, settings)))
     if not rows:
         fail(f"nothing is known of {what!r}; `cc-otel query sessions` lists what is")
     if as_json:
@@ -56,28 +59,69 @@ def tree(home: Home, settings: Settings, what: str, everything: bool, as_json: b
         terminal.print(drawn)
 
 
-def tree_rows(store: "GraphStore", what: str) -> Iterator[dict[str, Any]]:
-    """Give the spans of a trace, or of all traces of a session."""
+def tree_rows(store: "GraphStore", what: str, running: Sequence[Row] = ()) -> Iterator[Row]:
+    """Give the spans of a trace, or of all traces of a session; what is ``running`` is in no store yet."""
     from cc_otel.graph.store import Query
 
     if _TRACE_ID.fullmatch(what):
         yield from store.query(Query("tree", {"trace_id": what}))
+        yield from (row for row in running if row["trace_id"] == what)
         return
-    session_id = _session_named(store, what)
+    session_id = _session_named(store, what, running)
     for trace in store.query(Query("session_traces", {"session_id": session_id})):
         yield from store.query(Query("tree", {"trace_id": str(trace["trace_id"])}))
+    yield from (row for row in running if row["session_id"] == session_id)
 
 
-def _session_named(store: "GraphStore", what: str) -> str:
+def open_rows(home: Home, settings: Settings) -> list[Row]:
+    """Give the spans of this home that are going on, like rows of the ``tree`` query; ``open`` tells them apart."""
+    from cc_otel.agent.unfinished import unfinished
+    from cc_otel.journal import Journal, JournalUnavailable
+
+    if not home.journal.exists():
+        return []
+    now_ms = time.time() * 1000
+    try:
+        with closing(Journal(home.journal)) as journal:
+            found = list(unfinished(journal, with_content=with_content(settings, destination(home, settings))))
+    except JournalUnavailable as error:
+        fail(str(error))
+    return [_open_row(span, now_ms) for span in found]
+
+
+def _open_row(span: "Unfinished", now_ms: float) -> Row:
+    start_ms = span.start_ns / 1e6
+    return {
+        "trace_id": span.trace_id,
+        "span_id": span.span_id,
+        "parent_id": span.parent_id,
+        "depth": None,
+        "kind": span.kind,
+        "name": span.name,
+        "tool": span.tool or None,
+        "label": span.summary,
+        "status": "UNSET",
+        "error_type": None,
+        "session_id": span.session_id,
+        "start_ms": start_ms,
+        "end_ms": None,
+        "duration_ms": max(now_ms - start_ms, 0.0),
+        "open": True,
+    }
+
+
+def _session_named(store: "GraphStore", what: str, running: Sequence[Row]) -> str:
     from cc_otel.graph.store import Query
 
     if next(store.query(Query("session_traces", {"session_id": what})), None):
         return what
-    limit = 2 if what == "last" else None
-    sessions = [str(row["session_id"]) for row in store.query(Query("sessions", {"limit": limit}))]
+    stored = list(store.query(Query("sessions", {"limit": 2 if what == "last" else None})))
+    # Where recording began in the middle of a session, there may be nothing of it in the store yet.
+    began = {str(row["session_id"]): row["start_ms"] for row in (*reversed(running), *stored)}
     if what == "last":
-        return next((session for session in sessions if session != DOCTOR_SESSION), what)
-    named = [session for session in sessions if session.startswith(what)]
+        began.pop(DOCTOR_SESSION, None)
+        return max(began, key=began.__getitem__, default=what)
+    named = [session for session in began if session.startswith(what)]
     if len(named) > 1:
         fail(f"{len(named)} sessions begin with {what!r}: {', '.join(named[:5])}")
     return named[0] if named else what

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
-QUIET_KIND: Final = "hook"
-"""Instants beside the spans they belong to. They are told as one count, unless all are asked for."""
+INSTANT_MS: Final = 0.01
+"""What takes less happened at one moment."""
 
 _STYLES: Final = {"turn": "bold", "session": "bold cyan", "subagent": "magenta", "chat": "blue", "tool": "default"}
 
@@ -30,7 +30,7 @@ def trees(rows: Iterable[Row], *, everything: bool) -> "list[Tree]":
     def grow(branch: Tree, row: Row) -> None:
         quiet = 0
         for child in children[row["span_id"]]:
-            if not everything and child["kind"] == QUIET_KIND and not children[child["span_id"]]:
+            if not everything and is_quiet(child) and not children[child["span_id"]]:
                 quiet += 1
             else:
                 grow(branch.add(describe(child)), child)
@@ -39,7 +39,7 @@ def trees(rows: Iterable[Row], *, everything: bool) -> "list[Tree]":
 
     def children_shown(row: Row) -> bool:
         # Beside real children a count of instants says nothing.
-        return any(child["kind"] != QUIET_KIND for child in children[row["span_id"]]) or row["kind"] == "tool"
+        return any(not is_quiet(child) for child in children[row["span_id"]]) or row["kind"] == "tool"
 
     drawn = []
     for root in children[None]:
@@ -47,6 +47,11 @@ def trees(rows: Iterable[Row], *, everything: bool) -> "list[Tree]":
         grow(tree, root)
         drawn.append(tree)
     return drawn
+
+
+def is_quiet(row: Row) -> bool:
+    """Whether it is an instant beside the span it belongs to: told as one of a count, unless all are asked for."""
+    return bool(row["kind"] == "hook" and row["duration_ms"] < INSTANT_MS)
 
 
 def describe(row: Row, *, with_time: bool = False) -> "Text":
@@ -58,7 +63,9 @@ def describe(row: Row, *, with_time: bool = False) -> "Text":
     if with_time:
         line.append(time.strftime("%H:%M:%S  ", time.localtime(row["start_ms"] / 1000)), "dim")
     line.append(printable(row["name"]), "bold red" if failed else _STYLES.get(row["kind"], "dim"))
-    if row["duration_ms"] >= 0.01:
+    if row.get("open"):
+        line.append(f"  {duration(row['duration_ms'])} so far", "yellow")
+    elif row["duration_ms"] >= INSTANT_MS:
         line.append(f"  {duration(row['duration_ms'])}", "green")
     if failed:
         line.append(f"  {printable(row['error_type'] or 'error')}", "red")

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from cc_otel.agent.events import HookEvent
 from cc_otel.hook import install_script, wired_command
+from cc_otel.journal import Journal
 
 WAIT_S: Final = 60.0
 SESSIONS: Final = Path(__file__).parents[1] / "sessions"
@@ -67,6 +69,12 @@ def record(
     environ = {**CLEAN, **(env or {}), "CLAUDE_PID": str(pid)}
     done = subprocess.run(["sh", "-c", wired_command(home)], input=data, env=environ, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def still_open(home: Path) -> list[str]:
+    """Give the events whose spans go on, as the agent's journal has it."""
+    with closing(Journal(home / "journal.db")) as journal:
+        return [HookEvent.from_json(item.fields, item.id).name for item in journal.live()]
 
 
 def eventually(condition: Callable[[], bool], what: str) -> None:

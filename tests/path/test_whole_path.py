@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 
-from cc_otel.agent.events import HookEvent
-from cc_otel.journal import Journal
 from tests.otlp.receivers import grpc_receiver, spans_in
-from tests.path.processes import cc_otel, eventually, record, recorded, rows, serving
+from tests.path.processes import cc_otel, eventually, record, recorded, rows, serving, still_open
 
 
 @pytest.fixture
@@ -176,14 +174,6 @@ def killed_in_the_middle(home: Path, *, watched: bool) -> None:
         if watched:
             eventually(lambda: still_open(home) == ["UserPromptSubmit", "PreToolUse"], "the agent heard of both")
         client.kill()
-
-
-def still_open(home: Path) -> list[str]:
-    """Give the events whose spans the agent holds open."""
-    journal = Journal(home / "journal.db")
-    opened = [HookEvent.from_json(item.fields, item.id).name for item in journal.live()]
-    journal.close()
-    return opened
 
 
 @pytest.mark.parametrize("running", [True, False], ids=["an agent runs", "no agent runs"])

@@ -1,0 +1,64 @@
+"""
+What is going on right now: spans that have begun and not ended, which no receiver knows yet.
+
+The journal keeps what the assembler was told, so whoever may read it can tell the same as the agent, without asking it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cc_otel.agent.assembler import Assembler
+from cc_otel.agent.describe import Content, Finding, name_of
+from cc_otel.agent.summary.rules.sentence import by_rule
+from cc_otel.agent.tree import Role, told_of
+from cc_otel.journal import Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A span that goes on: where it stands, since when (ns since the epoch), and what is known of it by now."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    kind: str
+    name: str
+    session_id: str
+    tool: str
+    start_ns: int
+    summary: str
+
+
+def unfinished(journal: Journal, *, with_content: bool) -> Iterator[Unfinished]:
+    """
+    Give all open spans, those of a session together, the earlier before the later.
+
+    Raises:
+        JournalUnavailable: the journal cannot be read.
+
+    """
+    for session_id in journal.live_sessions():
+        assembler = Assembler()
+        for item in journal.told(session_id):
+            assembler.add(told_of(item.fields, item.id))
+        drafts = assembler.open_spans(session_id)
+        contents = journal.contents([draft.event.id for draft in drafts])
+        for draft in drafts:
+            data = contents.get(draft.event.id)
+            yield _unfinished(Finding(draft, Content.from_json(data) if data else Content()), with_content=with_content)
+
+
+def _unfinished(finding: Finding, *, with_content: bool) -> Unfinished:
+    draft = finding.draft
+    return Unfinished(
+        trace_id=draft.trace_id,
+        span_id=draft.span_id,
+        parent_id=draft.parent_id,
+        # As the graph will call it.
+        kind=str(Role.HOOK if draft.role is Role.WAIT else draft.role),
+        name=name_of(draft),
+        session_id=draft.event.session_id,
+        tool=draft.event.tool_name,
+        start_ns=draft.start_ns,
+        summary=by_rule(finding, with_content=with_content).text,
+    )
