@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from tests.stack.process import DEADLINE_S, wait_for
 
 LINES: Final = 50
 COLUMNS: Final = 200
+
+THINKING_S: Final = 1.5
 
 PROMPT: Final = "\N{HEAVY RIGHT-POINTING ANGLE QUOTATION MARK ORNAMENT}"
 """What the line begins with on which one types."""
@@ -55,6 +58,15 @@ class Terminal:
     def sees(self, text: str) -> None:
         """Wait until the screen shows a text."""
         self._wait_for(f"{text!r}", lambda: text in self.screen)
+
+    def settles(self, turns: int = 1) -> None:
+        """Wait until the screen says of so many turns that they are done."""
+        self._wait_for(f"the end of {turns} turns", lambda: self.screen.count(" · done ") == turns)
+
+    def is_asked(self, question: str = "Do you want to proceed?") -> None:
+        """Wait for a question, and think about it: an answer quicker than a person's, the client may not take."""
+        self.sees(question)
+        time.sleep(THINKING_S)
 
     def types(self, keys: str) -> None:
         """Press keys."""

@@ -1,16 +1,14 @@
 """Whoever uses the real client cannot tell whether we are there: not by its output, nor by what the model is told."""
 
-import json
-import re
 import shutil
 import sys
 from collections.abc import Callable
 from difflib import unified_diff
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
+from tests.client.comparing import kept, same
 from tests.client.script import agent, bash, calls, says, tool
 from tests.client.world import Done, MakeWorld, World
 
@@ -27,16 +25,6 @@ SCRIPT: Final = {
     "SUBTASK-A": [calls(bash("deep", "pwd")), says("did A")],
 }
 
-VARYING: Final = [
-    (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<uuid>"),
-    (r"\d{4}-\d\d-\d\d(?:T[\d:.]+Z)?", "<time>"),
-    (r"\b[0-9a-f]{64}\b", "<digest>"),
-    (r"\ba[0-9a-f]{16}\b", "<agent>"),
-    (r'(\w*(?:Ms|Duration|duration_ms|startTime)\\?":\s*)[\d.]+', r"\1<ms>"),
-    (r"(duration_ms: )\d+", r"\1<ms>"),
-]
-"""What differs between any two runs of the client."""
-
 
 def outcome(world: World, prepare: Callable[[World], object]) -> list[str]:
     """Run the session in one of the ways to have us, or not; give all that anybody can see of it, as lines."""
@@ -47,25 +35,6 @@ def outcome(world: World, prepare: Callable[[World], object]) -> list[str]:
     requests = [f"{it['method']} {it['path']} {it['body']}" for it in world.requests()]
     assert 7 == len(requests)
     return [part for line in requests + kept(world.transcripts()[0]) for part in same(line).split("\\n")]
-
-
-def kept(transcript: Path) -> list[str]:
-    """
-    Give a transcript's records.
-
-    Without the client's own list of the Stop hooks that ran, which names each hook's command, and without what it
-    writes at times of its own, anywhere: where the last prompt stands, what is queued, the costs so far.
-    """
-    own = {"stop_hook_summary", "last-prompt", "atis-latch", "cost-state", "queue-operation"}
-    records: list[dict[str, Any]] = [json.loads(line) for line in transcript.read_text().splitlines()]
-    return [json.dumps(it) for it in records if not {it["type"], it.get("subtype")} & own]
-
-
-def same(text: str) -> str:
-    """Give a text without what differs between any two runs."""
-    for pattern, instead in VARYING:
-        text = re.sub(pattern, instead, text)
-    return text
 
 
 def without_script(world: World) -> None:

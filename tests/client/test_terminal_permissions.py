@@ -1,20 +1,17 @@
 """What the real client asks a person at a terminal before it runs a tool, and what it decides by itself."""
 
-import time
 from typing import Any, Final
 
 import pytest
 
 from tests.client.script import PLAN_FILE, bash, calls, says, tool
-from tests.client.terminal import DOWN, ENTER, ESCAPE, TAB, Terminal, at_terminal
+from tests.client.terminal import DOWN, ENTER, ESCAPE, TAB, THINKING_S, at_terminal
 from tests.client.world import World
 
 pytestmark = pytest.mark.stack
 
 MANUAL: Final = ("--permission-mode", "default")
-QUESTION: Final = "Do you want to proceed?"
 SCRIPT: Final = {"prompt 1": [calls(bash("asks", "touch here; sleep 0.2")), says("one")], "prompt 2": [says("two")]}
-THINKING_S: Final = 1.5
 
 INTERRUPTED: Final = """\
 session startup
@@ -32,12 +29,6 @@ invoke_agent claude-code, closed by Stop, links previous_turn session
 """A person who did not let the call run, and said something else."""
 
 
-def is_asked(person: Terminal, question: str = QUESTION) -> None:
-    """Wait for a question, and think about it."""
-    person.sees(question)
-    time.sleep(THINKING_S)
-
-
 def tools(world: World) -> list[dict[str, Any]]:
     """Give the spans of the calls."""
     return [it for it in world.spans() if it["kind"] == "tool"]
@@ -48,7 +39,7 @@ def test_waiting_is_told_from_running(world: World) -> None:
     world.scripted(SCRIPT).installed()
     with at_terminal(world, *MANUAL) as person:
         person.says("prompt 1")
-        is_asked(person)
+        person.is_asked()
         person.types("1")
         world.wait_for("Stop")
         person.leaves()
@@ -86,7 +77,7 @@ def test_a_person_who_says_no_interrupts(world: World, answer: str) -> None:
     world.scripted(SCRIPT).installed()
     with at_terminal(world, *MANUAL) as person:
         person.says("prompt 1")
-        is_asked(person)
+        person.is_asked()
         person.types(answer)
         person.sees("Interrupted")
         person.says("prompt 2")
@@ -102,7 +93,7 @@ def test_a_person_who_says_what_instead_denies(world: World) -> None:
     world.scripted(SCRIPT).installed()
     with at_terminal(world, *MANUAL) as person:
         person.says("prompt 1")
-        is_asked(person)
+        person.is_asked()
         person.types(DOWN * 3)
         person.types(TAB)
         person.sees("No, and tell Claude")
@@ -138,9 +129,9 @@ def test_each_question_is_about_its_call(world: World) -> None:
     with at_terminal(world, *MANUAL) as person:
         person.says("prompt 1")
         world.wait_for("PermissionRequest", 2)
-        is_asked(person, "1 of 2")
+        person.is_asked("1 of 2")
         person.types("1")
-        is_asked(person, "2 of 2")
+        person.is_asked("2 of 2")
         person.types("1")
         world.wait_for("Stop")
         person.leaves()
@@ -182,7 +173,7 @@ def test_a_plan_waits_for_approval(world: World) -> None:
     world.scripted({"prompt 1": script}).installed()
     with at_terminal(world, "--permission-mode", "plan", "--allowedTools", "Bash") as person:
         person.says("prompt 1")
-        is_asked(person, "Would you like to proceed?")
+        person.is_asked("Would you like to proceed?")
         person.types("2")
         world.wait_for("Stop")
         person.leaves()
