@@ -1,5 +1,5 @@
 """
-What is going on right now: spans that have begun and not ended, which no receiver knows yet.
+What no receiver knows yet: spans that go on, and spans that are over and wait for their summary.
 
 The journal keeps what the assembler was told, so whoever may read it can tell the same as the agent, without asking it.
 """
@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from cc_otel.agent.assembler import Assembler
 from cc_otel.agent.describe import Content, Finding, name_of
+from cc_otel.agent.events import HookEvent
+from cc_otel.agent.processes import alive
 from cc_otel.agent.summary.rules.sentence import by_rule
-from cc_otel.agent.tree import Role, told_of
+from cc_otel.agent.tree import Draft, Role, told_of
 from cc_otel.journal import Journal
 
 
@@ -38,14 +40,34 @@ def unfinished(journal: Journal, *, with_content: bool) -> Iterator[Unfinished]:
 
     """
     for session_id in journal.live_sessions():
-        assembler = Assembler()
-        for item in journal.told(session_id):
-            assembler.add(told_of(item.fields, item.id))
+        assembler, _ = _assembled(journal, session_id)
         drafts = assembler.open_spans(session_id)
         contents = journal.contents([draft.event.id for draft in drafts])
         for draft in drafts:
             data = contents.get(draft.event.id)
             yield _unfinished(Finding(draft, Content.from_json(data) if data else Content()), with_content=with_content)
+
+
+def owed(journal: Journal) -> int:
+    """
+    Give how many events' spans are still to be sent although nothing more will happen to them.
+
+    They are over and wait for a summary, or their client is gone and the agent will close them.
+
+    Raises:
+        JournalUnavailable: the journal cannot be read.
+
+    """
+    live = [HookEvent.from_json(item.fields, item.id) for item in journal.live()]
+    drafts = [draft for session_id in {it.session_id for it in live} for draft in _assembled(journal, session_id)[1]]
+    over = {event.id for draft in drafts for event in (draft.event, draft.closer) if event}
+    return sum(it.id in over or (it.pid != 0 and not alive(it.pid, it.clock_ns)) for it in live)
+
+
+def _assembled(journal: Journal, session_id: str) -> tuple[Assembler, list[Draft]]:
+    assembler = Assembler()
+    told = (told_of(item.fields, item.id) for item in journal.told(session_id))
+    return assembler, [draft for it in told for draft in assembler.add(it).drafts]
 
 
 def _unfinished(finding: Finding, *, with_content: bool) -> Unfinished:

@@ -3,7 +3,7 @@
 import subprocess
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
@@ -13,9 +13,6 @@ from cc_otel.cli.compose import agent_at_work, graph_exporter_at_work, prepare_h
 from cc_otel.cli.logs import log_to
 from cc_otel.cli.running import SENDING, STORING
 from cc_otel.config import Home, Settings
-
-if TYPE_CHECKING:
-    from cc_otel.journal import Journal
 
 CHECK_S: Final = 0.1
 SETTLE_NS: Final = 3_000_000_000
@@ -81,27 +78,17 @@ def deliver(home: Home, settings: Settings, timeout_s: float) -> int:
 
 def _wait(home: Home, settings: Settings, deadline: float) -> int:
     """Wait until nothing waits any more or time is out; give how much still does."""
+    from cc_otel.agent.unfinished import owed
     from cc_otel.journal import Journal
     from cc_otel.spool import Spool
 
     spool = Spool(home.spool, settings.spool_max_mb << 20)
-    # A span may wait for its summary, too.
-    settle_ns = SETTLE_NS + (int(settings.summary_timeout_s * 1e9) if settings.summary_model else 0)
     while True:
         left = spool.count()
         if home.journal.exists():
             journal = Journal(home.journal)
-            left += sum(journal.backlog()) + left_open(journal) or journal.heard_since(time.time_ns() - settle_ns)
+            left += sum(journal.backlog()) or owed(journal) or journal.heard_since(time.time_ns() - SETTLE_NS)
             journal.close()
         if not left or time.monotonic() > deadline:
             return left
         time.sleep(CHECK_S)
-
-
-def left_open(journal: "Journal") -> int:
-    """Give how many spans clients left open that are gone: the agent will close them."""
-    from cc_otel.agent.events import HookEvent
-    from cc_otel.agent.processes import alive
-
-    opened = [HookEvent.from_json(item.fields, item.id) for item in journal.live()]
-    return sum(event.pid != 0 and not alive(event.pid, event.clock_ns) for event in opened)
