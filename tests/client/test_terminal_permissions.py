@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.client.script import PLAN_FILE, bash, calls, says, tool
+from tests.client.script import PLAN_FILE, agent, bash, calls, says, tool
 from tests.client.terminal import DOWN, ENTER, ESCAPE, TAB, THINKING_S, at_terminal
 from tests.client.world import World
 
@@ -160,6 +160,50 @@ invoke_agent claude-code, closed by Stop, links session
 
     assert [told[it["parent_id"]] for it in questions] == [told[it["span_id"]] for it in questions]
     assert 2 == len({told[it["span_id"]] for it in questions})
+
+
+def test_a_subagents_question_is_in_the_subagent(world: World) -> None:
+    """What a subagent asks the person hangs from its own call, though its turn may be over by then."""
+    script = {
+        "prompt 1": [calls(agent("sub", "SUBTASK-A")), says("launched")],
+        "SUBTASK-A": [calls(bash("deep", "touch here")), says("did A")],
+        "<task-notification>": [says("noted")],
+    }
+    world.scripted(script).installed()
+    with at_terminal(world, *MANUAL) as person:
+        person.says("prompt 1")
+        person.is_asked()
+        person.types("1")
+        world.wait_for("Stop", 2)
+        person.leaves()
+
+    assert (
+        world.tree(in_order=False)
+        == """\
+session startup
+  hook SessionEnd
+
+invoke_agent claude-code, closed by Stop, links session
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
+  execute_tool Agent sub, closed by PostToolUse
+    hook PostToolUse
+    invoke_agent general-purpose, closed by SubagentStop
+      chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
+      chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
+      execute_tool Bash deep, closed by PostToolUse
+        hook PermissionRequest, closed by PostToolUse
+        hook PostToolUse
+      hook PostToolBatch
+      hook SubagentStop
+  hook PostToolBatch
+  hook Stop
+
+invoke_agent claude-code, closed by Stop, links launched_by previous_turn session
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
+  hook Stop
+"""
+    )
 
 
 def test_a_plan_waits_for_approval(world: World) -> None:

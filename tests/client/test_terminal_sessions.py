@@ -78,6 +78,35 @@ invoke_agent claude-code, closed by Stop, links session
     )
 
 
+def test_a_prompt_that_was_queued_belongs_to_the_turn(world: World) -> None:
+    """A prompt that is typed while a tool runs is an instant in the turn, when it was typed."""
+    script = {"prompt 1": [calls(bash("one", "touch begun; sleep 3"))], "prompt 2": [says("both")]}
+    world.scripted(script).installed()
+    with at_terminal(world, *MANUAL) as person:
+        person.says("prompt 1")
+        wait_for("the tool", (world.project / "begun").exists)
+        person.says("prompt 2")
+        world.wait_for("Stop")
+        person.leaves()
+
+    assert (
+        world.tree()
+        == """\
+session startup
+  hook SessionEnd
+
+invoke_agent claude-code, closed by Stop, links session
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
+  execute_tool Bash one, closed by PostToolUse
+    hook PostToolUse
+  hook UserPromptSubmit
+  hook PostToolBatch
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
+  hook Stop
+"""
+    )
+
+
 def test_escape_ends_the_tool_and_the_turn(world: World) -> None:
     """Esc in a tool interrupts it and its turn at the time that the transcript says; the next prompt closes them."""
     script = {"prompt 1": [calls(bash("slow", "touch begun; sleep 20"))], "prompt 2": [says("two")]}
