@@ -21,10 +21,10 @@ from cc_otel.agent.summary.plan import BUDGET_NOTE, STATE_NOTE, SummaryPlan, ope
 from cc_otel.agent.summary.summariser import Summariser
 from cc_otel.agent.transcript.files import Transcripts
 from cc_otel.journal import Journal, JournalUnavailable
+from cc_otel.otlp.connection import connect
 from cc_otel.otlp.convert import to_json
 from cc_otel.otlp.destination import Destination
 from cc_otel.otlp.send import Sender
-from cc_otel.otlp.transport import connect
 from cc_otel.span import Parcel
 from cc_otel.spool import Spool
 

@@ -166,7 +166,8 @@ def _agent(home: Home, settings: Settings) -> Iterator[Finding]:
 
 
 def _endpoint(home: Home, settings: Settings) -> Iterator[Finding]:
-    from cc_otel.otlp.transport import Delivered, connect
+    from cc_otel.otlp.connection import connect
+    from cc_otel.otlp.transport import Delivered
 
     target = destination(home, settings)
     content = "with redacted content" if with_content(settings, target) else "without content"

@@ -1,7 +1,7 @@
 """
 One attempt to send, and the four things that can come of it.
 
-gRPC and HTTP have a module each, imported only when ``connect`` needs it. Which answer means what is the table in
+gRPC and HTTP have a module each; `connection` chooses. Which answer means what is the table in
 docs/delivery.md, "What an answer means": the rules of the OTLP specification, read so that nothing is lost.
 """
 
@@ -12,7 +12,6 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from cc_otel import __version__
-from cc_otel.otlp.destination import GRPC, Destination
 
 USER_AGENT: Final = f"cc-otel/{__version__}"
 UNREADABLE: Final = "the spans were accepted with an answer that is not OTLP"
@@ -64,17 +63,6 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Let go of the connection. From another thread, this ends a gRPC call that is under way."""
-
-
-def connect(destination: Destination) -> Transport:
-    """Make the transport for a destination. Nothing is connected before the first export."""
-    if destination.protocol == GRPC:
-        from cc_otel.otlp.transport_grpc import GrpcTransport  # noqa: PLC0415 - 60 ms and 20 MB, only where used
-
-        return GrpcTransport(destination)
-    from cc_otel.otlp.transport_http import HttpTransport  # noqa: PLC0415 - 150 ms, only where used
-
-    return HttpTransport(destination)
 
 
 def delivered(body: bytes) -> Delivered:

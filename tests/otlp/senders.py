@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from cc_otel.otlp.convert import encode
+from cc_otel.otlp.connection import connect
+from cc_otel.otlp.convert import encode, request
+from cc_otel.otlp.destination import HTTP_PROTOBUF, Destination
 from cc_otel.otlp.send import Sender, Situation
-from cc_otel.otlp.transport import Delivered, Outcome
+from cc_otel.otlp.transport import Delivered, Outcome, Transport
 from cc_otel.span import Kind, Link, Parcel, Span, SpanEvent, StatusCode
 from tests.otlp.receivers import spans_in
 
@@ -131,3 +133,27 @@ def drain(sender: Sender, steps_max: int = 10_000) -> list[float]:
 def ids(parcels: Iterable[Parcel]) -> list[str]:
     """Name spans."""
     return [parcel.span_id for parcel in parcels]
+
+
+REQUEST = request(parcels_of(3))
+"""Three spans."""
+
+PATIENT_S = 30.0
+
+
+def export(transport: Transport, timeout_s: float = PATIENT_S) -> Outcome:
+    """Send three spans and close the connection."""
+    try:
+        return transport.export(REQUEST, timeout_s)
+    finally:
+        transport.close()
+
+
+def local_grpc(port: int) -> Transport:
+    """Connect to a receiver without encryption."""
+    return connect(Destination(f"http://127.0.0.1:{port}"))
+
+
+def local_http(port: int, compression: str = "none") -> Transport:
+    """Connect to a receiver without encryption."""
+    return connect(Destination(f"http://127.0.0.1:{port}", HTTP_PROTOBUF, compression=compression))

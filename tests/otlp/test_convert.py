@@ -276,7 +276,7 @@ def test_a_value_that_json_has_not_is_told_in_text() -> None:
 def test_encoding_needs_neither_grpc_nor_requests() -> None:
     """Encoding and choosing a transport load no network library; those wait until they are used."""
     program = (
-        "import sys, cc_otel.otlp.convert, cc_otel.otlp.send, cc_otel.otlp.transport;"
+        "import sys, cc_otel.otlp.convert, cc_otel.otlp.send, cc_otel.otlp.connection;"
         " print([name for name in ('grpc', 'requests') if name in sys.modules])"
     )
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout

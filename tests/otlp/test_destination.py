@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from cc_otel.otlp.connection import connect
 from cc_otel.otlp.destination import GRPC, HTTP_PROTOBUF, BadDestination, Destination, parse_headers
-from cc_otel.otlp.transport import connect
 from cc_otel.otlp.transport_grpc import GrpcTransport
 from cc_otel.otlp.transport_http import HttpTransport
 from tests.otlp.receivers import TLS

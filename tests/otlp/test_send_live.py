@@ -8,10 +8,11 @@ from pathlib import Path
 import grpc
 import pytest
 
+from cc_otel.otlp.connection import connect
 from cc_otel.otlp.convert import encode, request
 from cc_otel.otlp.destination import HTTP_PROTOBUF, Destination
 from cc_otel.otlp.send import Sender
-from cc_otel.otlp.transport import Retry, connect
+from cc_otel.otlp.transport import Retry
 from cc_otel.span import Parcel, Span
 from tests.otlp.receivers import (
     WAIT_S,

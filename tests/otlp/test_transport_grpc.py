@@ -9,9 +9,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from cc_otel import __version__
+from cc_otel.otlp.connection import connect
 from cc_otel.otlp.convert import encode, readable, request
 from cc_otel.otlp.destination import Destination
-from cc_otel.otlp.transport import UNREADABLE, Delivered, Outcome, Poison, Refused, Retry, Transport, connect
+from cc_otel.otlp.transport import UNREADABLE, Delivered, Outcome, Poison, Refused, Retry
 from cc_otel.span import Span
 from tests.otlp.receivers import (
     SUCCESS,
@@ -25,10 +26,7 @@ from tests.otlp.receivers import (
     status_details,
     succeed,
 )
-from tests.otlp.senders import parcels_of
-
-REQUEST = request(parcels_of(3))
-PATIENT_S = 30.0
+from tests.otlp.senders import PATIENT_S, REQUEST, export, local_grpc
 
 RETRIED = (
     grpc.StatusCode.CANCELLED,
@@ -43,24 +41,11 @@ RETRIED = (
 REFUSED = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED)
 
 
-def export(transport: Transport, timeout_s: float = PATIENT_S) -> Outcome:
-    """Send the three spans and close the connection."""
-    try:
-        return transport.export(REQUEST, timeout_s)
-    finally:
-        transport.close()
-
-
-def local(port: int) -> Transport:
-    """Connect to a receiver without encryption."""
-    return connect(Destination(f"http://127.0.0.1:{port}"))
-
-
 def outcome_of(answer: GrpcAnswer) -> Outcome:
     """Get one answer from a real receiver."""
     with grpc_receiver() as receiver:
         receiver.script.append(answer)
-        return export(local(receiver.port))
+        return export(local_grpc(receiver.port))
 
 
 @pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
@@ -151,7 +136,7 @@ def test_an_exception_in_the_receiver_is_tried_again() -> None:
 def test_a_server_without_a_trace_service_refuses() -> None:
     """A server that does not know the service takes nothing until somebody changes the settings."""
     with grpc_receiver(service="metrics.v1.MetricsService") as receiver:
-        actual = export(local(receiver.port))
+        actual = export(local_grpc(receiver.port))
 
     assert Refused("UNIMPLEMENTED: Method not found!") == actual
 
@@ -192,7 +177,7 @@ def test_the_sdk_sends_the_same_message() -> None:
         exporter = OTLPSpanExporter(f"http://127.0.0.1:{receiver.port}")
         assert exporter.export([readable(span) for span in spans]) is SpanExportResult.SUCCESS
         exporter.shutdown()
-        transport = local(receiver.port)
+        transport = local_grpc(receiver.port)
         assert Delivered() == transport.export(request(map(encode, spans)), PATIENT_S)
         transport.close()
 

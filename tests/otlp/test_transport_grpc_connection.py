@@ -8,9 +8,9 @@ from pathlib import Path
 import grpc
 import pytest
 
-from cc_otel.otlp.convert import request
+from cc_otel.otlp.connection import connect
 from cc_otel.otlp.destination import Destination
-from cc_otel.otlp.transport import Delivered, Outcome, Retry, Transport, connect
+from cc_otel.otlp.transport import Delivered, Outcome, Retry
 from tests.otlp.receivers import (
     SUCCESS,
     TLS,
@@ -19,35 +19,7 @@ from tests.otlp.receivers import (
     relay,
     silent_port,
 )
-from tests.otlp.senders import parcels_of
-
-REQUEST = request(parcels_of(3))
-PATIENT_S = 30.0
-
-RETRIED = (
-    grpc.StatusCode.CANCELLED,
-    grpc.StatusCode.UNKNOWN,
-    grpc.StatusCode.DEADLINE_EXCEEDED,
-    grpc.StatusCode.RESOURCE_EXHAUSTED,
-    grpc.StatusCode.ABORTED,
-    grpc.StatusCode.OUT_OF_RANGE,
-    grpc.StatusCode.UNAVAILABLE,
-    grpc.StatusCode.DATA_LOSS,
-)
-REFUSED = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED)
-
-
-def export(transport: Transport, timeout_s: float = PATIENT_S) -> Outcome:
-    """Send the three spans and close the connection."""
-    try:
-        return transport.export(REQUEST, timeout_s)
-    finally:
-        transport.close()
-
-
-def local(port: int) -> Transport:
-    """Connect to a receiver without encryption."""
-    return connect(Destination(f"http://127.0.0.1:{port}"))
+from tests.otlp.senders import PATIENT_S, REQUEST, export, local_grpc
 
 
 @pytest.mark.parametrize("form", ["unix:{path}", "unix://{path}"])
@@ -106,7 +78,7 @@ def test_a_receiver_may_ask_for_our_certificate() -> None:
 
 def test_nobody_there_is_tried_again(unused_port: int) -> None:
     """A refused connection is tried again later."""
-    actual = export(local(unused_port))
+    actual = export(local_grpc(unused_port))
 
     assert isinstance(actual, Retry), actual
     assert "Connection refused" in actual.reason
@@ -130,7 +102,7 @@ def test_a_receiver_that_never_answers_is_left_at_the_deadline() -> None:
 
     with grpc_receiver() as receiver, silent_port() as port:
         receiver.script.append(hang)
-        outcomes = export(local(receiver.port), 0.2), export(local(port), 0.2)
+        outcomes = export(local_grpc(receiver.port), 0.2), export(local_grpc(port), 0.2)
         release.set()
 
     for actual in outcomes:
@@ -142,7 +114,7 @@ def test_a_connection_that_is_reset_is_made_again() -> None:
     """A connection that breaks off fails one attempt; the next is made over a new one."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
-        transport = local(port)
+        transport = local_grpc(port)
 
         def reset() -> None:
             connection, _ = listener.accept()
@@ -164,7 +136,7 @@ def test_a_connection_that_is_reset_is_made_again() -> None:
 def test_a_connection_that_is_dead_is_replaced() -> None:
     """After a deadline the next attempt takes a new connection: the old one may lead nowhere, and nobody would say."""
     with grpc_receiver() as receiver, relay(receiver.port) as between:
-        transport = local(between.port)
+        transport = local_grpc(between.port)
         before = transport.export(REQUEST, PATIENT_S)
         between.freeze()
         frozen = transport.export(REQUEST, 0.3)
@@ -178,7 +150,7 @@ def test_a_connection_that_is_dead_is_replaced() -> None:
 
 def test_a_receiver_that_comes_back_is_found_at_once(unused_port: int) -> None:
     """However often it was away, the first attempt after a receiver's return reaches it: no waiting of gRPC's own."""
-    transport = local(unused_port)
+    transport = local_grpc(unused_port)
     for _ in range(10):
         assert isinstance(transport.export(REQUEST, PATIENT_S), Retry)
     for _ in range(3):
@@ -196,7 +168,7 @@ def test_a_proxy_does_not_stand_before_this_machine(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     with grpc_receiver() as receiver:
-        outcome = export(local(receiver.port))
+        outcome = export(local_grpc(receiver.port))
 
     assert Delivered() == outcome
 
@@ -213,7 +185,7 @@ def test_closing_ends_a_call_under_way() -> None:
     outcomes: list[Outcome] = []
     with grpc_receiver() as receiver:
         receiver.script.append(hang)
-        transport = local(receiver.port)
+        transport = local_grpc(receiver.port)
         thread = threading.Thread(target=lambda: outcomes.append(transport.export(REQUEST, 10 * WAIT_S)))
         thread.start()
         assert entered.wait(WAIT_S)
@@ -228,7 +200,7 @@ def test_closing_at_any_moment_is_an_outcome() -> None:
     """A transport that is closed again and again while it sends delivers or says that it did not."""
     stop = threading.Event()
     with grpc_receiver() as receiver:
-        transport = local(receiver.port)
+        transport = local_grpc(receiver.port)
 
         def close() -> None:
             while not stop.wait(0.001):
@@ -248,7 +220,7 @@ def test_failing_for_long_costs_no_threads() -> None:
     """A receiver that is away for many attempts leaves no threads behind."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    transport = local(port)
+    transport = local_grpc(port)
     transport.export(REQUEST, PATIENT_S)
     before = threading.active_count()
     for _ in range(50):

@@ -9,9 +9,10 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from cc_otel import __version__
+from cc_otel.otlp.connection import connect
 from cc_otel.otlp.convert import encode, readable, request
 from cc_otel.otlp.destination import HTTP_PROTOBUF, Destination
-from cc_otel.otlp.transport import UNREADABLE, Delivered, Outcome, Poison, Refused, Retry, Transport, connect
+from cc_otel.otlp.transport import UNREADABLE, Delivered, Outcome, Poison, Refused, Retry
 from cc_otel.span import Span
 from tests.otlp.receivers import (
     HttpAnswer,
@@ -20,30 +21,14 @@ from tests.otlp.receivers import (
     reply,
     spans_in,
 )
-from tests.otlp.senders import parcels_of
-
-REQUEST = request(parcels_of(3))
-PATIENT_S = 30.0
-
-
-def export(transport: Transport, timeout_s: float = PATIENT_S) -> Outcome:
-    """Send the three spans and close the connection."""
-    try:
-        return transport.export(REQUEST, timeout_s)
-    finally:
-        transport.close()
-
-
-def local(port: int, compression: str = "none") -> Transport:
-    """Connect to a receiver without encryption."""
-    return connect(Destination(f"http://127.0.0.1:{port}", HTTP_PROTOBUF, compression=compression))
+from tests.otlp.senders import PATIENT_S, REQUEST, export, local_http
 
 
 def outcome_of(answer: HttpAnswer) -> Outcome:
     """Get one answer from a real receiver."""
     with http_receiver() as receiver:
         receiver.script.append(answer)
-        return export(local(receiver.port))
+        return export(local_http(receiver.port))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +130,7 @@ def test_a_redirect_is_not_followed() -> None:
     with http_receiver() as elsewhere, http_receiver() as receiver:
         location = {"Location": f"http://127.0.0.1:{elsewhere.port}/v1/traces"}
         receiver.script.append(reply(307, b"", location))
-        actual = export(local(receiver.port))
+        actual = export(local_http(receiver.port))
 
     assert isinstance(actual, Refused), actual
     assert [] == elsewhere.requests
@@ -178,7 +163,7 @@ def test_the_sdk_sends_the_same_spans() -> None:
         exporter = OTLPSpanExporter(f"http://127.0.0.1:{receiver.port}/v1/traces")
         assert exporter.export([readable(span) for span in spans]) is SpanExportResult.SUCCESS
         exporter.shutdown()  # type: ignore[no-untyped-call]
-        transport = local(receiver.port)
+        transport = local_http(receiver.port)
         assert Delivered() == transport.export(request(map(encode, spans)), PATIENT_S)
         transport.close()
 
@@ -191,7 +176,7 @@ def test_compression_makes_less_of_it(compression: str) -> None:
     """A compressed body is much smaller, says how it was compressed, and is the request's bytes again after that."""
     large = request([encode(Span("1" * 32, "2" * 16, "n", 1, 2, attributes={"large": "x" * (1 << 20)}))])
     with http_receiver() as receiver:
-        transport = local(receiver.port, compression)
+        transport = local_http(receiver.port, compression)
         outcome = transport.export(large, PATIENT_S)
         transport.close()
 

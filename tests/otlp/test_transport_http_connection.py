@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from cc_otel.otlp.convert import request
+from cc_otel.otlp.connection import connect
 from cc_otel.otlp.destination import HTTP_PROTOBUF, Destination
-from cc_otel.otlp.transport import Delivered, Outcome, Poison, Retry, Transport, connect
+from cc_otel.otlp.transport import Delivered, Poison, Retry
 from tests.otlp.receivers import (
     TLS,
     HttpAnswer,
@@ -21,30 +21,14 @@ from tests.otlp.receivers import (
     reply,
     silent_port,
 )
-from tests.otlp.senders import parcels_of
-
-REQUEST = request(parcels_of(3))
-PATIENT_S = 30.0
-
-
-def export(transport: Transport, timeout_s: float = PATIENT_S) -> Outcome:
-    """Send the three spans and close the connection."""
-    try:
-        return transport.export(REQUEST, timeout_s)
-    finally:
-        transport.close()
-
-
-def local(port: int, compression: str = "none") -> Transport:
-    """Connect to a receiver without encryption."""
-    return connect(Destination(f"http://127.0.0.1:{port}", HTTP_PROTOBUF, compression=compression))
+from tests.otlp.senders import PATIENT_S, REQUEST, export, local_http
 
 
 def test_a_connection_is_kept() -> None:
     """Requests that succeed or fail use one connection (OTLP 1.11, OTLP/HTTP Connection)."""
     with http_receiver() as receiver:
         receiver.script += [reply(), reply(503, b"later"), reply(200, b"<html>", {"Content-Type": "text/html"})]
-        transport = local(receiver.port)
+        transport = local_http(receiver.port)
         for _ in range(4):
             transport.export(REQUEST, PATIENT_S)
         transport.close()
@@ -159,7 +143,7 @@ def test_a_connection_that_breaks_is_tried_again(answer: HttpAnswer) -> None:
     """Without a whole answer nothing is acknowledged; the next attempt makes a new connection and succeeds."""
     with http_receiver() as receiver:
         receiver.script.append(answer)
-        transport = local(receiver.port)
+        transport = local_http(receiver.port)
         broken = transport.export(REQUEST, PATIENT_S)
         mended = export(transport)
 
@@ -182,7 +166,7 @@ def test_a_receiver_that_never_answers_is_left_at_the_deadline() -> None:
 
     with http_receiver() as receiver, silent_port() as port:
         receiver.script.append(trickle)
-        outcomes = export(local(receiver.port), 0.3), export(local(port), 0.3)
+        outcomes = export(local_http(receiver.port), 0.3), export(local_http(port), 0.3)
         release.set()
 
     assert [Retry("ReadTimeout: the answer did not end in time"), Retry("TimeoutError: timed out")] == list(outcomes)
@@ -202,7 +186,7 @@ def test_an_endless_answer_is_not_read() -> None:
 
     with http_receiver() as receiver:
         receiver.script.append(flood)
-        actual = export(local(receiver.port))
+        actual = export(local_http(receiver.port))
 
     assert Poison("HTTP 500 Internal Server Error: " + "x" * 299 + "…") == actual
 
@@ -214,7 +198,7 @@ def test_a_proxy_does_not_stand_before_this_machine(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     with http_receiver() as receiver:
-        outcome = export(local(receiver.port))
+        outcome = export(local_http(receiver.port))
 
     assert Delivered() == outcome
 
