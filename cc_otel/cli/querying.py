@@ -1,4 +1,4 @@
-"""The commands that look into the graph: ``query tree``, ``query sessions``, ``query spans``."""
+"""The commands that look into the graph: ``query`` and what can be asked."""
 
 import re
 import time
@@ -27,6 +27,9 @@ _GROUPS: Final = {
     "model": ("model",),
 }
 _SUMMED: Final = ("calls", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd")
+_WHOLE: Final = {"session_id", "began", "took", "last"}
+"""Columns that are of no use in parts."""
+
 _TRACE_ID: Final = re.compile("[0-9a-f]{32}")
 
 
@@ -173,6 +176,27 @@ def spans(home: Home, settings: Settings, as_json: bool, **wanted: Any) -> None:
 @with_settings("store", "arango_password_file")
 @click.option("--session", "session_id", help="Only of this session.")
 @click.option("--trace", "trace_id", help="Only of this trace.")
+@click.option("--days", default=7.0, show_default=True, help="Only what was touched in the last days.")
+@click.option("--limit", default=ROWS, show_default=True, help="How many at most.")
+@json_option
+def files(home: Home, settings: Settings, days: float, as_json: bool, **wanted: Any) -> None:
+    """List the files that were touched, the one touched last first."""
+    from cc_otel.graph.store import Query
+
+    with _reading(home, settings) as store:
+        rows: list[Row] = list(store.query(Query("files", {**wanted, "since_ms": _since_ms(days)})))
+    if as_json:
+        for row in rows:
+            print_json(row)
+        return
+    columns = ("last", "reads", "edits", "writes", "errors", "path")
+    _print_table(columns, [{**row, "last": _moment(row["last_ms"])} for row in rows])
+
+
+@query.command()
+@with_settings("store", "arango_password_file")
+@click.option("--session", "session_id", help="Only of this session.")
+@click.option("--trace", "trace_id", help="Only of this trace.")
 @click.option("--days", default=7.0, show_default=True, help="Only calls of the last days.")
 @click.option("--by", type=click.Choice(list(_GROUPS)), default="session", show_default=True, help="What a row is.")
 @json_option
@@ -184,9 +208,8 @@ def cost(home: Home, settings: Settings, days: float, by: str, as_json: bool, **
     """
     from cc_otel.graph.store import Query
 
-    since_ms = int((time.time() - days * 86_400) * 1000)
     with _reading(home, settings) as store:
-        rows = _sums(store.query(Query("cost", {**wanted, "since_ms": since_ms})), _GROUPS[by])
+        rows = _sums(store.query(Query("cost", {**wanted, "since_ms": _since_ms(days)})), _GROUPS[by])
     if as_json:
         for row in rows:
             print_json(row)
@@ -225,9 +248,16 @@ def _reading(home: Home, settings: Settings) -> Iterator["GraphStore"]:
         fail(str(error))
 
 
+def _since_ms(days: float) -> int:
+    return int((time.time() - days * 86_400) * 1000)
+
+
+def _moment(at_ms: float) -> str:
+    return time.strftime("%F %T", time.localtime(at_ms / 1000))
+
+
 def _when(row: dict[str, Any]) -> dict[str, str]:
-    began = time.strftime("%F %T", time.localtime(row["start_ms"] / 1000))
-    return {"began": began, "took": duration(row["end_ms"] - row["start_ms"])}
+    return {"began": _moment(row["start_ms"]), "took": duration(row["end_ms"] - row["start_ms"])}
 
 
 def _print_table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
@@ -241,9 +271,7 @@ def _print_table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
     for column in columns:
         numbers = isinstance(rows[0].get(column), int | float)
         short = column.removesuffix("_id").replace("_", " ")
-        table.add_column(
-            short, justify="right" if numbers else "left", no_wrap=column in {"session_id", "began", "took"}
-        )
+        table.add_column(short, justify="right" if numbers else "left", no_wrap=column in _WHOLE)
     for row in rows:
         table.add_row(*(Text(printable(_cell(row.get(column)))) for column in columns))
     console().print(table)

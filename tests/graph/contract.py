@@ -6,7 +6,7 @@ out of a case by naming it in ``opts_out`` with the reason.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import pytest
 
@@ -218,7 +218,9 @@ class StoreContract:
             ask(store, "sessions"),
             ask(store, "session_traces", session_id="session-a"),
             ask(store, "spans"),
-        ] == [[], [], [], [], [], []]
+            ask(store, "files"),
+            ask(store, "cost"),
+        ] == [[]] * 8
 
     def test_an_unknown_query_is_an_error(self, store: GraphStore) -> None:
         """A name that no query has is told at once, before any row is taken."""
@@ -357,6 +359,32 @@ class StoreContract:
             {"trace_id": TRACE_A1, "start_ms": T0_MS, "end_ms": T0_MS + 900, "errors": 1, "spans": 6},
             {"trace_id": TRACE_A2, "start_ms": T0_MS + 1_000, "end_ms": T0_MS + 1_500, "errors": 0, "spans": 2},
         ]
+
+    def test_files_that_were_touched(self, store: GraphStore) -> None:
+        """A file is one row with its touches by operation, whoever touched it; the one touched last comes first."""
+
+        def call(number: int, tool: str, path: str, at_ms: int, **more: Any) -> Span:
+            attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": tool, "file.path": path}
+            return span(number, f"execute_tool {tool}", start_ms=at_ms, attributes=attributes, **more)
+
+        calls = [
+            call(1, "Read", "/a", 1),
+            call(2, "Edit", "/a", 2, error="tool_error"),
+            call(3, "Write", "/b", 3),
+            call(4, "Read", "/a", 9, session="session-b", trace_id=TRACE_A2),
+            span(5, "hook FileChanged", start_ms=4, attributes={"file.path": "/b"}),
+        ]
+        put(store, [*calls, *calls])
+
+        names = ("path", "touches", "reads", "edits", "writes", "errors", "first_ms", "last_ms")
+        assert column(ask(store, "files"), *names) == [
+            ("/a", 3, 2, 1, 0, 1, T0_MS + 1, T0_MS + 9),
+            ("/b", 2, 0, 0, 1, 0, T0_MS + 3, T0_MS + 4),
+        ]
+        assert column(ask(store, "files", session_id="session-a"), "path", "touches") == [("/b", 2), ("/a", 2)]
+        assert column(ask(store, "files", trace_id=TRACE_A2), "path", "touches") == [("/a", 1)]
+        assert column(ask(store, "files", since_ms=T0_MS + 4), "path", "touches") == [("/a", 1), ("/b", 1)]
+        assert column(ask(store, "files", limit=1), "path") == [("/a",)]
 
     def test_cost_of_model_calls(self, store: GraphStore) -> None:
         """Each model call counts once, for the agent that made it, unless it failed; an unknown price is not told."""
