@@ -10,7 +10,7 @@ import click
 
 from cc_otel.cli.common import DOCTOR_SESSION, console, fail, json_option, print_json, with_settings
 from cc_otel.cli.compose import destination, open_store, with_content
-from cc_otel.cli.tree_view import duration, printable, trees
+from cc_otel.cli.tree_view import duration, printable, trees, whole
 from cc_otel.config import Home, Settings
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _WHOLE: Final = {"session_id", "began", "took", "last"}
 """Columns that are of no use in parts."""
 
 _TRACE_ID: Final = re.compile("[0-9a-f]{32}")
+_SPAN_KEY: Final = re.compile("([0-9a-f]{32})-([0-9a-f]{16})")
 
 
 @click.group()
@@ -42,8 +43,9 @@ def query() -> None:
 @click.argument("what", metavar="SESSION|TRACE|last")
 @with_settings("store", "arango_password_file")
 @click.option("--all", "everything", is_flag=True, help="Show every hook event, also those that tell nothing new.")
+@click.option("--ids", is_flag=True, help="Show the name by which `cc-otel query span` knows each span.")
 @json_option
-def tree(home: Home, settings: Settings, what: str, everything: bool, as_json: bool) -> None:
+def tree(home: Home, settings: Settings, what: str, everything: bool, ids: bool, as_json: bool) -> None:
     """
     Show a session or a trace as a tree of spans, also those that are going on.
 
@@ -58,7 +60,7 @@ def tree(home: Home, settings: Settings, what: str, everything: bool, as_json: b
             print_json(row)
         return
     terminal = console()
-    for drawn in trees(rows, everything=everything):
+    for drawn in trees(rows, everything=everything, ids=ids):
         terminal.print(drawn)
 
 
@@ -128,6 +130,34 @@ def _session_named(store: "GraphStore", what: str, running: Sequence[Row]) -> st
     if len(named) > 1:
         fail(f"{len(named)} sessions begin with {what!r}: {', '.join(named[:5])}")
     return named[0] if named else what
+
+
+@query.command()
+@click.argument("name", metavar="TRACE-SPAN")
+@with_settings("store", "arango_password_file")
+@json_option
+def span(home: Home, settings: Settings, name: str, as_json: bool) -> None:
+    """
+    Show one span with everything it says.
+
+    TRACE-SPAN is its key in the graph; `cc-otel query tree --ids` shows it.
+    """
+    from cc_otel.graph.store import Query
+
+    ids = _SPAN_KEY.fullmatch(name)
+    if ids is None:
+        fail(
+            f"{name!r} is no span: give its trace id, a dash and its span id, as `cc-otel query tree --ids` shows them"
+        )
+    with _reading(home, settings) as store:
+        row = next(store.query(Query("span", {"trace_id": ids[1], "span_id": ids[2]})), None)
+    if row is None:
+        fail(f"the graph has no span {name}; one that goes on is in it when it has ended")
+    if as_json:
+        print_json(row)
+        return
+    for line in whole(row):
+        console().print(line)
 
 
 @query.command()

@@ -1,8 +1,9 @@
 """A trace on the terminal: a tree of spans with what they did, how long it took and how it ended."""
 
+import json
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ INSTANT_MS: Final = 0.01
 _STYLES: Final = {"turn": "bold", "session": "bold cyan", "subagent": "magenta", "chat": "blue", "tool": "default"}
 
 
-def trees(rows: Iterable[Row], *, everything: bool) -> "list[Tree]":
+def trees(rows: Iterable[Row], *, everything: bool, ids: bool = False) -> "list[Tree]":
     """Draw the traces that these rows of the ``tree`` query make up, roots in the order they began."""
     from rich.tree import Tree
 
@@ -33,7 +34,7 @@ def trees(rows: Iterable[Row], *, everything: bool) -> "list[Tree]":
             if not everything and is_quiet(child) and not children[child["span_id"]]:
                 quiet += 1
             else:
-                grow(branch.add(describe(child)), child)
+                grow(branch.add(describe(child, with_id=ids)), child)
         if quiet and not children_shown(row):
             branch.add(f"[dim]{quiet} hook event{'s' if quiet > 1 else ''}[/dim]")
 
@@ -43,7 +44,7 @@ def trees(rows: Iterable[Row], *, everything: bool) -> "list[Tree]":
 
     drawn = []
     for root in children[None]:
-        tree = Tree(describe(root, with_time=True))
+        tree = Tree(describe(root, with_time=True, with_id=ids))
         grow(tree, root)
         drawn.append(tree)
     return drawn
@@ -54,12 +55,14 @@ def is_quiet(row: Row) -> bool:
     return bool(row["kind"] == "hook" and row["duration_ms"] < INSTANT_MS)
 
 
-def describe(row: Row, *, with_time: bool = False) -> "Text":
+def describe(row: Row, *, with_time: bool = False, with_id: bool = False) -> "Text":
     """Give a span as one line: name, how long, how it ended, and its sentence."""
     from rich.text import Text
 
     failed = row["status"] == "ERROR"
     line = Text(no_wrap=True, overflow="ellipsis")
+    if with_id:
+        line.append(f"{row['trace_id']}-{row['span_id']}  ", "dim")
     if with_time:
         line.append(time.strftime("%H:%M:%S  ", time.localtime(row["start_ms"] / 1000)), "dim")
     line.append(printable(row["name"]), "bold red" if failed else _STYLES.get(row["kind"], "dim"))
@@ -72,6 +75,26 @@ def describe(row: Row, *, with_time: bool = False) -> "Text":
     if row["label"] and row["label"] != row["name"]:
         line.append(f"  {printable(row['label'])}", "italic")
     return line
+
+
+def whole(row: Row) -> "Iterator[Text]":
+    """Give a row of the ``span`` query as lines: the span itself, what it is part of, and all that it says."""
+    from rich.text import Text
+
+    yield describe(row, with_time=True)
+    asked_by = row["asked_by"] and f"{row['trace_id']}-{row['asked_by']}"
+    parent = row["parent_id"] and f"{row['trace_id']}-{row['parent_id']}"
+    links = {
+        f"link {link['attributes'].get('cc_otel_link', '')}".strip(): f"{link['trace_id']}-{link['span_id']}"
+        for link in row["links"] or ()
+    }
+    about = {"parent": parent, "asked by": asked_by, "status message": row["status_message"], **links}
+    for name, value in (*about.items(), *sorted(row["attributes"].items())):
+        if value is not None:
+            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            # A value is shown with its own lines; nothing in them may act on the terminal.
+            lines = [printable(part) for part in shown.splitlines()] or [""]
+            yield Text.assemble((printable(name), "cyan"), "  ", "\n    ".join(lines))
 
 
 def duration(ms: float) -> str:

@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Final
 import pytest
 
 from cc_otel.graph import mapping
-from cc_otel.graph.store import Edge, GraphBatch, GraphStore, Json, Query, UnknownQuery, Vertex
-from cc_otel.span import AttributeValue, Span
+from cc_otel.graph.store import Edge, GraphBatch, GraphStore, Json, Query, UnknownQuery, Unready, Vertex
+from cc_otel.span import AttributeValue, Link, Span
 from tests.graph.made import (
     FOREIGN,
     T0_NS,
@@ -107,6 +107,38 @@ class StoreContract:
         assert column(ask(store, "spans"), "name", "tool", "command", "summary", "status", "error_type") == [
             ("renamed", None, None, None, "UNSET", None)
         ]
+
+    def test_batches_are_written_together_in_their_order(self, store: GraphStore) -> None:
+        """Of batches that are written together the later document stays and the later end, made ready or not."""
+        batches = [
+            mapping.of([span(1, "first", end_ms=100_000), span(2)], retention_days=1),
+            mapping.of([span(1, "second"), span(3)], retention_days=1),
+        ]
+        for made in (batches, [store.ready(batch) for batch in batches]):
+            refusals = store.write(*made)
+            kept = store.prune(T0_S + DAY_S + 50, dry_run=True)
+
+            assert list(refusals) == []
+            assert sorted(column(ask(store, "spans"), "span_id", "name")) == [
+                (span_id(1), "second"),
+                (span_id(2), "work"),
+                (span_id(3), "work"),
+            ]
+            assert (kept["spans"], kept["sessions"]) == (2, 0)
+
+    def test_what_was_made_ready_is_what_is_written(self, store: GraphStore) -> None:
+        """A batch that was made ready leaves what the batch itself would have left."""
+        store.write(store.ready(mapping.of(two_sessions(), retention_days=1)))
+        ready = [ask(store, "spans"), ask(store, "sessions"), ask(store, "tree", trace_id=TRACE_A1), self.counts(store)]
+        store.write(mapping.of(two_sessions(), retention_days=1))
+
+        assert ready == [
+            ask(store, "spans"),
+            ask(store, "sessions"),
+            ask(store, "tree", trace_id=TRACE_A1),
+            self.counts(store),
+        ]
+        assert len(ask(store, "spans")) == 10
 
     def test_an_empty_batch_is_written(self, store: GraphStore) -> None:
         """Nothing to write is no error."""
@@ -204,6 +236,21 @@ class StoreContract:
 
         assert [refusal.item for refusal in refusals] == [shallow, deep, edge]
         assert len(ask(store, "spans")) == 1
+
+    @pytest.mark.parametrize("poison", ["\ud800", 2**70], ids=["text", "number"])
+    def test_what_was_made_ready_may_be_refused_whole(self, store: GraphStore, poison: str | int) -> None:
+        """A ready batch with something that cannot be stored is refused alone, or stores nothing and says Unready."""
+        broken = Vertex("spans", "key-1", {"label": poison})
+        known = mapping.of([span(1)])
+        batches = [store.ready(GraphBatch([broken])), store.ready(known)]
+        try:
+            refused = [refusal.item for refusal in store.write(*batches)]
+        except Unready:
+            assert ask(store, "spans") == []
+            refused = [refusal.item for refusal in store.write(GraphBatch([broken]), known)]
+
+        assert refused == [broken]
+        assert column(ask(store, "spans"), "span_id") == [(span_id(1),)]
 
     # Asking
 
@@ -499,8 +546,19 @@ class StoreContract:
                 "resource": {"service_name": "claude-code"},
                 "links": None,
                 "events": None,
+                "asked_by": None,
             }
         ]
+
+    def test_a_call_knows_which_model_call_asked_for_it(self, store: GraphStore) -> None:
+        """The model call that a call was asked for by is found from the call; other links say nothing of that."""
+        asked_for = [Link(TRACE_A1, span_id(number), {"cc_otel.link": "asked_for"}) for number in (2, 3)]
+        other = Link(TRACE_A1, span_id(4), {"cc_otel.link": "previous_turn"})
+        calls = [span(number, "execute_tool Bash") for number in (2, 3, 4)]
+        put(store, [span(1, "chat m", links=(*asked_for, other)), *calls])
+
+        asked_by = [ask(store, "span", trace_id=TRACE_A1, span_id=span_id(n))[0]["asked_by"] for n in (1, 2, 3, 4)]
+        assert asked_by == [None, span_id(1), span_id(1), None]
 
     def test_asking_while_writing(self, store: GraphStore) -> None:
         """Rows that are being taken do not hold up a write, nor does a write disturb them."""
