@@ -25,7 +25,7 @@ def recorded_home(folder: Path) -> Path:
 
 
 def test_a_span_is_shown_with_everything_it_says(tmp_path: Path) -> None:
-    """What ``query tree --ids`` names, ``query span`` shows: parent, attributes, and nothing that a terminal acts on."""
+    """What ``query tree --ids`` names, ``query span`` shows: parent, attributes, nothing that acts on a terminal."""
     home = recorded_home(tmp_path)
     drawn = cc_otel("query", "tree", "last", "--ids", "--home", home).stdout.decode()
     [line] = [line for line in drawn.splitlines() if "execute_tool Bash" in line]
