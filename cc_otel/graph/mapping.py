@@ -54,6 +54,8 @@ _FILE_OPERATIONS: Final = {
     "NotebookEdit": "edit",
 }
 _PAYLOAD_COMMAND: Final = c.PAYLOAD_PREFIX + "command"
+# What queries filter on stands on the edges too, so that walking reads no vertex.
+_ALONG: Final = ("session_id", "trace_id", "kind", "status", "start_ms", "expire_at")
 _SPAN_KINDS: Final = {kind: kind.name for kind in Kind}
 _STATUSES: Final = {code: code.name for code in StatusCode}
 
@@ -134,23 +136,25 @@ class _Graph:
         here = f"{SPANS}/{key}"
         end_ns = max(span.start_ns, span.end_ns)
         arguments = _arguments(span.attributes)
-        document = _document(span, self._resource(span), arguments) | self._expiry(end_ns)
+        document = _document(span, self._resource(span), arguments)
+        document.update(self._expiry(end_ns))
         _put(self._spans, key, Vertex(SPANS, key, document))
+        along: dict[str, Json] = {name: document[name] for name in _ALONG if name in document}
         if parent_id := document["parent_id"]:
             parent = f"{SPANS}/{span.trace_id}-{parent_id}"
-            self._connect(PARENT_OF, key, parent, here, _along(document, "parent of"))
+            self._connect(PARENT_OF, key, parent, here, {"label": "parent of", **along})
         if session_id := _session_id(span.attributes):
             session = f"{SESSIONS}/{session_key(session_id)}"
             self._sessions[session_id] = max(end_ns, self._sessions.get(session_id, 0))
-            self._connect(PART_OF, key, here, session, _along(document, "part of"))
+            self._connect(PART_OF, key, here, session, {"label": "part of", **along})
         if path := _path(span, document["kind"], arguments):
             op = _FILE_OPERATIONS.get(_text(span.attributes, c.TOOL_NAME), "touch")
             self._files[path] = max(end_ns, self._files.get(path, 0))
-            self._connect(TOUCHED, key, here, f"{FILES}/{file_key(path)}", {**_along(document, op), "op": op})
+            self._connect(TOUCHED, key, here, f"{FILES}/{file_key(path)}", {"label": op, "op": op, **along})
         for number, link in enumerate(span.links):
             target = f"{SPANS}/{link.trace_id}-{link.span_id}"
             label = _text(link.attributes, c.LINK) or "links to"
-            self._connect(LINKS_TO, f"{key}.{number}", here, target, _along(document, label))
+            self._connect(LINKS_TO, f"{key}.{number}", here, target, {"label": label, **along})
 
     def batch(self) -> GraphBatch:
         sessions = (
@@ -216,21 +220,6 @@ def _document(span: Span, resource: Json, arguments: Mapping[str, Json]) -> dict
     if span.events:
         document["events"] = [_event(event) for event in span.events]
     return document
-
-
-def _along(document: Document, label: str) -> dict[str, Json]:
-    """Answer an edge's document. What queries filter on stands on it too, so that walking reads no vertex."""
-    along: dict[str, Json] = {
-        "label": label,
-        "session_id": document["session_id"],
-        "trace_id": document["trace_id"],
-        "kind": document["kind"],
-        "status": document["status"],
-        "start_ms": document["start_ms"],
-    }
-    if "expire_at" in document:
-        along["expire_at"] = document["expire_at"]
-    return along
 
 
 def _session(session_id: str) -> dict[str, Json]:

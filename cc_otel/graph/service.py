@@ -13,8 +13,8 @@ from cc_otel.graph.store import GraphStore
 from cc_otel.graph.writer import GroupWriter, Written
 from cc_otel.otlp.receive import TraceServer
 
-COLLECT_EVERY_OBJECTS: Final = 20_000
-SWITCH_INTERVAL_S: Final = 0.001
+COLLECT_EVERY_OBJECTS: Final = 100_000
+SWITCH_INTERVAL_S: Final = 0.0003
 
 STOP_S: Final = 10.0
 """How long the last write may take after no request is open any more."""

@@ -9,7 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from itertools import chain, repeat
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Final
 import orjson
 
 from cc_otel.graph import named
-from cc_otel.graph.store import Edge, GraphBatch, Json, Query, Refusal, StoreUnavailable, Vertex
+from cc_otel.graph.store import Edge, GraphBatch, Json, Query, Refusal, StoreUnavailable, Unready, Vertex
 
 SCHEMA_VERSION: Final = 1
 BUSY_TIMEOUT_S: Final = 5.0
@@ -37,6 +37,8 @@ back from a busy thread: row by row, a writer beside a busy agent would be a hun
 
 STATEMENTS_KEPT: Final = 16
 """How many compiled statements a connection keeps: one of a thousand rows takes half a megabyte."""
+
+_Row = tuple[object, ...]
 
 _PLACES: Final = frozenset({"key", "source", "target", "document"})
 _JSON_COLUMNS: Final = frozenset({"attributes", "resource", "events", "links"})
@@ -71,13 +73,20 @@ class _Table:
     fields: tuple[str, ...]
     known: frozenset[str]
 
-    def row(self, item: Vertex | Edge) -> tuple[object, ...]:
+    def row(self, item: Vertex | Edge) -> _Row:
         document = item.document
         ends = (item.source, item.target) if isinstance(item, Edge) else ()
         rest = None
         if not document.keys() <= self.known:
             rest = orjson.dumps({name: value for name, value in document.items() if name not in self.known}).decode()
         return (item.key, *ends, *map(document.get, self.fields), rest)
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadyBatch(GraphBatch):
+    """A batch of which only the rows are left."""
+
+    rows: Mapping[_Table, Sequence[_Row]] = field(default_factory=dict)
 
 
 def _insert_statement(table: _Table, rows: int) -> str:
@@ -108,14 +117,26 @@ class SqliteStore:
         with self._lock, self._reporting():
             self._make_tables(self._writer())
 
-    def write(self, batch: GraphBatch) -> Sequence[Refusal]:
+    def ready(self, batch: GraphBatch) -> GraphBatch:
+        """See GraphStore. Rows are what takes most of the interpreter in a write."""
+        tables = self._tables
+        try:
+            return _ReadyBatch(
+                rows={tables[name]: list(map(tables[name].row, items)) for name, items in _by_collection(batch).items()}
+            )
+        except (KeyError, *_Unstorable):
+            return batch
+
+    def write(self, *batches: GraphBatch) -> Sequence[Refusal]:
         """See GraphStore. One transaction, durable when it returns (synchronous=FULL)."""
-        by_collection: dict[str, list[Vertex | Edge]] = {}
-        for item in batch:
-            by_collection.setdefault(item.collection, []).append(item)
         refusals: list[Refusal] = []
         with self._lock, self._reporting(), _transaction(self._writer()) as connection:
-            for collection, items in by_collection.items():
+            ready = [batch for batch in batches if isinstance(batch, _ReadyBatch)]
+            if ready and len(ready) < len(batches):
+                # Of two documents with one key the later has to stay, whichever of them is ready.
+                raise Unready("beside a batch that is not ready")
+            self._insert_ready(connection, ready)
+            for collection, items in _by_collection(chain.from_iterable(batches)).items():
                 refusals += _insert(connection, self._tables.get(collection), items)
         return refusals
 
@@ -145,6 +166,17 @@ class SqliteStore:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+
+    def _insert_ready(self, connection: sqlite3.Connection, batches: Sequence[_ReadyBatch]) -> None:
+        for table in {table: None for batch in batches for table in batch.rows}:
+            rows = [row for batch in batches for row in batch.rows.get(table, ())]
+            # The file may have been replaced meanwhile.
+            if self._tables.get(table.name) != table:
+                raise Unready(f"{table.name} has other columns now")
+            try:
+                _insert_rows(connection, table, rows)
+            except _Unstorable as error:
+                raise Unready(str(error)) from error
 
     def _writer(self) -> sqlite3.Connection:
         # A file that was deleted or replaced under us would take writes that nobody can ever read.
@@ -233,6 +265,13 @@ def _tables(connection: sqlite3.Connection) -> Iterator[_Table]:
         columns = [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]
         fields = tuple(column for column in columns if column not in _PLACES)
         yield _Table(name, "source" in columns, fields, frozenset(fields))
+
+
+def _by_collection(items: Iterable[Vertex | Edge]) -> dict[str, list[Vertex | Edge]]:
+    by_collection: dict[str, list[Vertex | Edge]] = {}
+    for item in items:
+        by_collection.setdefault(item.collection, []).append(item)
+    return by_collection
 
 
 def _insert(connection: sqlite3.Connection, table: _Table | None, items: Sequence[Vertex | Edge]) -> Sequence[Refusal]:

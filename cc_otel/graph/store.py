@@ -35,7 +35,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class GraphBatch:
-    """What is written together: one or more requests' worth of vertices and edges, without repeated keys."""
+    """What one request's spans stand for, vertices and edges, without repeated keys."""
 
     vertices: Sequence[Vertex] = ()
     edges: Sequence[Edge] = ()
@@ -65,6 +65,10 @@ class StoreUnavailable(Exception):
     """The store cannot take or answer now; the same call may succeed later."""
 
 
+class Unready(Exception):
+    """Something in a batch that was made ready cannot be stored; written as it was, it is refused by itself."""
+
+
 class UnknownQuery(Exception):
     """No query has this name."""
 
@@ -80,16 +84,25 @@ class GraphStore(Protocol):
         MUST raise StoreUnavailable when it could not finish.
         """
 
-    def write(self, batch: GraphBatch) -> Sequence[Refusal]:
+    def ready(self, batch: GraphBatch) -> GraphBatch:
         """
-        Persist vertices and edges; answer those that can never be stored.
+        Answer the batch in the form that writing it takes least of, from any thread, while another writes.
 
-        MUST be idempotent: the same batch twice leaves one copy.
+        What is answered may be good for nothing but `write`. MUST NOT touch the store, nor fail: what cannot be done
+        ahead is left to `write`.
+        """
+
+    def write(self, *batches: GraphBatch) -> Sequence[Refusal]:
+        """
+        Persist vertices and edges, made `ready` or not; answer those that can never be stored.
+
+        MUST be idempotent: the same batch twice leaves one copy, also where both are written together.
         MUST keep, of two documents with one key, the one written later, and the later of their ``expire_at``: what
         several spans share lives as long as the last of them. Without ``expire_at`` it lives for ever.
-        MUST return only once the rest of the batch is durable; raise StoreUnavailable to be retried.
+        MUST return only once the rest of the batches is durable; raise StoreUnavailable to be retried.
         MUST accept an edge whose ends do not exist yet: a child often arrives before its parent.
         MUST refuse, alone, what it cannot give back as it was: an unknown collection, a key or text it cannot hold.
+        Where batches were made `ready` it MAY raise Unready instead, and store nothing.
         """
 
     def query(self, query: Query) -> Iterator[dict[str, Json]]:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from typing import Final
 
 from cc_otel.graph import mapping
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 QUEUE_REQUESTS_MAX: Final = 24
 GROUP_SPANS_MAX: Final = 4_096
 """A group is closed when it holds this many; the first request is taken whatever its size."""
+
+MAPPED_SPANS: Final = 32
+"""How many spans are mapped and made ready together: their documents are gone before the processor's cache is full."""
 
 PROBE_S: Final = 1.0
 """How often a store that was unavailable is asked whether it is back."""
@@ -48,10 +52,10 @@ class Written:
 
 @dataclass(slots=True)
 class _Work:
-    """A request and its spans' graph; None where the mapping broke on one of them."""
+    """A request and its spans' graph, ready to be written; None where the mapping broke on one of them."""
 
     request: Decoded
-    graph: GraphBatch | None
+    graph: Sequence[GraphBatch] | None
     outcome: Future[Outcome] = field(default_factory=Future)
 
     def __post_init__(self) -> None:
@@ -108,7 +112,7 @@ class GroupWriter:
         """See Sink."""
         if self._queue.full():
             raise Unavailable(_FULL)
-        # Mapped by the thread that brings it, while the writer waits for the disk.
+        # Done by the thread that brings it, while the writer waits for the disk.
         work = _Work(request, self._map(request.spans))
         try:
             self._queue.put_nowait(work)
@@ -179,29 +183,32 @@ class GroupWriter:
 
     def _store_group(self, group: Sequence[_Work]) -> list[Rejection]:
         graphs = [work.graph for work in group if work.graph is not None]
-        merged = mapping.merged(graphs) if len(graphs) == len(group) else None
-        return self._store_spans([span for work in group for span in work.request.spans], merged)
+        ready = tuple(chain.from_iterable(graphs)) if len(graphs) == len(group) else ()
+        return self._store_spans([span for work in group for span in work.request.spans], ready)
 
-    def _store_spans(self, spans: Sequence[Span], graph: GraphBatch | None) -> list[Rejection]:
+    def _store_spans(self, spans: Sequence[Span], ready: Sequence[GraphBatch] = ()) -> list[Rejection]:
         """Store what can be. A span that breaks mapping or store is found by halves: it would come back for ever."""
         if not spans:
             return []
         try:
-            graph = graph or mapping.of(spans, retention_days=self._retention_days)
-            return _rejected(spans, self._store.write(graph))
+            graphs = ready or [mapping.of(spans, retention_days=self._retention_days)]
+            return _rejected(spans, self._store.write(*graphs))
         except StoreUnavailable:
             raise
         except Exception as error:
+            if ready:
+                return self._store_spans(spans)
             if len(spans) == 1:
                 if self._complaints.due(type(error).__name__):
                     log.exception("a span broke the graph-exporter and goes to the dead letter")
                 return [Rejection(spans[0], f"{type(error).__name__}: {error}")]
         half = len(spans) // 2
-        return self._store_spans(spans[:half], None) + self._store_spans(spans[half:], None)
+        return self._store_spans(spans[:half]) + self._store_spans(spans[half:])
 
-    def _map(self, spans: Sequence[Span]) -> GraphBatch | None:
+    def _map(self, spans: Sequence[Span]) -> Sequence[GraphBatch] | None:
+        some = (spans[start : start + MAPPED_SPANS] for start in range(0, len(spans), MAPPED_SPANS))
         try:
-            return mapping.of(spans, retention_days=self._retention_days)
+            return [self._store.ready(mapping.of(each, retention_days=self._retention_days)) for each in some]
         except Exception:  # noqa: BLE001 - told when the span that it was about is found
             return None
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from cc_otel.graph import mapping
 from cc_otel.graph.sqlite import SqliteStore
 from cc_otel.graph.store import Edge, GraphBatch, Refusal, StoreUnavailable, Vertex
 
@@ -33,8 +34,13 @@ class FaultyStore(SqliteStore):
         self._fail_if_down()
         super().prepare()
 
-    def write(self, batch: GraphBatch) -> Sequence[Refusal]:
+    def ready(self, batch: GraphBatch) -> GraphBatch:
+        """See GraphStore. Faults are in what is written, so that it has to stay as it is."""
+        return batch
+
+    def write(self, *batches: GraphBatch) -> Sequence[Refusal]:
         """See GraphStore."""
+        batch = mapping.merged(batches)
         self.writes += 1
         self.gate.wait(WAIT_S)
         self._fail_if_down()

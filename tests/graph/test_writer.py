@@ -13,6 +13,7 @@ import pytest
 
 from cc_otel.graph import mapping
 from cc_otel.graph.dead_letter import DeadLetter
+from cc_otel.graph.sqlite import SqliteStore
 from cc_otel.graph.store import Edge, Vertex
 from cc_otel.graph.writer import QUEUE_REQUESTS_MAX, GroupWriter, Written
 from cc_otel.otlp.decode import Decoded, Rejection
@@ -234,6 +235,20 @@ class TestNever:
 
         assert [outcome.rejected_spans for outcome in outcomes] == [0, 1, 0]
         assert (parts.stored(), [name for _, name in parts.letters()]) == (["1", "3", "4", "63"], ["broken"])
+
+    def test_what_no_store_can_hold(self, tmp_path: Path) -> None:
+        """A span with a text that is none is buried alone, though its request was made ready for the store."""
+        store = SqliteStore(tmp_path / "graph.db")
+        writer = GroupWriter(store, DeadLetter(tmp_path / "dead", time.time), 0, lambda healthy: None)
+        writer.start()
+        outcome = writer.take(Decoded((span(1), span(2, "\ud800"), span(3)))).result(WAIT_S)
+        writer.stop(WAIT_S)
+
+        assert (outcome.rejected_spans, sorted(column(ask(store, "spans"), "span_id"))) == (
+            1,
+            [(span_id(1),), (span_id(3),)],
+        )
+        store.close()
 
     def test_a_dead_letter_that_is_full(self, tmp_path: Path) -> None:
         """What the dead letter has no room for is counted as dropped."""

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from arango.cursor import Cursor
 
-from cc_otel.graph import named
+from cc_otel.graph import mapping, named
 from cc_otel.graph.arango import address, prune, schema
 from cc_otel.graph.arango.client import Connection, Missing
 from cc_otel.graph.arango.insert import Item, insert
@@ -44,15 +44,19 @@ class ArangoStore:
         with self._connection.within(PREPARE_TIME_MAX_S):
             schema.ensure(self._connection)
 
-    def write(self, batch: GraphBatch) -> Sequence[Refusal]:
+    def ready(self, batch: GraphBatch) -> GraphBatch:
+        """Answer the batch as it is: the server waits for nothing that could be done ahead."""
+        return batch
+
+    def write(self, *batches: GraphBatch) -> Sequence[Refusal]:
         """
         Persist vertices and edges; answer those that can never be stored.
 
         Durable means on the server's disk (waitForSync), as in SQLite.
         """
-        items: tuple[Item, ...] = (*batch.vertices, *batch.edges)
         by_collection: dict[str, list[Item]] = {}
-        for item in items:
+        # Merged, because the server answers a key that is twice in a request with a conflict.
+        for item in mapping.merged(batches):
             by_collection.setdefault(item.collection, []).append(item)
 
         def write_all() -> list[Refusal]:
