@@ -31,6 +31,9 @@ LINKS_TO: Final = "links_to"
 LABEL_CHARS_MAX: Final = 120
 """A label is read in one glance, beside a node of a picture."""
 
+NAMES_KEPT: Final = 1_024
+"""How many names of attributes are remembered as they are stored; producers have dozens."""
+
 _NS_PER_MS: Final = 1_000_000
 _NS_PER_S: Final = 1_000_000_000
 _S_PER_DAY: Final = 86_400
@@ -287,7 +290,7 @@ def _safe(attributes: Attributes) -> dict[str, Json]:
     A name whose place is taken keeps its dots.
     """
     safe = {
-        name.replace(".", "_"): value if isinstance(value, str) else _plain(value) for name, value in attributes.items()
+        _underscored(name): value if isinstance(value, str) else _plain(value) for name, value in attributes.items()
     }
     if len(safe) == len(attributes) and "" not in safe:
         return safe
@@ -297,6 +300,11 @@ def _safe(attributes: Attributes) -> dict[str, Json]:
         taken = place != name and (place in attributes or place in safe)
         safe[name if taken else place] = _plain(value)
     return safe
+
+
+@lru_cache(NAMES_KEPT)
+def _underscored(name: str) -> str:
+    return name.replace(".", "_")
 
 
 def _plain(value: AttributeValue) -> Json:
