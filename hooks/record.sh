@@ -52,12 +52,21 @@ cc_otel_record() {
 # Starts the agent where its process is gone; a race between two starts is the agent's to decide, by its lock.
 # Nothing of this environment reaches it, and nobody waits for it.
 cc_otel_start() {
-  cc_otel_agent=
-  read -r cc_otel_agent <"$h/agent.pid"
-  case $cc_otel_agent in *[!0-9]*) cc_otel_agent= ;; esac
-  [ -n "$cc_otel_agent" ] && kill -0 "$cc_otel_agent" && return
+  cc_otel_agent= cc_otel_began=
+  read -r cc_otel_agent cc_otel_began <"$h/agent.pid"
+  case $cc_otel_agent in 0* | *[!0-9]*) cc_otel_agent= ;; esac
+  [ -n "$cc_otel_agent" ] && kill -0 "$cc_otel_agent" && cc_otel_is_agent && return
   [ -x "$h/start" ] || return
   cd "$h" && exec env -i PATH=/usr/bin:/bin "$h/start" </dev/null >/dev/null 2>&1 &
+}
+
+# Whether the process is the one that wrote agent.pid: after a crash its number may be another program's. Where the
+# system has no /proc, the number has to do.
+cc_otel_is_agent() {
+  [ -n "$cc_otel_began" ] && read -r cc_otel_stat <"/proc/$cc_otel_agent/stat" || return 0
+  # Behind the program's name, which may hold anything, the time it began is the twentieth word (proc(5)).
+  set -- ${cc_otel_stat##*) }
+  [ "${20-}" = "$cc_otel_began" ]
 }
 
 if [ "${CC_OTEL_OFF-}" != 1 ] && [ ! -e "$h/off" ]; then

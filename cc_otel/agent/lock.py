@@ -44,7 +44,7 @@ class HomeLock:
         self._file = file
         # Written aside and renamed: a hook must not read half a number.
         fresh = self._pid_path.with_suffix(".new")
-        fresh.write_text(f"{os.getpid()}\n", "ascii")
+        fresh.write_text(f"{os.getpid()} {_started()}".rstrip() + "\n", "ascii")
         fresh.replace(self._pid_path)
         return self
 
@@ -83,6 +83,19 @@ def is_locked(home: Path) -> bool:
 def running_pid(home: Path) -> int:
     """Give the pid that the home's agent has told, 0 if none has."""
     try:
-        return int((home / PID_NAME).read_text("ascii"))
-    except (OSError, ValueError):
+        return int((home / PID_NAME).read_text("ascii").split()[0])
+    except (OSError, ValueError, IndexError):
         return 0
+
+
+def _started() -> str:
+    """
+    Give when this process began, in the kernel's ticks (proc(5), field 22 of stat); empty where there is no such file.
+
+    After a crash and a reboot the pid may be another program's: with this the hook can tell.
+    """
+    try:
+        stat = Path("/proc/self/stat").read_text("utf-8", "replace")
+        return stat[stat.rindex(")") :].split()[20]
+    except (OSError, ValueError, IndexError):
+        return ""

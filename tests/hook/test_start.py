@@ -4,9 +4,11 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
+from cc_otel.agent.lock import HomeLock
 from tests.hook.wired import DEADLINE_S, PAYLOAD, SILENT, Hook, environment
 
 START = """#!/bin/sh
@@ -58,6 +60,31 @@ def test_live_agent(startable: Hook, stopped: bool) -> None:
         agent.kill()
 
     assert not started
+
+
+def began(pid: int) -> str:
+    """Say when a process began, as the kernel tells it."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc: elsewhere a pid is all there is")
+@pytest.mark.parametrize("stale", [False, True], ids=["the agent", "another program"])
+def test_a_pid_that_is_used_again(startable: Hook, stale: bool) -> None:
+    """A process that began at another time than agent.pid says is not the agent: it is started."""
+    with subprocess.Popen(["sleep", "600"]) as process:
+        told = began(os.getppid()) if stale else began(process.pid)
+        (startable.home / "agent.pid").write_text(f"{process.pid} {told}\n")
+        started = starts(startable, before="s=1; ")
+        process.kill()
+
+    assert stale == started
+
+
+def test_what_the_agent_tells_is_understood(startable: Hook) -> None:
+    """The agent that holds the home's lock is not started again."""
+    with HomeLock(startable.home):
+        assert not starts(startable, before="s=1; ")
+    assert starts(startable, before="s=1; ")
 
 
 @pytest.mark.parametrize("before", ["", "s=; ", "s=1; CC_OTEL_OFF=1; "])
