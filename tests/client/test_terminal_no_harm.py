@@ -32,7 +32,8 @@ def conversation(person: Terminal) -> Iterator[str]:
             return
         # How long a turn took, said with a word drawn by lot; and a hint that comes and goes.
         if not re.search(r" for \d+s · done |/effort$", line):
-            yield line.rstrip()
+            # A dot before it blinks.
+            yield line.lstrip("\N{BLACK CIRCLE} ")
 
 
 def session(world: World) -> Iterator[str]:
