@@ -81,10 +81,12 @@ class GraphExporter:
 
 def _tune_interpreter() -> None:
     """
-    Suit the process to its work. Both settings hold for all of it, and were measured (docs/graph.md, "Speed").
+    Suit the process to its work. The settings hold for all of it, and were measured (docs/graph.md, "Speed").
 
-    Spans are trees of small objects without circles, yet the collector looks through them every few dozen spans. And
-    the writer, back from the disk, waits for the interpreter as long as a busy thread may keep it.
+    Spans are trees of small objects without circles, yet the collector looks through them every few dozen spans, and
+    now and then through all that was ever imported. And the writer, back from the disk, waits for the interpreter as
+    long as a busy thread may keep it.
     """
+    gc.freeze()
     gc.set_threshold(max(COLLECT_EVERY_OBJECTS, gc.get_threshold()[0]))
     sys.setswitchinterval(min(SWITCH_INTERVAL_S, sys.getswitchinterval()))
