@@ -64,6 +64,9 @@ class Assembler:
             if told.clock_ns > process.first_ns + SESSION_START_WAIT_NS:
                 self._stop_waiting(session, process)
             process.last_event_ns = max(process.last_event_ns, told.clock_ns)
+            process.transcript_path = told.transcript_path or process.transcript_path
+            if process.was_out_of_sight(told.clock_ns):
+                process.over = None
             self._place(session, process, told, span_id)
         else:
             self._step.duplicates.append(told.id)
@@ -101,6 +104,12 @@ class Assembler:
         nodes = [node for process in session.processes.values() for node in process.open] if session else []
         return [node.draft() for node in sorted(nodes, key=lambda node: node.start_ns) if not node.undecided()]
 
+    def transcript_path(self, session_id: str) -> str:
+        """Give where a session's transcript is, as its events say; empty if none has."""
+        session = self._sessions.get(session_id)
+        paths = [process.transcript_path for process in session.processes.values()] if session else []
+        return next(filter(None, reversed(paths)), "")
+
     def overdue(self, now_ns: int) -> list[Signal]:
         """Give the signals for processes that have waited long enough for their SessionStart."""
         return [
@@ -124,8 +133,7 @@ class Assembler:
         handle(session, event, parent, span_id)
         if process.over:
             # It was told after its process's end: nothing will come to close what it opened.
-            error_type = process.over if process.over == Cause.PROCESS_GONE else ""
-            self._close_process(session, process, Closing(event.clock_ns, process.over, None, error_type))
+            self._close_process(session, process, replace(process.over, clock_ns=event.clock_ns, end_ns=None))
 
     def _stop_waiting(self, session: Session, process: Process) -> None:
         process.start_missing = process.start is None
@@ -136,7 +144,7 @@ class Assembler:
     def _notice(self, session: Session, process: Process, signal: Signal) -> None:
         self._stop_waiting(session, process)
         if signal.cause is Cause.PROCESS_GONE:
-            process.over = signal.cause
+            process.over = Closing.on(signal)
         if signal.cause is not Cause.WAITED:
             self._close_process(session, process, Closing.on(signal))
 
@@ -281,8 +289,7 @@ class Assembler:
         for process in list(session.processes.values()):
             if process.pid in event.gone_pids:
                 gone = Signal(Cause.PROCESS_GONE, event.session_id, process.pid, event.clock_ns, event.interruptions)
-                closing = Closing.on(gone)
-                process.over = gone.cause
+                closing = process.over = Closing.on(gone)
             elif process.pid == 0 or (process is starting and process.start):
                 closing = Closing(event.clock_ns, event.name, None, "", event.interruptions)
             else:
@@ -292,8 +299,7 @@ class Assembler:
     def _session_end(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
         self._instant(session, event, parent, span_id)
         process = session.process(event.pid, event.clock_ns)
-        process.over = event.name
-        closing = Closing(event.clock_ns, event.name, event.clock_ns, "", event.interruptions)
+        closing = process.over = Closing(event.clock_ns, event.name, event.clock_ns, "", event.interruptions)
         self._close_process(session, process, closing)
 
     # Opening, closing, ending

@@ -134,10 +134,14 @@ class HookEvent:
 
     @classmethod
     def from_stored(cls, stored: dict[str, Any], event_id: int) -> "HookEvent":
-        """Take the fields that `to_json` gave, as they were parsed."""
+        """Take the fields that `to_json` gave, as they were parsed; what a later version added is passed over."""
+        stored = {name: value for name, value in stored.items() if name in _DEFAULTS}
         for name, kind in (("calls", Call), ("interruptions", Interruption)):
             if name in stored:
-                stored[name] = tuple(kind(**item) for item in stored[name])
+                known = {field.name for field in fields(kind)}
+                stored[name] = tuple(
+                    kind(**{key: value for key, value in item.items() if key in known}) for item in stored[name]
+                )
         for name in ("gone_pids", "asked_for"):
             if name in stored:
                 stored[name] = tuple(stored[name])

@@ -1,5 +1,7 @@
-"""Whether a client process still lives: the one place that asks the operating system."""
+"""Whether client processes still live: the one place that asks the operating system."""
 
+import os
+from enum import Enum, auto
 from typing import Final
 
 import psutil
@@ -9,18 +11,85 @@ START_SLACK_NS: Final = 2_000_000_000
 
 
 def alive(pid: int, seen_ns: int) -> bool:
-    """
-    Whether the process that had this pid at that time (ns since the epoch) is still running.
+    """Whether the process of ours that had this pid at that time (ns since the epoch) is still running."""
+    return _find(pid, seen_ns) is not None
 
-    A pid is used again after a while: a process that started later than it was seen is another one. Where the
-    system does not let us look, it counts as alive.
+
+class Sight(Enum):
+    """What is known of a client: it lives; it lived and does not; it is not there; it lives where we cannot look."""
+
+    ALIVE = auto()
+    GONE = auto()
+    UNSEEN = auto()
+    HIDDEN = auto()
+
+
+class Clients:
+    """What was seen of the clients that told something, each known by its session and pid."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, int], psutil.Process] = {}
+        self._missed_ns: dict[tuple[str, int], int] = {}
+        self._hidden: set[tuple[str, int]] = set()
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The sessions with a client that lives where we cannot look."""
+        return tuple(sorted({session_id for session_id, _ in self._hidden}))
+
+    def hear(self, session_id: str, pid: int, clock_ns: int, now_ns: int) -> None:
+        """
+        Note that a client told something at that time (ns), and have a look at it, the first time.
+
+        Who speaks after we had looked and found nobody lives where we cannot look: in a container, say.
+        """
+        client = (session_id, pid)
+        if pid == 0 or client in self._seen or client in self._hidden:
+            return
+        if client not in self._missed_ns:
+            if self.look(session_id, pid, clock_ns) is Sight.UNSEEN:
+                self._missed_ns[client] = now_ns
+        elif clock_ns > self._missed_ns[client]:
+            self._hidden.add(client)
+
+    def look(self, session_id: str, pid: int, last_ns: int) -> Sight:
+        """Look at a client that told something last at that time (ns)."""
+        client = (session_id, pid)
+        if pid == 0 or client in self._hidden:
+            return Sight.HIDDEN
+        if process := self._seen.get(client):
+            return Sight.ALIVE if _is_running(process) else Sight.GONE
+        if found := _find(pid, last_ns):
+            self._seen[client] = found
+            return Sight.ALIVE
+        return Sight.UNSEEN
+
+    def forget(self, session_id: str) -> None:
+        """Drop what is known of a session's clients."""
+        self._seen = {client: process for client, process in self._seen.items() if client[0] != session_id}
+        self._missed_ns = {client: at_ns for client, at_ns in self._missed_ns.items() if client[0] != session_id}
+        self._hidden = {client for client in self._hidden if client[0] != session_id}
+
+
+def _find(pid: int, seen_ns: int) -> psutil.Process | None:
+    """
+    Give the process of our user that had a pid at that time; None if there is none now.
+
+    A pid is used again after a while: a process that started later than it was seen is another one. So is one of
+    another user: a client in a container has a pid of its own counting.
     """
     try:
         process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return process.create_time() * 1e9 <= seen_ns + START_SLACK_NS
-    except psutil.NoSuchProcess:
-        return False
+        with process.oneshot():
+            ours = process.uids().real == os.getuid() and process.status() != psutil.STATUS_ZOMBIE
+            return process if ours and process.create_time() * 1e9 <= seen_ns + START_SLACK_NS else None
     except psutil.Error:
-        return True
+        return None
+
+
+def _is_running(process: psutil.Process) -> bool:
+    # It knows the process by its start, however the clock has been set since.
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

@@ -5,6 +5,7 @@ A round that fails, for a full disk say, changes nothing and is done again. The 
 of its own and meets it only in the journal.
 """
 
+import json
 import logging
 import threading
 import time
@@ -16,11 +17,11 @@ from cc_otel.agent.assembler import Assembler
 from cc_otel.agent.describe import Content, Describer, Finding, Summary
 from cc_otel.agent.events import PROMPT_EVENT, HookEvent, Interruption
 from cc_otel.agent.intake import Intake
-from cc_otel.agent.processes import alive
+from cc_otel.agent.processes import Clients, Sight, alive
 from cc_otel.agent.summary.contract import ByRule, Summaries
 from cc_otel.agent.transcript.files import Transcripts
 from cc_otel.agent.transcript.watch import ChatWatch
-from cc_otel.agent.tree import Cause, Draft, Signal, Step, told_of
+from cc_otel.agent.tree import Cause, Draft, Signal, Step, told_of, unplaced
 from cc_otel.journal import Journal, JournalUnavailable, Outgoing, Told
 from cc_otel.otlp.convert import encode
 from cc_otel.spool import Spool
@@ -47,6 +48,9 @@ FORGET_NS: Final = 600_000_000_000
 
 SESSIONS_MAX: Final = 50
 """How many sessions with nothing open stay in memory; over twice as many, the longest unheard of leave."""
+
+HIDDEN_NOTE: Final = "hidden"
+"""The note of the sessions whose clients cannot be watched."""
 
 GONE_GRACE_S: Final = 2.0
 """A client that was seen alive is gone when its process is, and its last hooks have had this long to arrive."""
@@ -104,9 +108,10 @@ class Agent:
         self._chats = ChatWatch(transcripts)
         self._assembler = Assembler()
         self._recalled = False
-        # When each session was last heard of, by our clock (ns), and the clients that were seen alive.
+        # When each session was last heard of, by our clock (ns).
         self._heard: dict[str, int] = {}
-        self._seen: set[tuple[str, int]] = set()
+        self._clients = Clients()
+        self._hidden: tuple[str, ...] = ()
         self._watched_ns = 0
         self._kept_ns = 0
         self._complained_s: dict[str, float] = {}
@@ -174,7 +179,7 @@ class Agent:
     def _forget(self, session_id: str) -> None:
         self._assembler.forget(session_id)
         self._heard.pop(session_id, None)
-        self._seen = {(session, pid) for session, pid in self._seen if session != session_id}
+        self._clients.forget(session_id)
 
     # Assembling
 
@@ -184,8 +189,8 @@ class Agent:
         for item in inputs:
             event = HookEvent.from_json(item.fields, item.id)
             self._chats.hear(event, now_ns)
-            self._note_alive(event, now_ns)
-            self._tell(self._with_evidence(event), stretch)
+            self._clients.hear(event.session_id, event.pid, event.clock_ns, now_ns)
+            self._tell(self._evident(event), stretch)
         self._commit(stretch)
         return len(inputs)
 
@@ -205,7 +210,7 @@ class Agent:
             # The seam around one event: it must not stop the others, nor this agent at every start.
             log.exception("an event could not be assembled")
             self._journal.count("events_not_assembled")
-            return Step(duplicates=[told.id] if isinstance(told, HookEvent) else [])
+            return Step(drafts=[unplaced(told)] if isinstance(told, HookEvent) else [])
 
     def _recall(self, session_id: str, stretch: _Stretch) -> None:
         """Bring a session back into memory. What it finished long ago is in the outbox, and stays as it is."""
@@ -286,6 +291,17 @@ class Agent:
 
     # Evidence, gathered once: it is recorded with the event
 
+    def _evident(self, event: HookEvent) -> HookEvent:
+        try:
+            evident = self._with_evidence(event)
+            evident.to_json()
+        except Exception:
+            # The same seam: evidence comes from files that may hold anything, and the event is true without it.
+            log.exception("the evidence about an event could not be read")
+            self._journal.count("events_without_evidence")
+            return event
+        return evident
+
     def _with_evidence(self, event: HookEvent) -> HookEvent:
         if event.name == "SubagentStop" and event.agent_id:
             call = self._transcripts.launching_call(event.transcript_path, event.session_id, event.agent_id)
@@ -303,7 +319,8 @@ class Agent:
     def _notice(self, now_ns: int) -> bool:
         """Tell the assembler what no event says: clients gone, sessions idle, a SessionStart that never came."""
         signals = self._assembler.overdue(now_ns)
-        if now_ns - self._watched_ns >= WATCH_NS:
+        # A clock that is set back is no reason to wait until it has caught up.
+        if abs(now_ns - self._watched_ns) >= WATCH_NS:
             self._watched_ns = now_ns
             signals += self._watch(now_ns)
         stretch = _Stretch([], [], [], {})
@@ -313,39 +330,29 @@ class Agent:
         return bool(signals)
 
     def _watch(self, now_ns: int) -> list[Signal]:
+        if self._clients.hidden != self._hidden:
+            self._hidden = self._clients.hidden
+            self._journal.note(HIDDEN_NOTE, json.dumps(self._hidden))
         signals = []
-        for session_id, pid, seen_ns in self._assembler.open_processes():
-            silent_ns = now_ns - self._heard.setdefault(session_id, now_ns)
-            if pid == 0:
-                if silent_ns > self._limits.idle_s * 1e9:
-                    signals.append(Signal(Cause.IDLE, session_id, pid, now_ns))
-            elif alive(pid, seen_ns):
-                self._seen.add((session_id, pid))
-            elif silent_ns > GONE_GRACE_S * 1e9 and (
-                (session_id, pid) in self._seen or now_ns - seen_ns > self._limits.unseen_s * 1e9
+        for session_id, pid, last_ns in self._assembler.open_processes():
+            silent_s = abs(now_ns - self._heard.setdefault(session_id, now_ns)) / 1e9
+            sight = self._clients.look(session_id, pid, last_ns)
+            unseen_s = max(silent_s, (now_ns - last_ns) / 1e9)
+            if (sight is Sight.HIDDEN and silent_s > self._limits.idle_s) or silent_s > self._limits.keep_s:
+                signals.append(Signal(Cause.IDLE, session_id, pid, now_ns))
+            elif silent_s > GONE_GRACE_S and (
+                sight is Sight.GONE or (sight is Sight.UNSEEN and unseen_s > self._limits.unseen_s)
             ):
                 signals.append(Signal(Cause.PROCESS_GONE, session_id, pid, now_ns, self._interruptions(session_id)))
         return signals
 
-    def _note_alive(self, event: HookEvent, now_ns: int) -> None:
-        """Note that a client lives while it tells something: it may be gone before all are looked at."""
-        client = (event.session_id, event.pid)
-        fresh = now_ns - event.clock_ns < WATCH_NS
-        if fresh and event.pid and client not in self._seen and alive(event.pid, event.clock_ns):
-            self._seen.add(client)
-
     def _interruptions(self, session_id: str) -> tuple[Interruption, ...]:
-        path = next((told.transcript_path for told in self._events_of(session_id) if told.transcript_path), "")
-        return self._transcripts.interruptions(path)
-
-    def _events_of(self, session_id: str) -> Iterable[HookEvent]:
-        told = (told_of(item.fields, item.id) for item in self._journal.told(session_id))
-        return (event for event in told if isinstance(event, HookEvent))
+        return self._transcripts.interruptions(self._assembler.transcript_path(session_id))
 
     # Limits
 
     def _keep_house(self, now_ns: int) -> None:
-        if now_ns - self._kept_ns < HOUSEKEEPING_NS:
+        if abs(now_ns - self._kept_ns) < HOUSEKEEPING_NS:
             return
         self._kept_ns = now_ns
         self._spool.keep_limit()

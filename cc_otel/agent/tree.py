@@ -12,10 +12,13 @@ from typing import Final
 import orjson
 
 from cc_otel.agent.events import DENIED, HookEvent, Interruption
-from cc_otel.span import INSTANT_NS, span_id_of
+from cc_otel.span import INSTANT_NS, span_id_of, trace_id_of
 
 DUPLICATE_WINDOW_NS: Final = 2_000_000_000
 """Within this, byte-equal events of two wirings are one event."""
+
+LAST_WORDS_NS: Final = 5_000_000_000
+"""How long a hook may outlive its client: as long as it may run."""
 
 RECENT_EVENTS_MAX: Final = 1024
 """How many different events of a session are remembered to find duplicates."""
@@ -39,7 +42,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A link to another span: ``session``, ``previous_turn``, ``resumed_from``, ``launched_by`` or ``native``."""
+    """A link to another span; ``kind`` is its `cc_otel.link` (docs/spans.md, "Traces, ids, links")."""
 
     kind: str
     trace_id: str
@@ -68,6 +71,13 @@ class Draft:
     late: bool = False
     wait_ms: float | None = None
     links: tuple[Reference, ...] = ()
+
+
+def unplaced(event: HookEvent) -> Draft:
+    """Give the span of an event that has no place because assembling it failed: an instant, a root of its own."""
+    span_id = span_id_of("unplaced", event.digest, str(event.pid), str(event.clock_ns))
+    end_ns = event.clock_ns + INSTANT_NS
+    return Draft(Role.HOOK, event, trace_id_of("root", span_id), span_id, None, event.clock_ns, end_ns, late=True)
 
 
 class Cause(StrEnum):
@@ -247,7 +257,7 @@ class Told:
 
 @dataclass(eq=False, slots=True)
 class Process:
-    """One client process in one session: ``pid`` 0 where it is unknown; ``over`` says what ended it."""
+    """One client process in one session: ``pid`` 0 where it is unknown; ``over`` says when and what ended it."""
 
     pid: int
     first_ns: int
@@ -258,7 +268,14 @@ class Process:
     compact: Node | None = None
     open: dict[Node, None] = field(default_factory=dict)
     waiting: list[tuple[HookEvent, str]] = field(default_factory=list)
-    over: str = ""
+    transcript_path: str = ""
+    over: Closing | None = None
+
+    def was_out_of_sight(self, clock_ns: int) -> bool:
+        """Whether it was taken for gone, and tells something that no hook of a dead client can still be telling."""
+        if self.over is None or self.over.closed_by != Cause.PROCESS_GONE:
+            return False
+        return clock_ns > self.over.clock_ns + LAST_WORDS_NS
 
     def waits_for(self, event: HookEvent) -> bool:
         """Whether an event that this one builds on is itself waiting for the SessionStart."""
@@ -314,7 +331,9 @@ class Session:
         Wired in a plugin and in settings, both handlers fire: the n-th event of one wiring and the n-th byte-equal
         event of the same process under another are one. Equal events of one wiring are two, also at one instant.
         """
-        told = self.recent.setdefault((event.pid, event.digest), [])
+        key = (event.pid, event.digest)
+        # To the end: what stands first was told longest ago, and is forgotten first.
+        told = self.recent[key] = self.recent.pop(key, [])
         for earlier in told:
             near = abs(earlier.clock_ns - event.clock_ns) <= DUPLICATE_WINDOW_NS
             if near and event.plugin_root not in earlier.wirings:

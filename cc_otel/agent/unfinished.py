@@ -4,6 +4,7 @@ What no receiver knows yet: spans that go on, and spans that are over and wait f
 The journal keeps what the assembler was told, so whoever may read it can tell the same as the agent, without asking it.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from cc_otel.agent.assembler import Assembler
 from cc_otel.agent.describe import Content, Finding, name_of
 from cc_otel.agent.events import HookEvent
 from cc_otel.agent.processes import alive
+from cc_otel.agent.service import HIDDEN_NOTE
 from cc_otel.agent.summary.rules.sentence import by_rule
 from cc_otel.agent.tree import Draft, Role, told_of
 from cc_otel.journal import Journal
@@ -61,7 +63,9 @@ def owed(journal: Journal) -> int:
     live = [HookEvent.from_json(item.fields, item.id) for item in journal.live()]
     drafts = [draft for session_id in {it.session_id for it in live} for draft in _assembled(journal, session_id)[1]]
     over = {event.id for draft in drafts for event in (draft.event, draft.closer) if event}
-    return sum(it.id in over or (it.pid != 0 and not alive(it.pid, it.clock_ns)) for it in live)
+    hidden = {*json.loads(journal.notes().get(HIDDEN_NOTE, "[]"))}
+    watched = {it.id for it in live if it.pid and it.session_id not in hidden}
+    return sum(it.id in over or (it.id in watched and not alive(it.pid, it.clock_ns)) for it in live)
 
 
 def _assembled(journal: Journal, session_id: str) -> tuple[Assembler, list[Draft]]:

@@ -12,9 +12,13 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Encoded
 
 from cc_otel.agent.describe import Describer
+from cc_otel.agent.events import HookEvent
 from cc_otel.agent.service import SESSIONS_MAX, Agent, Limits
 from cc_otel.agent.transcript.files import Transcripts
+from cc_otel.agent.tree import unplaced
+from cc_otel.agent.unfinished import owed
 from cc_otel.journal import Journal, JournalUnavailable
+from cc_otel.span import INSTANT_NS
 from cc_otel.spool import Spool
 
 SESSIONS: Final = Path(__file__).parents[1] / "sessions"
@@ -25,12 +29,14 @@ SECOND_NS: Final = 1_000_000_000
 class Workshop:
     """A home without threads: write events, go round, look at what waits to be sent."""
 
-    def __init__(self, home: Path, *, with_content: bool = True, journal_bytes_max: int = 1 << 40) -> None:
+    def __init__(
+        self, home: Path, *, with_content: bool = True, journal_bytes_max: int = 1 << 40, keep_s: float = 1e9
+    ) -> None:
         self.home = home
         self.spool = Spool(home / "spool", 1 << 40)
         self.spool.prepare()
         self._with_content = with_content
-        self._limits = Limits(journal_bytes_max, 1e9, 3600.0)
+        self._limits = Limits(journal_bytes_max, keep_s, 3600.0)
         self.restart()
 
     def restart(self) -> None:
@@ -154,18 +160,94 @@ def test_a_client_that_told_something_was_alive(workshop: Workshop) -> None:
     assert ["invoke_agent claude-code"] == list(workshop.spans())
 
 
-def test_a_client_that_cannot_be_seen_is_given_time(workshop: Workshop) -> None:
-    """A client that was never seen alive may live elsewhere: only a minute of silence, by its clock, is its end."""
+@pytest.fixture
+def nobody() -> str:
+    """Give a pid that no process has."""
     with subprocess.Popen(["true"]) as gone:
         gone.wait()
-    workshop.record(PROMPT, CLAUDE_PID=str(gone.pid))
-    workshop.record(PROMPT | {"session_id": "old"}, time.time_ns() - 100 * SECOND_NS, CLAUDE_PID=str(gone.pid))
+    return str(gone.pid)
+
+
+def test_a_client_that_cannot_be_seen_is_given_time(workshop: Workshop, nobody: str) -> None:
+    """A client that was never seen alive may live elsewhere: only a minute of silence, by its clock, is its end."""
+    workshop.record(PROMPT, CLAUDE_PID=nobody)
+    workshop.record(PROMPT | {"session_id": "old"}, time.time_ns() - 100 * SECOND_NS, CLAUDE_PID=nobody)
     workshop.settle(5)
     workshop.settle(10)
     assert ["old"] == [attributes(span)["session.id"] for span in workshop.encoded()]
     workshop.settle(70)
 
     assert ["old", "s"] == [attributes(span)["session.id"] for span in workshop.encoded()]
+
+
+def test_a_client_out_of_sight_is_not_taken_for_gone(workshop: Workshop, nobody: str) -> None:
+    """A client that speaks after nobody was found under its pid lives elsewhere: only long silence closes its turn."""
+    now_ns = time.time_ns()
+    workshop.record(PROMPT, now_ns, CLAUDE_PID=nobody)
+    workshop.settle(1)
+    tool = {"hook_event_name": "PreToolUse", "tool_use_id": "t", "tool_name": "Bash"}
+    workshop.record(PROMPT | tool, now_ns + 5 * SECOND_NS, CLAUDE_PID=nobody)
+    workshop.settle(10)
+    workshop.settle(1000)
+    assert ([], 0) == (workshop.encoded(), owed(workshop.journal))
+    workshop.settle(7000)
+
+    assert {"invoke_agent claude-code": "idle", "execute_tool Bash": "idle"} == {
+        name: attributes(span)["cc_otel.closed_by"] for name, span in workshop.spans().items()
+    }
+
+
+@pytest.fixture
+def of_another() -> Iterator[str]:
+    """Give the pid of a process of another user: the system's first, or for root one of nobody's."""
+    if os.getuid():
+        yield "1"
+        return
+    with subprocess.Popen(["sleep", "600"], user=65534) as process:
+        yield str(process.pid)
+        process.kill()
+
+
+def test_another_users_process_is_no_client(workshop: Workshop, of_another: str) -> None:
+    """A pid that another user's process has here belongs to a client in a container: it does not keep a turn open."""
+    workshop.record(PROMPT, CLAUDE_PID=of_another)
+    workshop.settle(5)
+    workshop.settle(70)
+
+    assert ["invoke_agent claude-code"] == list(workshop.spans())
+
+
+def test_nothing_stays_open_for_longer_than_anything_is_kept(tmp_path: Path) -> None:
+    """A turn whose client lives, or seems to, is closed when it has been silent for as long as sessions are kept."""
+    workshop = Workshop(tmp_path, keep_s=1000)
+    workshop.record(PROMPT, CLAUDE_PID=str(os.getpid()))
+    workshop.settle(5)
+    workshop.settle(900)
+    assert workshop.encoded() == []
+    workshop.settle(1100)
+
+    assert ["idle"] == [attributes(span)["cc_otel.closed_by"] for span in workshop.encoded()]
+
+
+def test_a_clock_that_is_set_back_stops_nothing(workshop: Workshop) -> None:
+    """Whatever the clock said before, a client that dies is noticed."""
+    with subprocess.Popen(["sleep", "600"]) as client:
+        workshop.record(PROMPT, CLAUDE_PID=str(client.pid))
+        workshop.settle(1)
+        workshop.settle(5000)
+        client.kill()
+    workshop.settle(10)
+
+    assert ["invoke_agent claude-code"] == list(workshop.spans())
+
+
+def test_an_event_without_a_place_is_a_span_all_the_same() -> None:
+    """An event that a fault of ours has left without a place is a root of its own, marked as late, always the same."""
+    event = HookEvent("Notification", 7, "s", "digest", id=3, pid=5)
+    draft = unplaced(event)
+
+    assert (None, 7, 7 + INSTANT_NS, True) == (draft.parent_id, draft.start_ns, draft.end_ns, draft.late)
+    assert draft == unplaced(event)
 
 
 def test_nothing_stays_open_for_ever_without_a_pid(workshop: Workshop) -> None:
