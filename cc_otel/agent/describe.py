@@ -2,7 +2,8 @@
 A draft and what its events said become a span: names, attributes, links, status.
 
 Everything here was redacted when it was taken in. Values are cut to the limits, and what was cut is told with its
-true size. Names are those of `cc_otel.conventions`; which span carries which is the table of docs/spans.md.
+true size. Without content, words alone are told (`vocabulary`). Names are those of `cc_otel.conventions`; which span
+carries which is the table of docs/spans.md.
 """
 
 import re
@@ -13,14 +14,14 @@ from typing import Any, Final
 import orjson
 
 from cc_otel import conventions as c
+from cc_otel.agent.attributes import SpanAttributes
 from cc_otel.agent.events import HookEvent, exit_code
-from cc_otel.agent.limits import fit, text
+from cc_otel.agent.limits import text
+from cc_otel.agent.transcript.failures import OTHER
 from cc_otel.agent.transcript.prices import Usage, cost_usd
 from cc_otel.agent.tree import Draft, Role
-from cc_otel.span import AttributeValue, Kind, Link, Span, StatusCode
-
-SPAN_BYTES_MAX: Final = 1 << 20
-"""All attribute values of a span together, bytes."""
+from cc_otel.agent.vocabulary import is_told, is_word, word_or
+from cc_otel.span import Kind, Link, Span, StatusCode
 
 PAYLOAD_KEYS_MAX: Final = 64
 """How many fields of a payload become attributes of their own; the SDK's limit for all is 128."""
@@ -34,11 +35,6 @@ _NAMED: Final = frozenset(
     "session_id transcript_path agent_transcript_path cwd hook_event_name prompt_id permission_mode agent_id "
     "tool_use_id tool_input tool_response tool_calls duration_ms effort file_path usage blocks requested_model "
     "request_id stop_reason resend_count failure".split()
-)
-# Fields whose values are words of the client's own, never the user's: they stay without content too.
-_WORDS: Final = frozenset(
-    "source reason trigger notification_type load_reason memory_type expansion_type action mode event "
-    "stop_hook_active is_interrupt index final agent_type tool_name model from_model to_model error".split()
 )
 
 
@@ -101,7 +97,7 @@ class Describer:
     def span(self, finding: Finding, summary: Summary) -> Span:
         """Give the span."""
         draft = finding.draft
-        values = _Values(self._value_bytes_max)
+        values = SpanAttributes(self._value_bytes_max, with_content=self.with_content)
         for key, value in _identity(draft, summary):
             values.add(key, value)
         for key, value in _genai(draft, finding.opener.payload):
@@ -120,12 +116,12 @@ class Describer:
             span_id=draft.span_id,
             parent_id=draft.parent_id,
             kind=Kind.CLIENT if draft.role is Role.CHAT else Kind.INTERNAL,
-            name=text(name_of(draft), STATUS_MESSAGE_BYTES_MAX),
+            name=text(name_of(draft, with_content=self.with_content), STATUS_MESSAGE_BYTES_MAX),
             start_ns=draft.start_ns,
             end_ns=draft.end_ns,
             status=StatusCode.ERROR if draft.error_type else StatusCode.UNSET,
             status_message=self._status_message(finding),
-            attributes=values.finished(contents, cut_short=draft.event.truncated),
+            attributes=values.finished([content.truncated for content in contents], cut_short=draft.event.truncated),
             links=tuple(Link(link.trace_id, link.span_id, {c.LINK: link.kind}) for link in draft.links),
             resource=self._resource | _service_version(draft.event.client),
             scope_name=c.SCOPE_NAME,
@@ -138,8 +134,7 @@ class Describer:
         for key, value in fields[:PAYLOAD_KEYS_MAX]:
             if value in (None, "", [], {}) or _repeats(finding.draft, key):
                 continue
-            known_word = key in _WORDS and len(str(value)) <= 64
-            if self.with_content or known_word:
+            if self.with_content or is_told(finding.draft.event.name, key, value):
                 yield key, value
 
     def _status_message(self, finding: Finding) -> str:
@@ -152,65 +147,28 @@ class Describer:
         return text(error, STATUS_MESSAGE_BYTES_MAX) if isinstance(error, str) else ""
 
 
-class _Values:
-    """The attributes of one span while they are gathered, within its limits."""
-
-    def __init__(self, value_bytes_max: int) -> None:
-        self._value_bytes_max = value_bytes_max
-        self._attributes: dict[str, AttributeValue] = {}
-        self._truncated: dict[str, int] = {}
-        self._size = 0
-
-    def add(self, key: str, value: Any) -> None:
-        if isinstance(value, str):
-            kept = text(value, self._value_bytes_max)
-            if kept != value:
-                self._truncated[key] = len(value.encode("utf-8", "replace"))
-            size, value = len(kept), kept
-        elif isinstance(value, bool | int | float):
-            size = 8
-        elif isinstance(value, tuple):
-            # A list of short words, as the conventions have it for finish reasons.
-            size = sum(len(word) for word in value)
-        else:
-            fitted = fit(value, self._value_bytes_max)
-            self._truncated |= {f"{key}.{path}" if path else key: true for path, true in fitted.truncated.items()}
-            value = orjson.dumps(fitted.value).decode()
-            size = len(value)
-        if self._size + size > SPAN_BYTES_MAX:
-            self._truncated[key] = size
-            return
-        self._size += size
-        self._attributes[key] = value
-
-    def finished(self, contents: list[Content], *, cut_short: bool) -> dict[str, AttributeValue]:
-        for content in contents:
-            self._truncated |= {key: size for key, size in content.truncated.items() if key not in self._truncated}
-        if cut_short:
-            self._truncated.setdefault("payload", 0)
-        if self._truncated:
-            self._attributes[c.TRUNCATED] = text(orjson.dumps(self._truncated).decode(), self._value_bytes_max)
-        return self._attributes
-
-
-def name_of(draft: Draft) -> str:
-    """Give the name of a draft's span."""
+def name_of(draft: Draft, *, with_content: bool = True) -> str:
+    """Give the name of a draft's span. Without content nothing but a word is taken for a name."""
     event = draft.event
+
+    def named(name: str, otherwise: str) -> str:
+        return name if name and (with_content or is_word(name)) else otherwise
+
     match draft.role:
         case Role.TURN:
             return f"{c.OPERATION_INVOKE_AGENT} {c.SERVICE_NAME_VALUE}"
         case Role.TOOL:
-            return f"{c.OPERATION_EXECUTE_TOOL} {event.tool_name or 'tool'}"
+            return f"{c.OPERATION_EXECUTE_TOOL} {named(event.tool_name, 'tool')}"
         case Role.SUBAGENT:
-            return f"{c.OPERATION_INVOKE_AGENT} {event.agent_type or 'subagent'}"
+            return f"{c.OPERATION_INVOKE_AGENT} {named(event.agent_type, 'subagent')}"
         case Role.COMPACT:
             return "compact"
         case Role.CHAT:
-            return f"{c.OPERATION_CHAT} {event.model}".rstrip()
+            return f"{c.OPERATION_CHAT} {named(event.model, '')}".rstrip()
         case Role.SESSION:
-            return f"session {event.source or 'start'}"
+            return f"session {named(event.source, 'start')}"
         case _:
-            return f"hook {event.name}"
+            return f"hook {named(event.name, 'event')}"
 
 
 def _identity(draft: Draft, summary: Summary) -> Iterator[tuple[str, Any]]:
@@ -227,7 +185,8 @@ def _identity(draft: Draft, summary: Summary) -> Iterator[tuple[str, Any]]:
         c.AGENT_ID: event.agent_id,
         c.PROCESS_PID: event.pid,
         c.CLOSED_BY: draft.closed_by,
-        c.ERROR_TYPE: draft.error_type,
+        # Core conventions, error.type: few values, and `_OTHER` for what is none of them.
+        c.ERROR_TYPE: draft.error_type and word_or(draft.error_type, OTHER),
         c.INTERRUPTED: draft.interrupted,
         c.LATE: draft.late,
     }

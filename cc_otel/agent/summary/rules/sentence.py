@@ -27,17 +27,12 @@ from cc_otel.agent.summary.rules.words import (
     text,
     word,
 )
+from cc_otel.agent.transcript.failures import OTHER
 from cc_otel.agent.tree import Role
+from cc_otel.agent.vocabulary import is_told, is_word, word_or
 
-_CALL_EVENTS: Final = frozenset({"PreToolUse", "PostToolUse", "PostToolUseFailure", "PermissionDenied"})
+_RESULT_EVENTS: Final = frozenset({"PostToolUse", "PostToolUseFailure", "PermissionDenied"})
 _NOTIFIED: Final = re.compile(r"\A<task-notification>.{0,2000}?<summary>([^<]{1,400})</summary>", re.DOTALL)
-
-# Values of the client's own, one word each: what a payload keeps where its content must not be told.
-_WORDS: Final = (
-    "source reason trigger notification_type load_reason expansion_type action event agent_type error from_model "
-    "to_model mcp_server_name task_id"
-).split()
-_ONE_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,63}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +87,23 @@ def sentence(
     it has ended all the same. Without ``content`` nothing of what the payloads hold is told but names and outcomes.
     Never raises, and never says nothing.
     """
-    answer = answer_of(payload, outcome, error_type=error_type, interrupted=interrupted, closed_by=closed_by)
+    # The instant of a result is its own outcome.
+    result = {**payload, "hook_event_name": event} if event in _RESULT_EVENTS else outcome
+    answer = answer_of(payload, result, error_type=error_type, interrupted=interrupted, closed_by=closed_by)
+    if not content:
+        payload = _words_of(event, payload)
+        outcome = outcome and _words_of(text(outcome.get("hook_event_name")), outcome)
+        event, error_type = word_or(event, ""), error_type and word_or(error_type, OTHER)
     facts = Facts(
-        payload if content else _words_of(payload),
-        outcome if content or outcome is None else _words_of(outcome),
+        payload,
+        outcome,
         answer,
         error_type,
         interrupted,
         outcome is not None or bool(closed_by or error_type or interrupted),
         content,
     )
-    if event in _CALL_EVENTS or event == "PermissionRequest":
+    if event in {"PreToolUse", "PermissionRequest"} or event in _RESULT_EVENTS:
         told = _call(event, payload, facts)
     elif event in _EVENTS:
         told = _EVENTS[event](facts)
@@ -117,7 +118,9 @@ def by_rule(finding: Finding, *, with_content: bool = True) -> Summary:
     if draft.role is Role.CHAT:
         if draft.error_type:
             return Summary(
-                _failed_request(members(payload.get("failure")), draft.error_type, with_content=with_content)
+                _failed_request(
+                    members(payload.get("failure")), word_or(draft.error_type, OTHER), with_content=with_content
+                )
             )
         return Summary(_model_call(payload) if with_content else "Answered")
     outcome = finding.closer.payload if finding.closer else None
@@ -134,25 +137,20 @@ def by_rule(finding: Finding, *, with_content: bool = True) -> Summary:
     )
 
 
-def _words_of(payload: Members) -> Members:
+def _words_of(event: str, payload: Members) -> Members:
     """Give the part of a payload that is none of the user's: words of the client's, and names of tools."""
-    words: dict[str, object] = {key: value for key in _WORDS if _ONE_WORD.match(value := text(payload.get(key)))}
+    words: dict[str, object] = {key: value for key, value in payload.items() if is_told(event, key, value)}
     names = [text(members(call).get("tool_name")) for call in items(payload.get("tool_calls"))]
-    return words | {"tool_calls": [{"tool_name": name} for name in names if _ONE_WORD.match(name)]}
+    return words | {"tool_calls": [{"tool_name": name} for name in names if is_word(name)]}
 
 
 def _call(event: str, payload: Members, facts: Facts) -> str:
     if event == "PermissionRequest":
         name = clipped(text(payload.get("tool_name")), 64) or "a tool"
         return permission_sentence(payload) if facts.with_content else f"Asked to use {name}"
-    answer = facts.answer
-    if event != "PreToolUse":
-        # The instant of a result: it is its own outcome.
-        outcome = {**payload, "hook_event_name": event}
-        answer = answer_of(payload, outcome, error_type=facts.error_type, interrupted=False, closed_by="")
     if not facts.with_content:
-        return bare_call_sentence(text(payload.get("tool_name")), answer)
-    return call_sentence(payload, answer, error_type=facts.error_type)
+        return bare_call_sentence(text(payload.get("tool_name")), facts.answer)
+    return call_sentence(payload, facts.answer, error_type=facts.error_type)
 
 
 def _prompt(facts: Facts) -> str:
