@@ -25,11 +25,18 @@ CONTENT_BYTES_MAX: Final = 1 << 20
 """How much of an event's content is kept, bytes: no span may carry more."""
 
 FAILED_BYTES_MAX: Final = 1 << 20
+"""How much of an event that cannot become a span is kept, bytes."""
+
+AHEAD_BYTES: Final = 64 << 10
+"""How much more of it is read, bytes: a secret that goes on behind what is kept is seen whole."""
+
 FILES_MAX: Final = 500
 """How many files one transaction takes in."""
 
 LISTED_MAX: Final = 20_000
 """How many files one look at the spool lists: memory stays bounded, and a backlog is not listed again for each few."""
+
+_WORD_ENDS: Final = " \t\r\n\"'`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ class Intake:
         return Taken(
             files=len(gone),
             sessions=frozenset(arrival.session for arrival in arrivals),
-            newest_ns=entries[-1].mtime_ns if entries else now_ns,
+            newest_ns=entries[-1].mtime_ns,
             more=bool(self._listed) or self._unlisted,
         )
 
@@ -117,8 +124,7 @@ class Intake:
         return None
 
     def _fail(self, recorded: Recorded, reason: str) -> None:
-        content, _ = redact_text(recorded.payload[:FAILED_BYTES_MAX].decode("utf-8", "replace"))
-        self._spool.fail(replace(recorded, variables=_cleaned(recorded)), reason, content.encode("utf-8", "replace"))
+        self._spool.fail(replace(recorded, variables=_cleaned(recorded)), reason, _kept(recorded))
         self._complain(reason)
 
     def _complain(self, reason: str) -> None:
@@ -151,6 +157,16 @@ def arrival_of(recorded: Recorded, now_ns: int) -> Arrival:
     )
     content = Content(cast(events.Payload, fitted.value), redacted.count, fitted.truncated)
     return Arrival(recorded.digest, event.session_id, event.clock_ns, event.to_json(), content.to_json())
+
+
+def _kept(recorded: Recorded) -> bytes:
+    """Give what is kept of a payload that cannot become a span, without secrets."""
+    read = recorded.payload[: FAILED_BYTES_MAX + AHEAD_BYTES]
+    text, _ = redact_text(read.decode("utf-8", "replace"))
+    if not recorded.ended or len(read) < recorded.payload_bytes:
+        # Half a token is none that anybody knows: the word that the end goes through is not kept.
+        text = text[: 1 + max(map(text.rfind, _WORD_ENDS))]
+    return text.encode("utf-8", "replace")[:FAILED_BYTES_MAX]
 
 
 def _cleaned(recorded: Recorded) -> dict[str, str]:

@@ -1,0 +1,67 @@
+"""Taking in what can never become an event: what is kept of it, and that none of it is a secret's half."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from cc_otel.agent.intake import FAILED_BYTES_MAX, Intake
+from cc_otel.journal import Journal
+from cc_otel.spool import SETTLE_NS, Recorded, Spool, load
+
+GITHUB = "ghp_" + "a1B2c3D4e5F6" * 3
+
+
+def failed(home: Path, payload: bytes, *, trailer: bool = True) -> Recorded:
+    """Give what is kept in ``failed/`` of a payload; without a trailer its writer died over it."""
+    spool = Spool(home / "spool", 1 << 40)
+    spool.prepare()
+    name = spool.write(payload, {})
+    if not trailer:
+        waiting = home / "spool" / "new" / name
+        waiting.write_bytes(waiting.read_bytes().removesuffix(f"\0cc-otel-end {name}\n".encode()))
+    journal = Journal(home / "journal.db")
+    Intake(spool, journal).take(time.time_ns() + 2 * SETTLE_NS)
+    journal.close()
+    (entry,) = spool.failed()
+    return load(home / "spool" / "failed" / entry.name)
+
+
+@pytest.mark.parametrize("offset", range(-45, 10, 5))
+def test_a_secret_across_the_limit_does_not_leave_its_half(tmp_path: Path, offset: int) -> None:
+    """However a token lies across the limit of what is kept, none of it is kept."""
+    filler = "x y " * (FAILED_BYTES_MAX // 4)
+    start = FAILED_BYTES_MAX + offset
+
+    kept = failed(tmp_path, f"{filler[:start]} {GITHUB} {filler}".encode()).payload
+
+    assert len(kept) <= FAILED_BYTES_MAX
+    assert len(kept) > FAILED_BYTES_MAX - 100
+    assert GITHUB[:8].encode() not in kept
+
+
+@pytest.mark.parametrize("offset", range(-45, 10, 5))
+def test_a_secret_across_the_end_of_what_is_read_does_not_leave_its_half(tmp_path: Path, offset: int) -> None:
+    """Where redaction made a long text short, the token at the end of what was read is not kept cut."""
+    end = FAILED_BYTES_MAX + (64 << 10)
+    keys = f"-----BEGIN EC PRIVATE KEY-----\n{'a1B2' * 10_000}\n-----END EC PRIVATE KEY-----\n" * 10
+    filler = "x y " * (FAILED_BYTES_MAX // 2)
+
+    kept = failed(tmp_path, f"{(keys + filler)[: end + offset]} {GITHUB} {filler}".encode()).payload
+
+    assert len(kept) < FAILED_BYTES_MAX
+    assert GITHUB[:8].encode() not in kept
+
+
+@pytest.mark.parametrize("before", ['{"prompt": "', "my key is\n", "'", '{"a": ['])
+def test_the_last_word_of_an_event_that_was_cut_is_not_kept(tmp_path: Path, before: str) -> None:
+    """A token whose end its writer did not write cannot be told from a word: no such word is kept."""
+    kept = failed(tmp_path, (before + GITHUB[:20]).encode(), trailer=False)
+
+    assert before.rpartition(" ")[0] in kept.payload.decode()
+    assert b"ghp_" not in kept.payload
+
+
+def test_what_is_short_and_whole_is_kept_whole(tmp_path: Path) -> None:
+    """Of a payload that came whole nothing is missing but its secrets."""
+    assert b"[1, [redacted:github-token]" == failed(tmp_path, f"[1, {GITHUB}".encode()).payload
