@@ -169,18 +169,15 @@ class Sender:
         return 0.0
 
     def _rejected(self, batch: Sequence[Parcel], answer: Delivered) -> float:
-        if answer.rejected_spans < len(batch):
-            # It says how many and not which. By the specification they would be lost; sent again in halves they are
-            # found, and the others are stored a second time under the same id.
-            share = f"{answer.rejected_spans} of {len(batch)} spans"
-            self._keep(Situation.ISOLATING, f"the receiver rejects {share}: {answer.message}")
-            self._halve(batch)
-            return 0.0
-        for parcel in batch:
-            self._bury(parcel, f"rejected: {answer.message}")
-        nothing_delivered_since_last = self._failures > 0
-        wait_s = self._backoff_s()
-        return wait_s if nothing_delivered_since_last else 0.0
+        if answer.rejected_spans >= len(batch):
+            # It may be bad spans, and it may be a receiver that is over its quota: one span at a time is risked.
+            return self._poisoned(batch, f"rejected: {answer.message}")
+        # It says how many and not which. By the specification they would be lost; sent again in halves they are
+        # found, and the others are stored a second time under the same id.
+        share = f"{answer.rejected_spans} of {len(batch)} spans"
+        self._keep(Situation.ISOLATING, f"the receiver rejects {share}: {answer.message}")
+        self._halve(batch)
+        return 0.0
 
     def _poisoned(self, batch: Sequence[Parcel], reason: str) -> float:
         if len(batch) > 1:

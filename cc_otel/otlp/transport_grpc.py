@@ -26,13 +26,11 @@ _RETRIED: Final = frozenset(
         grpc.StatusCode.ABORTED,
         grpc.StatusCode.OUT_OF_RANGE,
         grpc.StatusCode.DATA_LOSS,
-        # Not retried by the specification, but it is what an exception in a server looks like (0005-own-sender.md).
+        # Not retried by the specification, but they are what a server's own failures look like (0005-own-sender.md).
         grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.INTERNAL,
         grpc.StatusCode.RESOURCE_EXHAUSTED,
     }
-)
-_REFUSED: Final = frozenset(
-    {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED}
 )
 # Codes that a limit on the message's size is reported with: by gRPC itself, by tonic (Rust), and by a proxy's HTTP 413.
 _MAY_BE_TOO_LARGE: Final = frozenset(
@@ -116,7 +114,8 @@ def _outcome(error: grpc.RpcError) -> Outcome:
         return Poison(reason)
     if code in _RETRIED:
         return Retry(reason, delay_s)
-    return Refused(reason) if code in _REFUSED else Poison(reason)
+    # Else something is wrong with the address or the settings, and nothing with the spans.
+    return Poison(reason) if code is grpc.StatusCode.INVALID_ARGUMENT else Refused(reason)
 
 
 def _retry_delay_s(error: grpc.RpcError) -> float | None:

@@ -31,10 +31,11 @@ from cc_otel.otlp.transport import (
 ANSWER_BYTES_MAX: Final = 1 << 16
 """How much of an answer is read, bytes: a few would do, but for a receiver's explanations."""
 _PROTOBUF: Final = "application/x-protobuf"
-_RETRIED: Final = frozenset({429, 502, 503, 504})
-# What gRPC calls UNAUTHENTICATED (401, and 407 from a proxy), PERMISSION_DENIED (403) and UNIMPLEMENTED (the rest):
-# something is wrong with the address or the settings, and nothing with the spans.
-_REFUSED: Final = frozenset({401, 403, 404, 405, 407, 415, 501})
+# What is said of this request: bad data (OTLP 1.11, Bad Data), too large, or not understood. Nothing else costs a span:
+# a gateway that is overloaded answers with any number there is.
+_POISON: Final = frozenset({400, 413, 422, 431})
+# Too late, too early, too often; and every 5xx but 501, which is what gRPC calls UNIMPLEMENTED.
+_RETRIED: Final = frozenset({408, 425, 429, *range(500, 600)} - {501})
 _COMPRESS: Final[Mapping[str, Callable[[bytes], bytes]]] = {"gzip": gzip.compress, "deflate": zlib.compress}
 
 
@@ -101,7 +102,8 @@ def _outcome(response: requests.Response, body: bytes) -> Outcome:
     reason = reason_of(f"HTTP {status} {one_line(response.reason)}", _message(body, content_type))
     if status in _RETRIED:
         return Retry(reason, _retry_after_s(response.headers.get("Retry-After", "")))
-    return Refused(reason) if status in _REFUSED or status < 400 else Poison(reason)
+    # Else something is wrong with the address or the settings, and nothing with the spans.
+    return Poison(reason) if status in _POISON else Refused(reason)
 
 
 def _accepted(body: bytes, content_type: str) -> Outcome:

@@ -130,23 +130,28 @@ def test_a_span_at_fault_is_found_by_halving_and_buried() -> None:
 
 
 def test_a_rejected_span_is_found_by_halving_and_buried() -> None:
-    """Rejected spans are found without waiting, for the receiver works; what it took is taken a second time."""
+    """The spans among which some are rejected are searched without waiting; what was taken is taken a second time."""
     outbox, transport = MemoryOutbox(PARCELS[:32]), ScriptedTransport(rejecting("span 5"))
 
     waits = drain(sender_of(outbox, transport))
 
     assert [32, 16, 8, 4, 4, 2, 1, 1, 1, 2, 4, 8, 11] == transport.sizes
-    assert {0.0} == set(waits)
+    assert [*[0.0] * 7, 2.0, *[0.0] * 5] == waits
     assert {PARCELS[5].span_id: "rejected: bad"} == outbox.buried
     assert ids(PARCELS[:5] + PARCELS[6:32]) == ids(outbox.acknowledged)
 
 
-def test_spans_that_are_all_rejected_are_buried_at_once() -> None:
-    """A receiver that rejects as many as it was sent has told which."""
-    outbox, transport = MemoryOutbox(PARCELS[:3]), by([Delivered(3, "too old")])
+def test_spans_that_are_all_rejected_are_risked_one_at_a_time() -> None:
+    """A receiver that rejects all it was sent may be full: one span is buried, and more only while it goes on so."""
+    answers = [Delivered(4, "quota"), Delivered(2, "quota"), Delivered(1, "quota"), Delivered(1, "quota")]
+    outbox, transport = MemoryOutbox(PARCELS[:4]), by(answers)
 
-    assert [0.0] == drain(sender_of(outbox, transport))
-    assert dict.fromkeys(ids(PARCELS[:3]), "rejected: too old") == outbox.buried
+    waits = drain(sender_of(outbox, transport))
+
+    assert [4, 2, 1, 1, 1, 1] == transport.sizes
+    assert [1.0, 1.0, 2.0, 4.0, 0.0, 0.0] == waits
+    assert dict.fromkeys(ids(PARCELS[:2]), "rejected: quota") == outbox.buried
+    assert PARCELS[2:4] == outbox.acknowledged
 
 
 def test_a_receiver_with_a_small_limit_gets_small_requests() -> None:

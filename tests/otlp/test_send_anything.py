@@ -52,7 +52,7 @@ def test_any_sequence_of_answers_is_handled_by_the_rules(
             case Delivered(rejected_spans=rejected):
                 assert 0.0 <= wait_s <= 60.0
                 acknowledged += spans if rejected == 0 else []
-                buried += spans if rejected >= len(spans) else []
+                buried += spans if rejected >= len(spans) == 1 else []
             case Poison():
                 assert 1.0 <= wait_s <= 60.0
                 buried += spans if len(spans) == 1 else []

@@ -37,8 +37,16 @@ RETRIED = (
     grpc.StatusCode.OUT_OF_RANGE,
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.DATA_LOSS,
+    grpc.StatusCode.INTERNAL,
 )
-REFUSED = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED)
+REFUSED = (
+    grpc.StatusCode.UNAUTHENTICATED,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.UNIMPLEMENTED,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.ALREADY_EXISTS,
+    grpc.StatusCode.FAILED_PRECONDITION,
+)
 
 
 def outcome_of(answer: GrpcAnswer) -> Outcome:
@@ -51,7 +59,9 @@ def outcome_of(answer: GrpcAnswer) -> Outcome:
 @pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
 def test_every_code_means_what_the_table_says(code: grpc.StatusCode) -> None:
     """A code is retried, refused, or poison by docs/delivery.md; the reason names the code and what was said."""
-    expected_type = Retry if code in RETRIED else Refused if code in REFUSED else Poison
+    meanings = dict.fromkeys(RETRIED, Retry) | dict.fromkeys(REFUSED, Refused)
+    meanings[grpc.StatusCode.INVALID_ARGUMENT] = Poison
+    expected_type = meanings[code]
 
     assert expected_type(f"{code.name}: so it is") == outcome_of(fail(code, "so it is"))
 

@@ -13,7 +13,7 @@ import pytest
 
 from cc_otel.otlp.connection import connect
 from cc_otel.otlp.destination import HTTP_PROTOBUF, Destination
-from cc_otel.otlp.transport import Delivered, Poison, Retry
+from cc_otel.otlp.transport import Delivered, Retry
 from tests.otlp.receivers import (
     TLS,
     HttpAnswer,
@@ -188,7 +188,7 @@ def test_an_endless_answer_is_not_read() -> None:
         receiver.script.append(flood)
         actual = export(local_http(receiver.port))
 
-    assert Poison("HTTP 500 Internal Server Error: " + "x" * 299 + "…") == actual
+    assert Retry("HTTP 500 Internal Server Error: " + "x" * 299 + "…") == actual
 
 
 def test_a_proxy_does_not_stand_before_this_machine(monkeypatch: pytest.MonkeyPatch, unused_port: int) -> None:
