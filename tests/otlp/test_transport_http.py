@@ -23,7 +23,6 @@ from tests.otlp.receivers import (
 )
 from tests.otlp.senders import PATIENT_S, REQUEST, export, local_http
 
-
 CLIENT_ERRORS = sorted({*range(401, 419), 421, 423, 424, 426, 428, 451, 499} - {408, 413})
 SERVER_ERRORS = (500, 502, 503, 504, 505, 506, 507, 508, 510, 511, 520, 521, 522, 523, 524, 525, 526, 527, 530, 599)
 
