@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 VERSION: Final = 1
 BUSY_TIMEOUT_S: Final = 30.0
+DIGESTS_MAX: Final = 1000
 GIVE_UP_SHARE: Final = 0.1
 """How much of the limit is made free when it is reached."""
 
@@ -153,6 +154,15 @@ class Journal:
             )
             return db.total_changes - before
 
+    def known(self, digests: Sequence[str]) -> set[str]:
+        """Give those digests that events were taken in by."""
+        found: set[str] = set()
+        for start in range(0, len(digests), DIGESTS_MAX):
+            some = digests[start : start + DIGESTS_MAX]
+            marks = ",".join("?" * len(some))
+            found.update(row[0] for row in self._all(f"SELECT digest FROM inputs WHERE digest IN ({marks})", *some))  # noqa: S608 - marks only
+        return found
+
     # Assembling
 
     def pending(self, before_ns: int, count_max: int) -> list[Input]:
@@ -168,6 +178,17 @@ class Journal:
         """Give what the assembler was told of a session, in order."""
         rows = self._all("SELECT id, fields FROM inputs WHERE session = ? AND seq IS NOT NULL ORDER BY seq", session)
         return (Input(*row) for row in rows)
+
+    def last_events(self, since_ns: int, count_max: int) -> list[Input]:
+        """Give the last assembled hook event of each session that told one since then, the latest of them."""
+        # SQLite: beside a max() stand the other columns of its row. Signals have no digest.
+        rows = self._all(
+            "SELECT id, fields, max(seq) FROM inputs WHERE clock_ns >= ? AND seq IS NOT NULL"
+            " AND digest NOT LIKE 'chat %' GROUP BY session ORDER BY max(seq) DESC LIMIT ?",
+            since_ns,
+            count_max,
+        )
+        return [Input(event_id, fields) for event_id, fields, _ in rows]
 
     def live_sessions(self) -> list[str]:
         """Give the sessions with assembled inputs whose spans have not all been encoded."""

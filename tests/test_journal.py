@@ -41,6 +41,25 @@ def test_an_event_is_taken_in_once(journal: Journal) -> None:
     assert [1, 2, 3] == [item.id for item in journal.pending(10, 10)]
 
 
+def test_it_is_known_what_was_taken_in(journal: Journal) -> None:
+    """Of any number of digests, those are given that something was taken in by."""
+    journal.take_in([arrival(number) for number in range(0, 5000, 2)])
+
+    assert {f"digest {number}" for number in range(0, 3000, 2)} == journal.known([f"digest {n}" for n in range(3000)])
+    assert set() == journal.known([])
+
+
+def test_the_last_event_of_each_session_is_given(journal: Journal) -> None:
+    """Of sessions heard of lately, the last hook event is given, the latest first: no signal and no model call."""
+    model_call = Arrival("chat s m", "s", 9, b"call", b"content")
+    journal.take_in([arrival(1), arrival(2), arrival(3, session="t"), arrival(4, session="u", clock_ns=0), model_call])
+    journal.commit([told(1), told(2), told(3, "t"), told(4, "u"), Told(5, "s", 9, b"call")], [], [])
+    journal.commit([Told(0, "s", 10, b"signal")], [], [])
+
+    assert [Input(3, b"fields 3"), Input(2, b"fields 2")] == journal.last_events(1, 10)
+    assert [Input(3, b"fields 3")] == journal.last_events(1, 1)
+
+
 def test_pending_events_come_in_the_order_of_their_clocks(journal: Journal) -> None:
     """Events are assembled by clock, whatever order they arrived in, and only those that have settled."""
     journal.take_in(

@@ -169,8 +169,9 @@ class Assembler:
             self._emit_below(parent, draft)
 
     def _chat(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
-        if parent is not None and event.clock_ns < parent.start_ns - CLOCKS_APART_NS:
-            # A forked session's transcript begins with a copy of the other's.
+        began_ns = parent.start_ns if parent else session.process(event.pid, event.clock_ns).first_ns
+        if event.clock_ns < began_ns - CLOCKS_APART_NS:
+            # Copied with a forked session's history, or from before this was told of its client, or remembered it.
             self._step.duplicates.append(event.id)
             return
         chat = self._open(Role.CHAT, event, parent, span_id_of("chat", event.digest))

@@ -20,7 +20,7 @@ from cc_otel.agent.intake import Intake
 from cc_otel.agent.processes import Clients, Sight, alive
 from cc_otel.agent.summary.contract import ByRule, Summaries
 from cc_otel.agent.transcript.files import Transcripts
-from cc_otel.agent.transcript.watch import ChatWatch
+from cc_otel.agent.transcript.watch import KEEP_NS, ChatWatch
 from cc_otel.agent.tree import Cause, Draft, Signal, Step, told_of, unplaced
 from cc_otel.journal import Journal, JournalUnavailable, Outgoing, Told
 from cc_otel.otlp.convert import encode
@@ -48,6 +48,9 @@ FORGET_NS: Final = 600_000_000_000
 
 SESSIONS_MAX: Final = 50
 """How many sessions with nothing open stay in memory; over twice as many, the longest unheard of leave."""
+
+RECALLED_MAX: Final = 200
+"""How many sessions that were heard of lately have their transcripts looked at again after a restart."""
 
 HIDDEN_NOTE: Final = "hidden"
 """The note of the sessions whose clients cannot be watched."""
@@ -105,7 +108,7 @@ class Agent:
         # Spans that wait for their summary, by id. Until they are encoded the journal keeps what they are made of.
         self._waiting: dict[str, Draft] = {}
         self._intake = Intake(spool, journal)
-        self._chats = ChatWatch(transcripts)
+        self._chats = ChatWatch(transcripts, journal)
         self._assembler = Assembler()
         self._recalled = False
         # When each session was last heard of, by our clock (ns).
@@ -153,12 +156,11 @@ class Agent:
             self._hear(taken.sessions, now_ns)
             # Files that still wait may be older than events that are in: those must not overtake them.
             newest_ns = min(now_ns, taken.newest_ns) if taken.more else now_ns
-            if calls := self._chats.look(now_ns):
-                self._journal.take_in(calls)
+            unread = self._chats.look(now_ns)
             told = self._assemble(newest_ns - SETTLE_NS, now_ns)
             released = self._release()
             self._keep_house(now_ns)
-            return bool(taken.files or told or released) or self._notice(now_ns)
+            return bool(taken.files or unread or told or released) or self._notice(now_ns)
         except JournalUnavailable:
             # The assembler may be ahead of the journal: it is told again what the journal knows.
             self._assembler = Assembler()
@@ -225,6 +227,8 @@ class Agent:
             self._recall(session_id, stretch)
             self._commit(stretch)
             self._heard.setdefault(session_id, now_ns)
+        for item in self._journal.last_events(now_ns - KEEP_NS, RECALLED_MAX):
+            self._chats.hear(HookEvent.from_json(item.fields, item.id), now_ns)
         self._recalled = True
 
     def _commit(self, stretch: _Stretch) -> None:
@@ -325,6 +329,7 @@ class Agent:
             signals += self._watch(now_ns)
         stretch = _Stretch([], [], [], {})
         for signal in signals:
+            self._chats.hear(signal, now_ns)
             self._tell(signal, stretch)
         self._commit(stretch)
         return bool(signals)

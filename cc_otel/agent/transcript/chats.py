@@ -9,16 +9,15 @@ over.
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-import orjson
-
+from cc_otel.agent.events import text_of
 from cc_otel.agent.transcript.failures import Failure, failure_of
+from cc_otel.agent.transcript.records import json_of, object_of, objects_of, timestamp_ns
 
-RECORDS_MAX: Final = 20_000
-"""How many records are remembered to find the prompt that a call belongs to."""
+RECORDS_MAX: Final = 1000
+"""How many records are remembered to find the prompt that a call belongs to: each names one not far before it."""
 
 REQUESTS_MAX: Final = 64
 LINE_BYTES_MAX: Final = 16 << 20
@@ -63,8 +62,8 @@ class Transcript:
     """One transcript file: give it the bytes as they come, take the calls that are whole."""
 
     def __init__(self, agent_id: str = "") -> None:
-        """Begin at the file's start. A subagent's own file names it."""
-        self._agent_id = agent_id
+        """Begin where the file does, or where a record does. A subagent's own file names it."""
+        self.agent_id = agent_id
         self._rest = b""
         self._prompts: OrderedDict[str, str] = OrderedDict()
         self._requests: OrderedDict[str, _Request] = OrderedDict()
@@ -72,45 +71,50 @@ class Transcript:
         self._sent_count = 0
         self._call: ModelCall | None = None
 
+    @property
+    def unread_bytes(self) -> int:
+        """How much was fed of a record whose end is still to come, bytes."""
+        return len(self._rest)
+
+    @property
+    def pending(self) -> ModelCall | None:
+        """The last call as far as it is known: nothing has come after it in the file."""
+        return self._call
+
     def feed(self, data: bytes) -> Iterator[ModelCall]:
-        """Read on; give the calls that other records have followed."""
+        """Read on; give the calls whose answer is over by what has followed."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > LINE_BYTES_MAX:
             self._rest = b""
         for line in lines:
-            yield from self._record(line)
+            yield from self._record(object_of(json_of(line)))
 
     def finish(self) -> Iterator[ModelCall]:
-        """Give the last call: nothing has been written for a while, so no block of it is to come."""
+        """Give the last call: no block of it is to come."""
         if self._call:
             yield self._call
             self._call = None
 
-    def _record(self, line: bytes) -> Iterator[ModelCall]:
-        try:
-            record = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            return
-        if not isinstance(record, dict):
-            return
-        kind, uuid = record.get("type"), _text(record.get("uuid"))
-        clock_ns = _clock_ns(record.get("timestamp"))
-        prompt_id = _text(record.get("promptId")) or self._prompts.get(_text(record.get("parentUuid")), "")
+    def _record(self, record: dict[str, Any]) -> Iterator[ModelCall]:
+        kind, uuid = record.get("type"), text_of(record, "uuid")
+        clock_ns = timestamp_ns(record.get("timestamp"))
+        prompt_id = text_of(record, "promptId") or self._prompts.get(text_of(record, "parentUuid"), "")
         if uuid:
             _remember(self._prompts, uuid, prompt_id, RECORDS_MAX)
         if kind == "api-request" and clock_ns:
             self._unanswered = _Request(clock_ns, self._sent_count)
             self._sent_count += 1
-            _remember(self._requests, _text(record.get("id")), self._unanswered, REQUESTS_MAX)
-        message = record.get("message")
+            _remember(self._requests, text_of(record, "id"), self._unanswered, REQUESTS_MAX)
+        message = object_of(record.get("message"))
         if failure := failure_of(record):
             yield from self._fail(record, failure, clock_ns, prompt_id)
-        elif kind == "assistant" and isinstance(message, dict) and message.get("model") != _SYNTHETIC and clock_ns:
+        elif kind == "assistant" and message and message.get("model") != _SYNTHETIC and clock_ns:
             yield from self._block(record, message, clock_ns, prompt_id)
         elif uuid:
-            # Any other record of the conversation comes after the whole answer, and before a request of its own.
-            yield from self.finish()
             self._sent_count = 0
+            # A call's result may come, and what hooks say to it, while the answer that asked for it still goes on.
+            if kind == "user" and not any(block.get("type") == "tool_result" for block in _blocks(message)):
+                yield from self.finish()
 
     def _fail(self, record: dict[str, Any], failure: Failure, clock_ns: int, prompt_id: str) -> Iterator[ModelCall]:
         yield from self.finish()
@@ -118,14 +122,14 @@ class Transcript:
         if failure.retry_ms is None:
             self._sent_count = 0
         # The client also says in this way that it gives up on answers it did get: those are calls of their own.
-        if request and clock_ns and (record_id := _text(record.get("uuid"))):
+        if request and clock_ns and (record_id := text_of(record, "uuid")):
             yield ModelCall(
                 message_id=record_id,
                 model="",
                 start_ns=request.clock_ns,
                 end_ns=clock_ns,
                 prompt_id=prompt_id,
-                agent_id=_text(record.get("agentId")) or self._agent_id,
+                agent_id=text_of(record, "agentId") or self.agent_id,
                 request_id=failure.request_id,
                 resend_count=request.resend_count,
                 failure=failure,
@@ -134,47 +138,47 @@ class Transcript:
     def _block(
         self, record: dict[str, Any], message: dict[str, Any], clock_ns: int, prompt_id: str
     ) -> Iterator[ModelCall]:
-        message_id = _text(message.get("id"))
+        message_id = text_of(message, "id")
         if not message_id:
             return
-        known = self._call
-        if known and known.message_id != message_id:
+        if self._call and self._call.message_id != message_id:
             yield from self.finish()
-            known = None
-        request = self._requests.get(_text(record.get("requestRef")))
+        request = self._requests.get(text_of(record, "requestRef")) or _Request(clock_ns, 0)
         self._unanswered, self._sent_count = None, 0
-        content = message.get("content")
-        blocks = tuple(block for block in content if isinstance(block, dict)) if isinstance(content, list) else ()
-        usage = message.get("usage")
-        self._call = ModelCall(
-            message_id=message_id,
-            model=_text(message.get("model")),
-            start_ns=known.start_ns if known else request.clock_ns if request else clock_ns,
-            end_ns=clock_ns,
-            prompt_id=prompt_id,
-            agent_id=_text(record.get("agentId")) or self._agent_id,
-            request_id=_text(record.get("requestId")),
-            requested_model=_text(record.get("requestedModel")),
-            stop_reason=_text(message.get("stop_reason")),
-            effort=_text(record.get("effort")),
-            usage=usage if isinstance(usage, dict) else {},
-            blocks=(known.blocks if known else ()) + blocks,
-            resend_count=request.resend_count if request else 0,
+        known = self._call or ModelCall(message_id, "", request.clock_ns, clock_ns, resend_count=request.resend_count)
+        self._call = replace(
+            known,
+            # What was not known when the first block was written, another tells.
+            model=text_of(message, "model") or known.model,
+            end_ns=max(known.end_ns, clock_ns),
+            prompt_id=known.prompt_id or prompt_id,
+            agent_id=text_of(record, "agentId") or self.agent_id,
+            request_id=text_of(record, "requestId") or known.request_id,
+            requested_model=text_of(record, "requestedModel") or known.requested_model,
+            stop_reason=text_of(message, "stop_reason") or known.stop_reason,
+            effort=text_of(record, "effort") or known.effort,
+            usage=_more(known.usage, object_of(message.get("usage"))),
+            blocks=known.blocks + _blocks(message),
         )
+
+
+def _blocks(message: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    return objects_of(message.get("content"))
+
+
+def _more(known: dict[str, Any], told: dict[str, Any], depth: int = 1) -> dict[str, Any]:
+    """Put together what two records of one answer say it took: counts grow while it streams, so the larger is true."""
+    merged = dict(known)
+    for key, value in told.items():
+        before = known.get(key)
+        if depth and isinstance(value, dict):
+            merged[key] = _more(object_of(before), value, depth - 1)
+        else:
+            merged[key] = max(before, value) if isinstance(before, int) and isinstance(value, int) else value
+    return merged
 
 
 def _remember(memory: "OrderedDict[str, Any]", key: str, value: object, count_max: int) -> None:
     memory[key] = value
     if len(memory) > count_max:
         memory.popitem(last=False)
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _clock_ns(value: object) -> int:
-    try:
-        return int(datetime.fromisoformat(_text(value)).timestamp() * 1000) * 1_000_000
-    except (ValueError, OverflowError, OSError):
-        return 0

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
+from cc_otel.agent.transcript.records import json_of, object_of, objects_of, text_in
 
 OTHER: Final = "_OTHER"
 """What the core conventions call an error without a name."""
@@ -38,47 +38,32 @@ def failure_of(record: dict[str, Any]) -> Failure | None:
 
 
 def _tried_again(record: dict[str, Any]) -> Failure:
-    error = _object(record.get("error"))
-    said = _text(error.get("message"))
+    error = object_of(record.get("error"))
+    said = text_in(error.get("message"))
     status = _status(error.get("status"))
-    api_error = _object(_object(_json(said[said.find("{") :])).get("error"))
-    names = (api_error.get("type"), _object(error.get("connection")).get("code"), str(status or ""))
+    api_error = object_of(object_of(json_of(said[said.find("{") :])).get("error"))
+    names = (api_error.get("type"), object_of(error.get("connection")).get("code"), str(status or ""))
     retry_ms = record.get("retryInMs")
     return Failure(
         _first_name(*names),
-        _text(error.get("formatted")) or said,
+        text_in(error.get("formatted")) or said,
         status,
         float(retry_ms) if isinstance(retry_ms, int | float) else 0.0,
-        _text(error.get("requestId")),
+        text_in(error.get("requestId")),
     )
 
 
 def _given_up(record: dict[str, Any]) -> Failure:
     status = _status(record.get("apiErrorStatus"))
     names = (record.get("apiErrorType"), record.get("apiError"), str(status or ""), record.get("error"))
-    content = _object(record.get("message")).get("content")
-    texts = [_text(_object(block).get("text")) for block in content] if isinstance(content, list) else []
+    blocks = objects_of(object_of(record.get("message")).get("content"))
+    texts = [text_in(block.get("text")) for block in blocks]
     message = next(filter(None, texts), "").removeprefix("API Error: ")
-    return Failure(_first_name(*names), message, status, request_id=_text(record.get("requestId")))
+    return Failure(_first_name(*names), message, status, request_id=text_in(record.get("requestId")))
 
 
 def _first_name(*names: object) -> str:
     return next((name for name in names if isinstance(name, str) and _NAME.match(name)), OTHER)
-
-
-def _json(text: str) -> object:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-
-
-def _object(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _status(value: object) -> int:

@@ -7,21 +7,22 @@ only regular files below Claude's own projects folder are ever opened.
 """
 
 import os
+import re
 import stat
 from collections.abc import Iterator
-from datetime import datetime
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from cc_otel.agent.events import Interruption
+from cc_otel.agent.transcript.records import json_of, object_of, text_in, timestamp_ns
 
 TAIL_BYTES_MAX: Final = 4 << 20
 """How much of a transcript is searched, from its end. An interruption is near the end when it is asked for."""
 
 META_BYTES_MAX: Final = 1 << 16
 
+_AGENT_FILE: Final = re.compile(r"agent-(.+)\.jsonl\Z")
 _INTERRUPTED: Final = b"[Request interrupted by user"
 
 
@@ -46,27 +47,17 @@ class Transcripts:
             return ""
         name = f"agent-{agent_id}.meta.json"
         data = self._read(Path(transcript_path).parent / session_id / "subagents" / name, META_BYTES_MAX)
-        meta = _json(data)
-        tool_use_id = meta.get("toolUseId") if isinstance(meta, dict) else None
-        return tool_use_id if isinstance(tool_use_id, str) else ""
+        return text_in(object_of(json_of(data)).get("toolUseId"))
 
-    def files(self, transcript_path: str, session_id: str) -> list[tuple[Path, str]]:
-        """Give a session's transcript and its subagents', each with the id of its agent (empty: the main one)."""
+    def sizes(self, transcript_path: str, session_id: str) -> Iterator[tuple[Path, str, int]]:
+        """Give a session's transcript and its subagents' with their sizes, bytes, and the agent's id (main: none)."""
         main = Path(transcript_path)
-        found = [(main, "")]
-        try:
-            folder = main.parent / session_id / "subagents"
-            names = sorted(path.name for path in folder.glob("agent-*.jsonl"))
-        except (OSError, ValueError):
-            return found
-        return found + [(folder / name, name.removeprefix("agent-").removesuffix(".jsonl")) for name in names]
-
-    def size(self, path: Path) -> int:
-        """Give a file's size, bytes; 0 where there is none."""
-        try:
-            return path.stat().st_size
-        except (OSError, ValueError):
-            return 0
+        with suppress(OSError, ValueError):
+            yield main, "", main.stat().st_size
+        with suppress(OSError, ValueError), os.scandir(main.parent / session_id / "subagents") as entries:
+            for entry in entries:
+                if found := _AGENT_FILE.match(entry.name):
+                    yield Path(entry.path), found[1], entry.stat().st_size
 
     def read_on(self, path: Path, offset: int, bytes_max: int) -> bytes:
         """Give what a regular file below the projects folder holds from there on; nothing of any other."""
@@ -95,20 +86,8 @@ class Transcripts:
 
 
 def _interruption(line: bytes) -> Interruption | None:
-    record = _json(line)
-    if not isinstance(record, dict) or record.get("type") != "user":
+    record = object_of(json_of(line))
+    prompt_id, clock_ns = record.get("promptId"), timestamp_ns(record.get("timestamp"))
+    if record.get("type") != "user" or not isinstance(prompt_id, str) or not clock_ns:
         return None
-    prompt_id, timestamp = record.get("promptId"), record.get("timestamp")
-    if not isinstance(prompt_id, str) or not isinstance(timestamp, str):
-        return None
-    try:
-        return Interruption(prompt_id, int(datetime.fromisoformat(timestamp).timestamp() * 1000) * 1_000_000)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _json(data: bytes) -> Any:
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return None
+    return Interruption(prompt_id, clock_ns)

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from cc_otel.agent.transcript.records import object_of
 
 TABLE_NAME: Final = "model_prices_and_context_window_backup.json"
 
@@ -30,14 +32,14 @@ class Usage:
     @classmethod
     def of(cls, usage: object) -> "Usage":
         """Read the ``usage`` of a response; what is no count is 0."""
-        told = usage if isinstance(usage, dict) else {}
+        told = object_of(usage)
         return cls(
             input=_count(told.get("input_tokens")),
             output=_count(told.get("output_tokens")),
             cache_read=_count(told.get("cache_read_input_tokens")),
             cache_write=_count(told.get("cache_creation_input_tokens")),
-            cache_write_hour=_count(_object(told.get("cache_creation")).get("ephemeral_1h_input_tokens")),
-            reasoning=_count(_object(told.get("output_tokens_details")).get("thinking_tokens")),
+            cache_write_hour=_count(object_of(told.get("cache_creation")).get("ephemeral_1h_input_tokens")),
+            reasoning=_count(object_of(told.get("output_tokens_details")).get("thinking_tokens")),
         )
 
 
@@ -78,7 +80,3 @@ def _prices() -> Mapping[str, Mapping[str, float]]:
 
 def _count(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -1,0 +1,42 @@
+"""Records of a transcript, which may hold anything: what is not of the type that is asked for counts as absent."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+EARLIEST_NS: Final = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000_000
+LATEST_NS: Final = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000_000
+"""No call was made outside these; ns far outside do not even fit into the 64 bits that they are kept in."""
+
+
+def json_of(data: bytes | str) -> object:
+    """Read JSON; None where it is none."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def object_of(value: object) -> dict[str, Any]:
+    """Give an object, an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects_of(value: object) -> tuple[dict[str, Any], ...]:
+    """Give the objects in a list."""
+    return tuple(item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()
+
+
+def text_in(value: object) -> str:
+    """Give a text, an empty one for anything else."""
+    return value if isinstance(value, str) else ""
+
+
+def timestamp_ns(value: object) -> int:
+    """Read a record's ISO 8601 time, to the millisecond: ns since the epoch, 0 (unknown) outside of 2000 to 2200."""
+    try:
+        clock_ns = int(datetime.fromisoformat(text_in(value)).timestamp() * 1000) * 1_000_000
+    except (ValueError, OverflowError, OSError):
+        return 0
+    return clock_ns if EARLIEST_NS <= clock_ns < LATEST_NS else 0
