@@ -78,6 +78,8 @@ def _find(pid: int, seen_ns: int) -> psutil.Process | None:
     A pid is used again after a while: a process that started later than it was seen is another one. So is one of
     another user: a client in a container has a pid of its own counting.
     """
+    if pid == 0:
+        return None
     try:
         process = psutil.Process(pid)
         with process.oneshot():

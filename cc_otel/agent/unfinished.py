@@ -50,11 +50,12 @@ def unfinished(journal: Journal, *, with_content: bool) -> Iterator[Unfinished]:
             yield _unfinished(Finding(draft, Content.from_json(data) if data else Content()), with_content=with_content)
 
 
-def owed(journal: Journal) -> int:
+def owed(journal: Journal, *, at_hand: bool = False) -> int:
     """
     Give how many events' spans are still to be sent although nothing more will happen to them.
 
-    They are over and wait for a summary, or their client is gone and the agent will close them.
+    They are over and wait for a summary, or their client is gone and the agent will close them. Where the agent looks
+    for clients ``at_hand``, one that names no pid is gone as well.
 
     Raises:
         JournalUnavailable: the journal cannot be read.
@@ -64,8 +65,8 @@ def owed(journal: Journal) -> int:
     drafts = [draft for session_id in {it.session_id for it in live} for draft in _assembled(journal, session_id)[1]]
     over = {event.id for draft in drafts for event in (draft.event, draft.closer) if event}
     hidden = {*json.loads(journal.notes().get(HIDDEN_NOTE, "[]"))}
-    watched = {it.id for it in live if it.pid and it.session_id not in hidden}
-    return sum(it.id in over or (it.id in watched and not alive(it.pid, it.clock_ns)) for it in live)
+    gone = {it.id for it in live if it.session_id not in hidden and not alive(it.pid, it.clock_ns)}
+    return sum(it.id in over or (it.id in gone and (it.pid != 0 or at_hand)) for it in live)
 
 
 def _assembled(journal: Journal, session_id: str) -> tuple[Assembler, list[Draft]]:

@@ -93,7 +93,8 @@ def plan(home: Home, settings: Settings, *, at_hand: bool = False) -> "Plan":
         limits=Limits(
             journal_bytes_max=settings.spool_max_mb << 20,
             keep_s=settings.keep_h * 3600,
-            idle_s=settings.idle_s,
+            # A client that names no pid cannot be seen at all.
+            idle_s=GONE_GRACE_S if at_hand else settings.idle_s,
             unseen_s=GONE_GRACE_S if at_hand else UNSEEN_GRACE_S,
         ),
         spool_bytes_max=settings.spool_max_mb << 20,

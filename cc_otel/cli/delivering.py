@@ -1,5 +1,6 @@
 """The commands that see to it that everything is delivered: ``flush`` and ``run``."""
 
+import shlex
 import subprocess
 import time
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ from cc_otel.cli.common import fail, json_option, print_json, with_settings
 from cc_otel.cli.compose import agent_at_work, graph_exporter_at_work, prepare_home, sends_to_own_graph
 from cc_otel.cli.logs import log_to
 from cc_otel.cli.running import SENDING, STORING
+from cc_otel.cli.watching import spans_open
 from cc_otel.config import Home, Settings
 
 CHECK_S: Final = 0.1
@@ -30,12 +32,16 @@ def flush(home: Home, settings: Settings, timeout: float, as_json: bool) -> None
     Where no agent is running, one works in the foreground until then. Exit code 1 if time runs out before.
     """
     left = deliver(home, settings, timeout)
+    going_on = spans_open(home)
     if as_json:
-        print_json({"delivered": not left, "waiting": left})
+        print_json({"delivered": not left, "waiting": left, "open": going_on})
     if left:
-        fail(f"{left} events and spans were not delivered in {timeout:g} s; `cc-otel status` says why")
+        fail(
+            f"{left} events and spans were not delivered in {timeout:g} s; "
+            f"`cc-otel status --home {shlex.quote(str(home.path))}` says why"
+        )
     if not as_json:
-        click.echo("Everything recorded is delivered.")
+        click.echo("Everything recorded is delivered." + (f" Spans that go on: {going_on}." if going_on else ""))
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -67,16 +73,16 @@ def deliver(home: Home, settings: Settings, timeout_s: float) -> int:
         try:
             parts.enter_context(HomeLock(home.path))
         except AlreadyRunning:
-            return _wait(home, settings, deadline)
+            return _wait(home, settings, deadline, at_hand=False)
         log_to(home.log, settings.log_level)
         if sends_to_own_graph(settings):
             parts.enter_context(graph_exporter_at_work(home, settings))
         # Who asks for everything to be delivered asks where the client ran: one that is gone there is gone.
         parts.enter_context(agent_at_work(home, settings, at_hand=True))
-        return _wait(home, settings, deadline)
+        return _wait(home, settings, deadline, at_hand=True)
 
 
-def _wait(home: Home, settings: Settings, deadline: float) -> int:
+def _wait(home: Home, settings: Settings, deadline: float, *, at_hand: bool) -> int:
     """Wait until nothing waits any more or time is out; give how much still does."""
     from cc_otel.agent.unfinished import owed
     from cc_otel.journal import Journal
@@ -87,7 +93,8 @@ def _wait(home: Home, settings: Settings, deadline: float) -> int:
         left = spool.count()
         if home.journal.exists():
             journal = Journal(home.journal)
-            left += sum(journal.backlog()) or owed(journal) or journal.heard_since(time.time_ns() - SETTLE_NS)
+            left += sum(journal.backlog()) or owed(journal, at_hand=at_hand)
+            left = left or journal.heard_since(time.time_ns() - SETTLE_NS)
             journal.close()
         if not left or time.monotonic() > deadline:
             return left

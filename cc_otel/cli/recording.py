@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -100,7 +100,7 @@ class Line:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@with_settings("spool_max_mb", "content", "value_max_bytes", "projects_dir")
+@with_settings("spool_max_mb", "content", "value_max_bytes", "projects_dir", "retention_days")
 @click.option("--dry-run", is_flag=True, help="Send nothing: print the OTLP that would be sent.")
 @json_option
 def replay(home: Home, settings: Settings, files: tuple[Path, ...], dry_run: bool, as_json: bool) -> None:
@@ -108,7 +108,8 @@ def replay(home: Home, settings: Settings, files: tuple[Path, ...], dry_run: boo
     Record events again from FILES, with their original times.
 
     A file holds recorded streams ({"t_ns", "env", "payload"} a line), plain payloads (one a line), or is a file of
-    the spool. With --dry-run --json each line printed is one ExportTraceServiceRequest, and nothing is sent.
+    the spool. One of this home's failed/ leaves it: should it fail again, it comes back. With --dry-run --json each
+    line printed is one ExportTraceServiceRequest, and nothing is sent.
     """
     lines = [line for path in files for line in read_lines(path)]
     if dry_run:
@@ -117,10 +118,27 @@ def replay(home: Home, settings: Settings, files: tuple[Path, ...], dry_run: boo
             click.echo(request if as_json else f"{len(request)} bytes of OTLP JSON")
         return
     count = _record(home, settings, lines)
+    failed = (home.spool / "failed").resolve()
+    for path in files:
+        if path.resolve().parent == failed:
+            path.unlink(missing_ok=True)
+    expired = _expired(lines, settings.retention_days, time.time_ns())
     if as_json:
-        click.echo(json.dumps({"recorded": count}))
-    else:
-        click.echo(f"{count} events recorded. `cc-otel flush` waits until they are delivered.")
+        click.echo(json.dumps({"recorded": count, "expired": expired}))
+        return
+    click.echo(f"{count} events recorded. `cc-otel flush` waits until they are delivered.")
+    if expired:
+        click.echo(
+            f"{expired} of them are older than retention_days ({settings.retention_days:g}): the graph removes them."
+            " With retention_days = 0 it keeps everything.",
+            err=True,
+        )
+
+
+def _expired(lines: Iterable[Line], retention_days: float, now_ns: int) -> int:
+    """Give how many events the graph will not keep for their age."""
+    oldest_ns = now_ns - int(retention_days * 86_400e9)
+    return sum(bool(retention_days) and line.clock_ns is not None and line.clock_ns < oldest_ns for line in lines)
 
 
 def read_lines(path: Path) -> Iterator[Line]:

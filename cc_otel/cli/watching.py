@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
@@ -37,11 +38,15 @@ def gather(home: Home, settings: Settings) -> dict[str, Any]:
     report: dict[str, Any] = {
         "home": str(home.path),
         "recording": not home.off.exists(),
-        "agent": {"running": running, "pid": running_pid(home.path) if running else None},
+        "agent": {
+            "running": running,
+            "pid": running_pid(home.path) if running else None,
+            "autostart": settings.autostart,
+        },
         "endpoint": target.name,
         "content": "redacted" if with_content(settings, target) else "none",
         "spool": {"events_waiting": spool.count(), "full": spool.is_full(), "events_failed": len(spool.failed())},
-        "journal": {"events_waiting": 0, "spans_waiting": 0},
+        "journal": {"events_waiting": 0, "spans_waiting": 0, "spans_open": spans_open(home)},
         "counts": {},
         "sender": None,
         "summaries": None,
@@ -52,7 +57,7 @@ def gather(home: Home, settings: Settings) -> dict[str, Any]:
         except JournalUnavailable as error:
             fail(f"{error}. Move it aside: what it holds is not delivered yet, what is in the spool still will be")
         events, spans = journal.backlog()
-        report["journal"] = {"events_waiting": events, "spans_waiting": spans}
+        report["journal"] |= {"events_waiting": events, "spans_waiting": spans}
         report["counts"] = {what: asdict(count) for what, count in journal.counts().items()}
         notes = {name: json.loads(value) for name, value in journal.notes().items()}
         report["agent"] |= {"version": notes.get("agent", {}).get("version")}
@@ -65,6 +70,20 @@ def gather(home: Home, settings: Settings) -> dict[str, Any]:
     return report
 
 
+def spans_open(home: Home) -> int:
+    """Give how many spans of this home go on; 0 where that cannot be told."""
+    from cc_otel.agent.unfinished import unfinished
+    from cc_otel.journal import Journal, JournalUnavailable
+
+    if not home.journal.exists():
+        return 0
+    try:
+        with closing(Journal(home.journal)) as journal:
+            return sum(1 for _ in unfinished(journal, with_content=False))
+    except JournalUnavailable:
+        return 0
+
+
 def _in_words(report: dict[str, Any]) -> list[str]:
     agent, sender = report["agent"], report["sender"] or {}
     lines = [
@@ -75,6 +94,8 @@ def _in_words(report: dict[str, Any]) -> list[str]:
         f"Waiting    {report['spool']['events_waiting'] + report['journal']['events_waiting']} events to be assembled,"
         f" {report['journal']['spans_waiting']} spans to be acknowledged",
     ]
+    if going_on := report["journal"]["spans_open"]:
+        lines.append(f"Open       {going_on} span{'s' if going_on > 1 else ''}, delivered when they end")
     if report["spool"]["full"]:
         lines.append("The spool is FULL: new events are only counted. Start the agent, or raise spool_max_mb.")
     if sender.get("next_attempt_ns"):
@@ -99,6 +120,8 @@ def _summaries_in_words(state: dict[str, Any]) -> str:
 
 
 def _agent_in_words(agent: dict[str, Any]) -> str:
+    if not agent["running"] and agent["autostart"] == "off":
+        return "not running, and autostart is off: run `cc-otel up`"
     if not agent["running"]:
         return "not running; the next session starts it, or `cc-otel up` does"
     return f"running (pid {agent['pid']}, version {agent.get('version')})"

@@ -190,13 +190,26 @@ def test_flush_waits_for_what_a_killed_client_left_open(home: Path, *, running: 
     }
 
 
+def test_flush_closes_what_clients_without_a_pid_left_open(home: Path) -> None:
+    """Where ``flush`` works itself, what a client that names no process had open is closed and delivered too."""
+    for name in ("UserPromptSubmit", "PreToolUse"):
+        event = {"session_id": "s", "prompt_id": "p", "hook_event_name": name, "tool_name": "Bash", "tool_use_id": "t"}
+        cc_otel("send", "--no-start", "--home", home, stdin=json.dumps(event).encode())
+
+    assert cc_otel("flush", "--home", home).returncode == 0
+    found = rows(cc_otel("query", "spans", "--json", "--home", home))
+    assert {"invoke_agent claude-code", "execute_tool Bash"} == {span["name"] for span in found}
+
+
 def test_flush_does_not_wait_for_a_client_that_lives(up: Path) -> None:
     """A turn that is going on is not waited for."""
     prompt = {"session_id": "s", "prompt_id": "p", "hook_event_name": "UserPromptSubmit", "prompt": "go"}
     record(up, {"session_id": "s", "hook_event_name": "SessionStart", "source": "startup"})
     record(up, prompt)
 
-    assert cc_otel("flush", "--home", up).returncode == 0
+    done = cc_otel("flush", "--home", up)
+    assert (0, b"Everything recorded is delivered. Spans that go on: 1.\n") == (done.returncode, done.stdout)
+    assert 1 == _status(up)["journal"]["spans_open"]
     assert ["session startup"] == [span["name"] for span in rows(cc_otel("query", "spans", "--json", "--home", up))]
 
 
@@ -207,6 +220,29 @@ def test_flush_that_cannot_deliver_says_so(home: Path) -> None:
 
     assert done.returncode == 1
     assert b"1 events and spans were not delivered" in done.stderr
+
+
+def test_what_failed_can_be_tried_again(home: Path) -> None:
+    """An event set aside that is replayed leaves ``failed/``; if it fails again, it is there once."""
+    cc_otel("send", "--no-start", "--home", home, stdin=b"no JSON")
+    cc_otel("flush", "--home", home)
+    failed = home / "spool" / "failed"
+    for _ in range(2):
+        cc_otel("replay", "--home", home, *failed.iterdir())
+        cc_otel("flush", "--home", home)
+
+    assert 1 == len(list(failed.iterdir()))
+
+
+def test_events_that_the_graph_will_not_keep_are_told(home: Path, tmp_path: Path) -> None:
+    """``replay`` says how many of its events are older than the graph keeps any."""
+    stream = tmp_path / "old.jsonl"
+    event = {"t_ns": 10**18, "env": {}, "payload": {"session_id": "s", "hook_event_name": "Stop"}}
+    stream.write_text(json.dumps(event) + "\n")
+    told, kept = (cc_otel("replay", "--home", home, *more, stream) for more in ((), ("--retention-days", "0")))
+
+    assert b"1 of them are older than retention_days (30)" in told.stderr
+    assert b"" == kept.stderr.strip()
 
 
 def test_recording_can_be_paused(home: Path) -> None:
