@@ -10,6 +10,7 @@ from typing import Final
 import orjson
 
 _MINUTE_S: Final = 60.0
+_DAY_S: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Budget:
 
     def _limited(self, now_s: float) -> str:
         self._renew(now_s)
-        while self._recent and self._recent[0] <= now_s - _MINUTE_S:
+        while self._recent and abs(now_s - self._recent[0]) >= _MINUTE_S:
             self._recent.popleft()
         allowance = self._allowance
         if self._spent.usd >= allowance.usd_per_day:
@@ -87,8 +88,8 @@ class Budget:
 
     def _renew(self, now_s: float) -> None:
         today = _day(now_s)
-        # A clock that is put back must not give the day away twice.
-        if today > self._spent.day:
+        # A clock that is put back must not give the day away twice. Days ahead, it was wrong when that was saved.
+        if today > self._spent.day or self._spent.day > _day(now_s + _DAY_S):
             self._spent = Spent(today)
 
     def _change(self, **changed: float) -> None:

@@ -1,5 +1,7 @@
 """Calls and dollars are counted against the day, whatever happens to the agent."""
 
+import time
+
 from cc_otel.agent.summary.budget import Allowance, Budget, Spent
 
 WIDE = Allowance(usd_per_day=1.0, calls_per_day=100, calls_per_minute=100)
@@ -42,9 +44,19 @@ def test_new_day_begins_anew() -> None:
 
 def test_clock_put_back_gives_no_second_day() -> None:
     """What was used on a day that the clock has not reached yet counts until it has."""
-    budget = Budget(WIDE, '{"day":"2999-02-03","calls":100,"usd":0.0,"unpriced":0}', lambda _: None)
+    tomorrow = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 86_400))
+    budget = Budget(WIDE, f'{{"day":"{tomorrow}","calls":100,"usd":0.0,"unpriced":0}}', lambda _: None)
 
     assert ("100 calls a day", False) == (budget.limited(), budget.take())
+
+
+def test_clock_far_ahead_does_not_end_all_days() -> None:
+    """What was used on a day years ahead was used with a wrong clock, and does not count until then."""
+    saved: list[str] = []
+    budget = Budget(WIDE, '{"day":"2999-02-03","calls":100,"usd":1.0,"unpriced":0}', saved.append)
+
+    assert ("", True) == (budget.limited(), budget.take())
+    assert (1, 0.0, 0) == today(Budget(WIDE, saved[-1], saved.append))
 
 
 def test_limits_stand_in_words() -> None:
