@@ -17,53 +17,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from cc_otel.journal_file import is_damage, mark_damaged, open_file, open_sound
+from cc_otel.journal_room import NEVER_NS, SESSIONS_UNHEARD_SINCE, forget_session, give_up_traces
 from cc_otel.span import Parcel
 
 log = logging.getLogger(__name__)
 
-VERSION: Final = 1
-BUSY_TIMEOUT_S: Final = 30.0
 DIGESTS_MAX: Final = 1000
 GIVE_UP_SHARE: Final = 0.1
 """How much of the limit is made free when it is reached."""
-
-_SCHEMA: Final = """
-CREATE TABLE inputs (
-  id INTEGER PRIMARY KEY,
-  digest TEXT UNIQUE,
-  session TEXT NOT NULL,
-  clock_ns INTEGER NOT NULL,
-  seq INTEGER,
-  fields BLOB NOT NULL,
-  content BLOB
-) STRICT;
-CREATE INDEX inputs_pending ON inputs (clock_ns, id) WHERE seq IS NULL;
-CREATE INDEX inputs_of_session ON inputs (session, seq, clock_ns);
-CREATE INDEX inputs_clock ON inputs (clock_ns);
-CREATE INDEX inputs_live ON inputs (session) WHERE content IS NOT NULL;
-CREATE TABLE outbox (
-  number INTEGER PRIMARY KEY,
-  span_id TEXT NOT NULL UNIQUE,
-  trace_id TEXT NOT NULL,
-  session TEXT NOT NULL,
-  start_ns INTEGER NOT NULL,
-  resource BLOB,
-  span BLOB
-) STRICT;
-CREATE INDEX outbox_waiting ON outbox (number, trace_id, start_ns, length(span)) WHERE span IS NOT NULL;
-CREATE INDEX outbox_of_session ON outbox (session);
-CREATE TABLE counts (
-  what TEXT PRIMARY KEY,
-  count INTEGER NOT NULL,
-  first_ns INTEGER NOT NULL,
-  last_ns INTEGER NOT NULL
-) STRICT;
-CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-"""
+_MEND: Final = " (the agent sets a damaged journal aside when it starts)"
+STUCK_S: Final = 60.0
+"""Where nothing could be made free, it is tried again after this long."""
+FORGET_EVERY_NS: Final = 600_000_000_000
+"""How often is looked for old sessions: it takes a look at every one, and they go after days."""
 
 
 class JournalUnavailable(Exception):
     """The journal cannot be read or written now: its disk is full, or its file is locked or gone."""
+
+
+class JournalBroken(Exception):
+    """The file is damaged, and its owner cannot go on. Opened by its owner again, it is set aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +96,9 @@ class Count:
 class Journal:
     """The agent's only state. One process at a time may write it; any may read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, owner: bool = False) -> None:
         """
-        Open the journal at ``path``, or make it.
+        Open the journal at ``path``, or make it. For its ``owner`` a damaged one is set aside, counted, and made anew.
 
         Raises:
             JournalUnavailable: it cannot be opened, or was written by a newer version.
@@ -131,11 +106,18 @@ class Journal:
         """
         self._lock = threading.RLock()
         self._path = path
+        self._owner = owner
+        self._forgot_ns = -FORGET_EVERY_NS
+        self._stuck_until_s = 0.0
+        aside: Path | None = None
         try:
-            self._db = _open(path)
+            self._db, self._seq, aside = open_sound(path) if owner else (*open_file(path), None)
         except sqlite3.DatabaseError as error:
-            raise JournalUnavailable(f"{path}: {error}") from error
-        self._seq = self._one("SELECT coalesce(max(seq), 0) FROM inputs")
+            hint = _MEND if is_damage(error) else ""
+            raise JournalUnavailable(f"{path}: {error}{hint}") from error
+        if aside:
+            log.error("the journal was damaged: it is kept as %s for a while, what was not sent is lost", aside)
+            self.count("journals_set_aside")
 
     def close(self) -> None:
         """Let go of the file."""
@@ -277,49 +259,61 @@ class Journal:
 
     def give_up(self, bytes_max: int) -> int:
         """
-        Where the journal has outgrown the limit, give up whole traces, the oldest first; give how many spans.
+        Where the journal has outgrown the limit, make a tenth of it free; give how many spans that cost.
 
-        What is given up is counted as ``spans_given_up``, with the times of the first and the last of them.
+        First sessions that owe nothing are forgotten, those heard of longest ago first. Only if that is not enough,
+        and if the outbox holds that tenth, whole traces are given up, the oldest first. They are counted as
+        ``spans_given_up``, with the times of the first and the last of them.
         """
-        if self.size_bytes() <= bytes_max:
+        if self.size_bytes() <= bytes_max or time.monotonic() < self._stuck_until_s:
             return 0
-        goal = int(bytes_max * GIVE_UP_SHARE)
-        with self._transaction() as db:
-            freed = given_up = 0
-            times: list[int] = []
-            # Oldest first: a trace stands where its first waiting span does.
-            traces = db.execute(
-                "SELECT trace_id, count(*), sum(length(span)), min(start_ns), max(start_ns) FROM outbox"
-                " WHERE span IS NOT NULL GROUP BY trace_id ORDER BY min(number)"
-            ).fetchall()
-            for trace_id, spans, size, first_ns, last_ns in traces:
-                if freed >= goal:
-                    break
-                db.execute("UPDATE outbox SET span = NULL, resource = NULL WHERE trace_id = ?", (trace_id,))
-                freed, given_up = freed + size, given_up + spans
-                times += [first_ns, last_ns]
-            if times:
-                _count(db, "spans_given_up", given_up, min(times), max(times))
+        room = int(bytes_max * GIVE_UP_SHARE)
+        forgotten = self._forget(NEVER_NS, bytes_max - room)
+        given_up = self._give_up_traces(room) if self.size_bytes() > bytes_max else 0
+        if not forgotten and not given_up:
+            self._stuck_until_s = time.monotonic() + STUCK_S
+            log.warning("the journal is over its limit of %d bytes, by what is still open", bytes_max)
+        self._shrink()
         return given_up
 
-    def forget(self, before_ns: int) -> int:
-        """Forget the sessions that were last heard of before that time and owe nothing; give how many."""
+    def _give_up_traces(self, goal_bytes: int) -> int:
         with self._transaction() as db:
-            rows = db.execute(
-                "SELECT session FROM inputs GROUP BY session HAVING max(clock_ns) < ? AND count(content) = 0"
-                " AND min(seq IS NOT NULL) = 1",
-                (before_ns,),
-            ).fetchall()
-            sessions = [row for row in rows if not self._owes(row[0])]
-            db.executemany("DELETE FROM inputs WHERE session = ?", sessions)
-            db.executemany("DELETE FROM outbox WHERE session = ?", sessions)
-        with self._lock:
-            # It frees a page a step, and only a script is stepped to its end.
-            self._db.executescript("PRAGMA incremental_vacuum")
-        return len(sessions)
+            spans, first_ns, last_ns = give_up_traces(db, goal_bytes)
+            if spans:
+                _count(db, "spans_given_up", spans, first_ns, last_ns)
+        return spans
 
-    def _owes(self, session: str) -> bool:
-        return bool(self._one("SELECT count(*) FROM outbox WHERE session = ? AND span IS NOT NULL", session))
+    def forget(self, before_ns: int) -> int:
+        """
+        Forget the sessions that were last heard of before that time and owe nothing; give how many.
+
+        Called more often than every `FORGET_EVERY_NS` of that time, it does nothing.
+        """
+        if abs(before_ns - self._forgot_ns) < FORGET_EVERY_NS:
+            return 0
+        self._forgot_ns = before_ns
+        forgotten = self._forget(before_ns, 0)
+        self._shrink()
+        return forgotten
+
+    def _forget(self, before_ns: int, bytes_min: int) -> int:
+        """Forget sessions that owe nothing, the longest unheard of first, until the journal is as small as that."""
+        forgotten = 0
+        for (session,) in self._all(SESSIONS_UNHEARD_SINCE, before_ns):
+            if self.size_bytes() <= bytes_min:
+                break
+            # One at a time, so that nobody waits for all.
+            with self._transaction() as db:
+                forgotten += forget_session(db, session)
+        return forgotten
+
+    def _shrink(self) -> None:
+        try:
+            with self._lock:
+                # It frees a page a step, and only a script is stepped to its end.
+                self._db.executescript("PRAGMA incremental_vacuum")
+        except sqlite3.DatabaseError as error:
+            raise self._known(error) from error
 
     def size_bytes(self) -> int:
         """Give how much of the disk the journal's data needs, free pages aside."""
@@ -359,8 +353,8 @@ class Journal:
             except BaseException as error:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
-                if isinstance(error, sqlite3.OperationalError):
-                    raise JournalUnavailable(f"{self._path}: {error}") from error
+                if isinstance(error, sqlite3.DatabaseError):
+                    raise self._known(error) from error
                 raise
 
     def _all(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
@@ -370,27 +364,21 @@ class Journal:
     def _rows(self, sql: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
         try:
             yield from self._db.execute(sql, parameters)
-        except sqlite3.OperationalError as error:
-            raise JournalUnavailable(f"{self._path}: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise self._known(error) from error
+
+    def _known(self, error: sqlite3.DatabaseError) -> Exception:
+        """Give an error of SQLite as our callers know it."""
+        if is_damage(error):
+            if not self._owner:
+                return JournalUnavailable(f"{self._path}: {error}{_MEND}")
+            mark_damaged(self._path)
+            log.error("%s: %s; this agent ends, and the next one sets it aside and begins anew", self._path, error)
+            return JournalBroken(f"{self._path}: {error}")
+        return JournalUnavailable(f"{self._path}: {error}") if isinstance(error, sqlite3.OperationalError) else error
 
     def _one(self, sql: str, *parameters: object) -> int:
         return int(self._all(sql, *parameters)[0][0])
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    path.touch(mode=0o600)
-    db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-    # Before the first table: it cannot be switched on later without rewriting the file.
-    db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > VERSION:
-        db.close()
-        raise JournalUnavailable(f"{path} was written by a newer cc-otel (journal version {version}): upgrade cc-otel")
-    if version == 0:
-        db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-    return db
 
 
 def _count(db: sqlite3.Connection, what: str, by: int, first_ns: int, last_ns: int) -> None:

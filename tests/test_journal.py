@@ -1,12 +1,19 @@
 """The journal: what it promises to remember, and what it gives up."""
 
+import os
 import sqlite3
 import stat
+from collections.abc import Callable
+from contextlib import closing
+from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from cc_otel.journal import Arrival, Count, Input, Journal, JournalUnavailable, Outgoing, Told
+from cc_otel.journal import Arrival, Count, Input, Journal, JournalBroken, JournalUnavailable, Outgoing, Told
 from cc_otel.span import Parcel
 
 
@@ -202,3 +209,167 @@ def test_a_broken_journal_is_told_of(tmp_path: Path) -> None:
 
     with pytest.raises(JournalUnavailable, match="not a database"):
         Journal(tmp_path / "journal.db")
+
+
+def finished(journal: Journal, name: str, clock_ns: int, size_bytes: int = 10_000) -> None:
+    """Let a session come and go whose span was acknowledged: what stays of it cannot be given up."""
+    journal.take_in([Arrival(f"digest {name}", name, clock_ns, b"f", b"content")])
+    (item,) = journal.pending(1 << 62, 10)
+    sent = outgoing(item.id, session=name, trace=name)
+    journal.commit([Told(item.id, name, clock_ns, b"x" * size_bytes)], [sent], [item.id])
+    journal.acknowledge([sent.parcel])
+
+
+def test_finished_sessions_go_before_spans_that_wait(journal: Journal) -> None:
+    """Over its limit the journal forgets what is over and delivered, the longest ago first; fresh spans stay."""
+    for number in range(50):
+        finished(journal, f"s{number}", clock_ns=(number * 7) % 50)
+    journal.commit([], [outgoing(1000 + n, session="fresh", size_bytes=20_000) for n in range(20)], [])
+    limit = journal.size_bytes() - 1
+
+    given_up = journal.give_up(limit)
+
+    left = [clock for clock in range(50) if any(journal.told(f"s{(clock * 43) % 50}"))]
+    assert (0, 20) == (given_up, len(journal.waiting(99, 1 << 30)))
+    assert {} == journal.counts()
+    assert list(range(50 - len(left), 50)) == left
+    assert 0.8 * limit < journal.size_bytes() <= 0.9 * limit
+
+
+def test_fresh_spans_are_not_given_up_for_what_they_do_not_fill(journal: Journal) -> None:
+    """Where sessions that are still open fill the journal, giving up the few spans that wait would not help."""
+    journal.take_in([arrival(n, session="open") for n in range(1, 51)])
+    journal.commit([Told(n, "open", n, b"x" * 10_000) for n in range(1, 51)], [outgoing(99, size_bytes=1000)], [])
+
+    assert 0 == journal.give_up(journal.size_bytes() - 1)
+    assert [outgoing(99, size_bytes=1000).parcel] == journal.waiting(9, 10_000)
+    assert 50 == len(list(journal.told("open")))
+
+
+class Owing(StrEnum):
+    """What a session may owe."""
+
+    NOTHING = "nothing"
+    ASSEMBLING = "assembling"
+    ENCODING = "encoding"
+    DELIVERING = "delivering"
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.tuples(st.sampled_from(Owing), st.integers(0, 9), st.integers(1, 40_000)), min_size=1, max_size=25),
+    st.floats(0, 1),
+)
+def test_room_is_made_in_the_right_order(sessions: list[tuple[Owing, int, int]], share: float) -> None:
+    """Whatever fills it: nobody who owes is forgotten, old before young, and spans go only if nothing else can."""
+    with TemporaryDirectory() as directory, closing(Journal(Path(directory, "journal.db"))) as journal:
+        for number, (owing, clock_ns, size_bytes) in enumerate(sessions, 1):
+            name = f"s{number}"
+            journal.take_in([Arrival(name, name, clock_ns, b"x" * size_bytes, b"content")])
+            if owing is not Owing.ASSEMBLING:
+                sent = outgoing(number, session=name, trace=name, size_bytes=size_bytes)
+                done = [] if owing is Owing.ENCODING else [number]
+                journal.commit([Told(number, name, clock_ns, b"x" * size_bytes)], [sent], done)
+                if owing is Owing.NOTHING:
+                    journal.acknowledge([sent.parcel])
+        limit, waiting = int(share * journal.size_bytes()), len(journal.waiting(99, 1 << 30))
+
+        given_up = journal.give_up(limit)
+
+        known = {item.id for n in range(1, len(sessions) + 1) for item in journal.told(f"s{n}")}
+        known |= {item.id for item in journal.pending(1 << 62, 99)}
+        free = sorted((clock, n) for n, (owing, clock, _) in enumerate(sessions, 1) if owing is Owing.NOTHING)
+        gone = set(range(1, len(sessions) + 1)) - known
+        assert gone <= {n for _, n in free}
+        assert sorted(clock for clock, n in free if n in gone) == [clock for clock, _ in free][: len(gone)]
+        assert not given_up or len(gone) == len(free)
+        assert waiting - given_up == len(journal.waiting(99, 1 << 30))
+        assert journal.size_bytes() <= max(limit, 0) or len(gone) == len(free)
+
+
+def test_old_sessions_are_looked_for_now_and_then(journal: Journal) -> None:
+    """To look for old sessions is to look at all: it is done every ten minutes, however often it is asked for."""
+    minute_ns = 60_000_000_000
+    finished(journal, "first", clock_ns=1)
+    forgotten = [journal.forget(100 * minute_ns)]
+    finished(journal, "second", clock_ns=2)
+    forgotten += [journal.forget((100 + minute) * minute_ns) for minute in range(1, 12)]
+
+    assert [1, *[0] * 9, 1, 0] == forgotten
+
+
+def filled(path: Path) -> None:
+    """Make a journal of many pages, and leave it as a kill would."""
+    with closing(Journal(path)) as journal:
+        journal.take_in([Arrival(f"d{n}", f"s{n % 7}", n, b"f" * 2000, b"c" * 2000) for n in range(300)])
+        journal.commit([], [outgoing(n, size_bytes=2000) for n in range(300)], [])
+
+
+def cut(path: Path) -> None:
+    """Cut a file in half."""
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def garble(path: Path) -> None:
+    """Write over everything but the file's first page."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xa5" * (size - 4096))
+
+
+def overwrite(path: Path) -> None:
+    """Write over everything."""
+    path.write_bytes(b"something else " * 5000)
+
+
+@pytest.mark.parametrize("damage", [cut, garble, overwrite])
+def test_a_damaged_journal_is_set_aside_by_its_owner(damage: Callable[[Path], None], tmp_path: Path) -> None:
+    """A damaged file is kept beside, and counted; the agent begins anew instead of ending at every start."""
+    path = tmp_path / "journal.db"
+    filled(path)
+    damage(path)
+    damaged = path.read_bytes()
+    with pytest.raises(JournalUnavailable, match="sets a damaged journal aside"):
+        Journal(path)
+
+    with closing(Journal(path, owner=True)) as journal:
+        counts = {what: count.count for what, count in journal.counts().items()}
+        assert ({"journals_set_aside": 1}, (0, 0)) == (counts, journal.backlog())
+        assert 1 == journal.take_in([arrival(1)])
+
+    (aside,) = tmp_path.glob("journal.db.broken-*")
+    # Opening it counts up in its header.
+    assert damaged[100:] == aside.read_bytes()[100:]
+    assert {"journal.db", aside.name} == {file.name for file in tmp_path.iterdir()}
+    with closing(Journal(path, owner=True)) as journal:
+        assert 1 == len(journal.pending(10, 10))
+
+
+def test_damage_that_is_found_later_is_set_aside_at_the_next_start(tmp_path: Path) -> None:
+    """Where only a part that is read later is damaged, the agent ends and the next one begins anew."""
+    path = tmp_path / "journal.db"
+    filled(path)
+    with sqlite3.connect(path) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'outbox'").fetchone()
+    db.close()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xa5" * 4096)
+    with closing(Journal(path, owner=True)) as journal, pytest.raises(JournalBroken, match="malformed"):
+        journal.commit([], [outgoing(1000)], [])
+    with closing(Journal(path, owner=True)) as journal:
+        assert {"journals_set_aside"} == set(journal.counts())
+        assert (0, 0) == journal.backlog()
+
+    assert 1 == len(list(tmp_path.glob("journal.db.broken-*")))
+
+
+def test_one_damaged_journal_is_kept(tmp_path: Path) -> None:
+    """A disk that goes on damaging journals is not filled with them: the last one is kept."""
+    path = tmp_path / "journal.db"
+    for content in (b"first " * 2000, b"second " * 2000):
+        path.write_bytes(content)
+        Journal(path, owner=True).close()
+
+    assert [b"second " * 2000] == [file.read_bytes() for file in tmp_path.glob("journal.db.broken-*")]
