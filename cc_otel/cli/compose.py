@@ -44,7 +44,7 @@ def destination(home: Home, settings: Settings) -> "Destination":
         return Destination(
             endpoint=full or settings.exporter_otlp_endpoint or graph_address(home, settings),
             protocol=settings.exporter_otlp_protocol,
-            headers=parse_headers(settings.exporter_otlp_headers),
+            headers=parse_headers(settings.exporter_otlp_headers) | _own_token(settings),
             compression=settings.exporter_otlp_compression,
             timeout_s=settings.exporter_otlp_timeout,
             certificate=_path(settings.exporter_otlp_certificate),
@@ -213,6 +213,13 @@ def graph_exporter_at_work(home: Home, settings: Settings) -> Iterator["GraphExp
 def sends_to_own_graph(settings: Settings) -> bool:
     """Whether spans go straight to the embedded graph-exporter."""
     return not (settings.exporter_otlp_endpoint or settings.exporter_otlp_traces_endpoint)
+
+
+def _own_token(settings: Settings) -> dict[str, str]:
+    """Give what the home's own graph-exporter asks for."""
+    if not (sends_to_own_graph(settings) and settings.graph_token):
+        return {}
+    return {"authorization": f"Bearer {settings.graph_token}"}
 
 
 def _path(text: str) -> Path | None:

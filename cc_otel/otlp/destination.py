@@ -108,10 +108,7 @@ class Destination:
         if self.unix_path is not None:
             return True
         host = self._parts().hostname or ""
-        try:
-            return ip_address(host).is_loopback
-        except ValueError:
-            return host == "localhost" or host.endswith(".localhost")
+        return is_loopback(host) or host.endswith(".localhost")
 
     def _parts(self) -> SplitResult:
         if "://" in self.endpoint:
@@ -173,6 +170,14 @@ class Destination:
             raise BadDestination("a client key and a client certificate come together: set both or neither")
         for what, path in given.items():
             _check_pem(what, path)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, without brackets, can be reached from its own machine alone: by its form, nothing is asked."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def parse_headers(text: str) -> dict[str, str]:

@@ -30,6 +30,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from cc_otel.otlp.decode import Decoded, NotARequest, decode
+from cc_otel.otlp.destination import is_loopback
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +129,8 @@ class TraceServer:
     A TraceService and the standard health service on one address.
 
     ``listen`` is ``unix:/path`` or ``host:port``; port 0 takes a free one. With a ``token``, an export without
-    ``authorization: Bearer <token>`` is UNAUTHENTICATED; health is told to anyone.
+    ``authorization: Bearer <token>`` is UNAUTHENTICATED; health is told to anyone. Without one it listens on a socket
+    or on loopback alone.
     """
 
     def __init__(self, sink: Sink, listen: str, token: str | None = None) -> None:
@@ -159,6 +161,10 @@ class TraceServer:
         """Listen; answer the address that clients reach it by. Raise ListenError where that is impossible."""
         if self._token is not None and not (self._token.isascii() and self._token.isprintable()):
             raise ListenError("the token must be letters, digits and signs of ASCII: gRPC carries no others")
+        if not self._token and _is_open(self._listen):
+            raise ListenError(
+                f"{self._listen} takes spans from other machines: set graph_token, or listen on 127.0.0.1"
+            )
         self.set_serving(serving=True)
         address = _bind(self._server, self._listen)
         self._server.start()
@@ -283,6 +289,14 @@ def _bind(server: grpc.Server, listen: str) -> str:
     if not colon:
         raise ListenError(f"cannot listen on {listen!r}: give unix:/path or host:port")
     return f"{host}:{_add_port(server, listen)}"
+
+
+def _is_open(listen: str) -> bool:
+    """Whether others than this machine may reach an address; what is none is refused elsewhere."""
+    host, colon, _ = listen.rpartition(":")
+    # gRPC takes an IPv6 address in brackets alone, and knows schemes of its own: what has another form is not trusted.
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    return bool(colon) and not listen.startswith("unix:") and not is_loopback(bare)
 
 
 def _add_port(server: grpc.Server, address: str) -> int:

@@ -361,6 +361,20 @@ class TestToken:
         with pytest.raises(ListenError, match="letters, digits and signs of ASCII"):
             TraceServer(sink, "127.0.0.1:0", "sécret").start()
 
+    # Addresses kept for documentation (RFC 5737, RFC 3849): nothing would come of listening on them.
+    @pytest.mark.parametrize("listen", ["192.0.2.1:0", "[2001:db8::1]:0", "ipv4:192.0.2.1:0"])
+    @pytest.mark.parametrize("token", [None, ""])
+    def test_beyond_loopback(self, sink: Sink, listen: str, token: str | None) -> None:
+        """Where other machines could send, nothing listens without a token, and what to do is said."""
+        with pytest.raises(ListenError, match=r"set graph_token, or listen on 127\.0\.0\.1"):
+            TraceServer(sink, listen, token).start()
+
+    @pytest.mark.parametrize("listen", ["127.0.0.2:0", "localhost:0", "[::1]:0"])
+    def test_on_loopback(self, sink: Sink, listen: str) -> None:
+        """Loopback, in each of its forms, needs no token."""
+        with serving(sink, listen) as (_, address):
+            assert export(address, ONE) == ExportTraceServiceResponse()
+
 
 class TestHealth:
     """The standard gRPC health service."""
