@@ -37,14 +37,15 @@ class HomeLock:
             AlreadyRunning: another process holds it.
 
         """
-        file = self._lock_path.open("a")
+        file = open(self._lock_path, "a", opener=_open_private)
         if not _locked(file):
             file.close()
             raise AlreadyRunning(running_pid(self._pid_path.parent))
         self._file = file
         # Written aside and renamed: a hook must not read half a number.
         fresh = self._pid_path.with_suffix(".new")
-        fresh.write_text(f"{os.getpid()} {_started()}".rstrip() + "\n", "ascii")
+        with open(fresh, "w", encoding="ascii", opener=_open_private) as pid:
+            pid.write(f"{os.getpid()} {_started()}".rstrip() + "\n")
         fresh.replace(self._pid_path)
         return self
 
@@ -54,6 +55,10 @@ class HomeLock:
             self._pid_path.unlink()
         if self._file:
             self._file.close()
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _locked(file: IO[str]) -> bool:
