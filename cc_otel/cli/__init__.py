@@ -10,6 +10,7 @@ from cc_otel.cli.delivering import flush, run
 from cc_otel.cli.demonstrating import demo
 from cc_otel.cli.doctoring import doctor
 from cc_otel.cli.installing import install
+from cc_otel.cli.mishaps import Commands
 from cc_otel.cli.pruning import prune
 from cc_otel.cli.querying import query
 from cc_otel.cli.recording import replay, send
@@ -23,7 +24,7 @@ from cc_otel.cli.watching import off, on, status
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cc-otel")
 def main() -> None:
     """

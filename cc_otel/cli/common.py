@@ -3,18 +3,20 @@
 import functools
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import click
 
-from cc_otel.config import SETTINGS, BadSettings, Home, default_home, flag, resolve, variable
+from cc_otel.config import SETTINGS, BadSettings, Home, Settings, default_home, flag, resolve, variable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 Command = TypeVar("Command", bound=Callable[..., object])
+Flags = Mapping[str, Any]
+"""Settings by name as they were typed; None where they were not."""
 
 PIPE_WIDTH: Final = 160
 
@@ -41,13 +43,29 @@ def with_settings(*names: str) -> Callable[[Command], Callable[..., object]]:
 
     def decorate(command: Command) -> Callable[..., object]:
         @functools.wraps(command)
+        def run(home: Home, flags: Flags, **given: Any) -> object:
+            return command(home=home, settings=resolved(home, flags), **given)
+
+        return with_flags(*names)(run)
+
+    return decorate
+
+
+def resolved(home: Home, flags: Flags) -> Settings:
+    """Give all settings; fail in words where one cannot be used."""
+    try:
+        return resolve(home, flags, os.environ)
+    except BadSettings as error:
+        fail(str(error))
+
+
+def with_flags(*names: str) -> Callable[[Command], Callable[..., object]]:
+    """Add flags for these settings; the command gets ``home`` and the ``flags`` as they were typed, for `resolved`."""
+
+    def decorate(command: Command) -> Callable[..., object]:
+        @functools.wraps(command)
         def run(home: Home, **given: Any) -> object:
-            flags = {name: given.pop(name) for name in names}
-            try:
-                settings = resolve(home, flags, os.environ)
-            except BadSettings as error:
-                fail(str(error))
-            return command(home=home, settings=settings, **given)
+            return command(home=home, flags={name: given.pop(name) for name in names}, **given)
 
         decorated: Callable[..., object] = run
         for name in reversed(names):

@@ -1,7 +1,6 @@
 """The commands that see to it that everything is delivered: ``flush`` and ``run``."""
 
 import shlex
-import subprocess
 import time
 from contextlib import ExitStack
 from typing import Final
@@ -9,9 +8,11 @@ from typing import Final
 import click
 
 from cc_otel.agent.lock import AlreadyRunning, HomeLock
-from cc_otel.cli.common import fail, json_option, print_json, with_settings
+from cc_otel.cli.child import run_child
+from cc_otel.cli.common import Flags, fail, json_option, print_json, resolved, with_flags, with_settings
 from cc_otel.cli.compose import agent_at_work, graph_exporter_at_work, prepare_home, sends_to_own_graph
 from cc_otel.cli.logs import log_to
+from cc_otel.cli.mishaps import in_words
 from cc_otel.cli.running import SENDING, STORING
 from cc_otel.cli.watching import spans_open
 from cc_otel.config import Home, Settings
@@ -44,25 +45,36 @@ def flush(home: Home, settings: Settings, timeout: float, as_json: bool) -> None
         click.echo("Everything recorded is delivered." + (f" Spans that go on: {going_on}." if going_on else ""))
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
-@with_settings(*SENDING, *STORING, "log_level")
+# What follows the command's name is the command's own, with or without the two dashes.
+@click.command(context_settings={"allow_interspersed_args": False})
+@with_flags(*SENDING, *STORING, "log_level")
 @click.option("--timeout", default=60.0, show_default=True, help="Longest wait for the delivery, seconds.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def run(home: Home, settings: Settings, timeout: float, command: tuple[str, ...]) -> None:
+def run(home: Home, flags: Flags, timeout: float, command: tuple[str, ...]) -> None:
     """
     Run COMMAND, then wait until everything it recorded is delivered: `cc-otel run -- claude -p "..."`.
 
-    Ends with the command's own exit code, also where the delivery did not succeed in time; that is said on standard
-    error. For containers and CI, where nothing is left running.
+    Ends with the command's own exit code, also where the delivery did not succeed; that is said on standard error.
+    What asks to stop is passed on to the command; asked again while delivering, we stop. For containers and CI, where
+    nothing is left running.
     """
+    code = run_child(command)
+    if trouble := _deliver_after(home, flags, timeout):
+        click.echo(f"cc-otel: {' '.join(trouble.split())}", err=True)
+    raise click.exceptions.Exit(code)
+
+
+def _deliver_after(home: Home, flags: Flags, timeout: float) -> str:
+    """Deliver what a command recorded; give in one line what stood in the way, empty where nothing did."""
     try:
-        code = subprocess.run(command, check=False).returncode
-    except OSError as error:
-        fail(f"{command[0]} cannot be run: {error.strerror}")
-    if left := deliver(home, settings, timeout):
-        click.echo(f"cc-otel: {left} events and spans were not delivered in {timeout:g} s", err=True)
-    # A shell tells of a command that a signal ended in this way.
-    raise click.exceptions.Exit(code if code >= 0 else 128 - code)
+        left = deliver(home, resolved(home, flags), timeout)
+    except click.ClickException as error:
+        return error.message
+    except KeyboardInterrupt:
+        return "stopped before everything was delivered; `cc-otel flush` goes on"
+    except Exception as error:  # noqa: BLE001 - Nothing of ours is worth the exit code of somebody's command.
+        return in_words(error)
+    return f"{left} events and spans were not delivered in {timeout:g} s" if left else ""
 
 
 def deliver(home: Home, settings: Settings, timeout_s: float) -> int:
