@@ -1,6 +1,7 @@
 """Where spans are sent and how, in the terms that users of OpenTelemetry know; what cannot work is refused in words."""
 
 import math
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 GRPC: Final = "grpc"
 HTTP_PROTOBUF: Final = "http/protobuf"
@@ -72,7 +73,7 @@ class Destination:
     @property
     def name(self) -> str:
         """The endpoint as it may be shown: without its query, which may hold a key."""
-        return self.endpoint.partition("?")[0]
+        return self.endpoint if self.unix_path else self.endpoint.partition("?")[0]
 
     @property
     def unix_path(self) -> str | None:
@@ -90,9 +91,9 @@ class Destination:
 
     @property
     def target(self) -> str:
-        """What gRPC connects to: ``unix:/path`` or ``host:port``."""
+        """What gRPC connects to: that of `unix_target`, or ``host:port``."""
         if self.unix_path is not None:
-            return _UNIX + self.unix_path
+            return unix_target(self.unix_path)
         parts = self._parts()
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
         return f"{host}:{parts.port or _GRPC_PORTS[parts.scheme]}"
@@ -120,7 +121,9 @@ class Destination:
             raise BadDestination(f"{self.endpoint} is a Unix socket, which speaks grpc: set the protocol to {GRPC!r}")
         if not path:
             raise BadDestination("the endpoint 'unix:' names no socket: write unix:/path/to/socket")
-        if len(path.encode()) > _UNIX_PATH_BYTES_MAX:
+        if "," in path:
+            raise BadDestination(f"the path of the socket {path} has a comma, and gRPC splits it there: choose another")
+        if len(os.fsencode(path)) > _UNIX_PATH_BYTES_MAX:
             raise BadDestination(
                 f"the path of the socket {path} has more than {_UNIX_PATH_BYTES_MAX} bytes, the most that this system"
                 " takes: choose a shorter one"
@@ -170,6 +173,11 @@ class Destination:
             raise BadDestination("a client key and a client certificate come together: set both or neither")
         for what, path in given.items():
             _check_pem(what, path)
+
+
+def unix_target(path: str) -> str:
+    """Give the address by which gRPC, which reads it as a URI, means the socket with exactly this path."""
+    return _UNIX + quote(os.fsencode(path))
 
 
 def is_loopback(host: str) -> bool:

@@ -30,7 +30,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from cc_otel.otlp.decode import Decoded, NotARequest, decode
-from cc_otel.otlp.destination import is_loopback
+from cc_otel.otlp.destination import is_loopback, unix_target
 
 log = logging.getLogger(__name__)
 
@@ -128,9 +128,9 @@ class TraceServer:
     """
     A TraceService and the standard health service on one address.
 
-    ``listen`` is ``unix:/path`` or ``host:port``; port 0 takes a free one. With a ``token``, an export without
-    ``authorization: Bearer <token>`` is UNAUTHENTICATED; health is told to anyone. Without one it listens on a socket
-    or on loopback alone.
+    ``listen`` is ``unix:/path``, with any path, or ``host:port``; port 0 takes a free one. With a ``token``, an export
+    without ``authorization: Bearer <token>`` is UNAUTHENTICATED; health is told to anyone. Without one it listens on a
+    socket or on loopback alone.
     """
 
     def __init__(self, sink: Sink, listen: str, token: str | None = None) -> None:
@@ -280,7 +280,7 @@ def _bind(server: grpc.Server, listen: str) -> str:
         # Closed to others from its first moment; directories that another thread makes meanwhile still work.
         mask = os.umask(0o077)
         try:
-            _add_port(server, f"unix:{path}")
+            _add_port(server, unix_target(str(path)))
         finally:
             os.umask(mask)
         path.chmod(0o600)
@@ -318,7 +318,7 @@ def _make_way(path: Path) -> None:
             if stat.S_ISSOCK(path.lstat().st_mode):
                 path.unlink()
                 return
-            raise ListenError(f"cannot listen on {path}: it is a file, not a socket") from None
+            raise ListenError(f"cannot listen on {path}: it is a file, not a socket; move it away") from None
         except OSError as error:
             raise ListenError(f"cannot listen on {path}: {error}; a shorter path, or host:port, may do") from error
     # gRPC itself would take the path from the server that is alive.

@@ -145,6 +145,19 @@ def test_a_socket_path_has_the_systems_limit() -> None:
     """A socket whose path the system cannot take is refused before anybody waits for it."""
     with pytest.raises(BadDestination, match="choose a shorter one"):
         Destination("unix:/" + "x" * 107)
+    with pytest.raises(BadDestination, match="choose a shorter one"):
+        Destination("unix:/" + "\udcff" * 107)
+
+
+def test_a_socket_path_with_a_comma_is_refused() -> None:
+    """A comma is the end of the path to gRPC, however it is written; nobody would ever be found."""
+    with pytest.raises(BadDestination, match="has a comma"):
+        Destination("unix:/a,b/otlp.sock")
+
+
+def test_a_socket_path_is_shown_as_it_is() -> None:
+    """What would be a query in a URL is part of a path."""
+    assert "unix:/a?b#c/s" == Destination("unix:/a?b#c/s").name
 
 
 def test_no_secret_is_shown() -> None:
