@@ -21,7 +21,7 @@ _WORDS: Final = (
     rb"|(?:api|app|access|secret|private|signing|encryption|master|account|auth|service|shared)[_-]?keys?"
     rb"|aws[a-z0-9_.-]{0,20}key|\b_auth"
 )
-_SUFFIX: Final = rb"(?:[_-]?(?:[0-9]{1,2}|value|production|prod|staging|dev|test|live|old|new))?"
+_SUFFIX: Final = rb"(?:[_-]?(?:[0-9]{1,2}|value|base|production|prod|staging|dev|test|live|old|new))?"
 _NAME_END: Final = rb"(?:(?i:(?:" + _WORDS + rb")" + _SUFFIX + rb")|[A-Z0-9]_(?:KEY|PASS))"
 """How a telling name ends. Counts, ``max_tokens`` and the like, and ids end otherwise."""
 
@@ -55,6 +55,10 @@ _LINE: Final = re.compile(rb"[^\"'`\\\r\n]*+")
 _ELEMENT: Final = re.compile(rb"[^<>\s]*+")
 _ESCAPED: Final = re.compile(rb"[^\"'`\\\n]*+")
 _QUOTED: Final = {quote: re.compile(rb"(?:[^%s\\\n]++|\\.)*+" % quote) for quote in (b'"', b"'", b"`")}
+
+_HEADER_ENDS: Final = frozenset({b"", b"\r", b"\n", b'"', b"'", b"\\"})
+_HEADER_BYTES_MIN: Final = 10
+"""From this length on what a header of somebody's own is set to is no word that describes it."""
 
 _COOKIES: Final = re.compile(rb"[^\s=;,(){}]+=[^\s;,(){}]{4}")
 _OTHER_ARGUMENT: Final = re.compile(rb"-|(?:id|type|env|src)=")
@@ -90,7 +94,7 @@ PROMISES: Final = (*(name for _, name in _KINDS), _OTHER)
 """What names can promise."""
 
 _SEPARATORS: Final = re.compile(r"[^a-z0-9]")
-_SUFFIXES: Final = re.compile(r"(?:[0-9]{1,2}|value|production|prod|staging|dev|test|live|old|new)\Z")
+_SUFFIXES: Final = re.compile(r"(?:[0-9]{1,2}|value|base|production|prod|staging|dev|test|live|old|new)\Z")
 
 
 @lru_cache(maxsize=4096)
@@ -175,6 +179,9 @@ def _value(text: bytes, position: int, name: Name, full_name: bytes, sign: bytes
     if name.kind == "authorization" and (scheme := _SCHEME.match(text, value.start)):
         value, certain = _Literal.of(text, scheme.end(), value.extent, quoted=value.quoted), True
     follows = b"" if value.quoted else value.follows
+    # X-Api-Key: abcdefgh. Where nothing follows, it is a header and no sentence about one.
+    if sign == b":" and full_name[:2].lower() == b"x-" and follows in _HEADER_ENDS:
+        certain = certain or len(value.head) >= _HEADER_BYTES_MIN
     # Prose goes on behind a word, `password: the new one`; code has spaces around its signs.
     loose = follows in {b" ", b"\t"} if sign.endswith(b":") else value.spaced or sign[:1].isspace()
     # password=password hands a variable on, token == other compares it with one.

@@ -74,7 +74,13 @@ def _is_password_of_user(text: bytes, start: int, end: int) -> bool:
     return not value.isdigit() and value[:1] not in b"/.~" and not is_placeholder(value)
 
 
+def _is_no_port(text: bytes, start: int, end: int) -> bool:
+    """Whether it is no ``8080/path`` of an address without a password, where an @ may stand in the path."""
+    return _PORT.match(text, start, end) is None and not is_placeholder(text[start:end])
+
+
 _DIGIT: Final = re.compile(rb"[0-9]")
+_PORT: Final = re.compile(rb"(?:[0-9]{1,5}|(?i:port))[/?#]")
 
 TOKENS: Final = (
     Pattern("anthropic-key", rb"sk-ant-[A-Za-z0-9_-]{10,}"),
@@ -126,6 +132,8 @@ TOKENS: Final = (
 """Secrets that are known by how they begin."""
 
 _IN_QUERY: Final = rb"sig|signature|key|code|auth|x-amz-(?:signature|security-token)|x-goog-signature"
+# People do not escape what they should, so a password goes up to the last @, though never over another address' "://".
+_IN_URL: Final = rb"[^\s/?#@:\"'`<>]"
 _QUOTE: Final = rb"(?:\\{0,4}[\"'])?"
 _COMMAND: Final = rb"\b[^\n|;&]*?[ \t]"
 
@@ -139,7 +147,12 @@ IN_CONTEXT: Final = (
         1,
         _is_login,
     ),
-    Pattern("url-password", rb"://[^\s/?#:@\"'`<>]*:([^\s/?#@\"'`<>]+)@", 1, _is_literal),
+    Pattern(
+        "url-password",
+        rb"://[^\s/?#:@\[\"'`<>]*:([^\s/?#@\"'`<>]+(?:(?:[/?#@]|:" + _IN_URL + rb")" + _IN_URL + rb"*){0,8})@",
+        1,
+        _is_no_port,
+    ),
     Pattern("url-token", rb"://([A-Za-z0-9_-]{20,})@", 1, _is_random),
     Pattern("url-token", rb"[?&](?i:" + _IN_QUERY + rb")=([^\s&#\"'`<>\\]{16,})", 1, _is_random),
     Pattern("azure-key", rb"\b(?i:account|sharedaccess)(?i:key)=([A-Za-z0-9+/]{20,}={0,2})", 1),
@@ -154,6 +167,7 @@ IN_CONTEXT: Final = (
         _is_password_of_user,
     ),
     Pattern("password", rb"\b(?i:identified[ \t]+by|password)[ \t]+'([^'\n]+)'", 1, _is_literal),
+    Pattern("password", rb"-pass(?:in|out)?[ \t]+" + _QUOTE + rb"pass:([^\s\"'\\]+)", 1, _is_literal),
     Pattern("password", rb"\bmachine\s+\S+\s+login\s+\S+\s+password\s+(\S+)", 1, _is_literal),
 )
 """Secrets that are known by what stands right before them."""

@@ -33,7 +33,12 @@ from cc_otel.agent.values import Json
 CANDIDATES_MAX: Final = 50_000
 """How much that looks like a secret is judged in one payload; what comes after is taken out unread."""
 
+WORDS_MAX: Final = 256
+"""A longer list is no command."""
+
 _UNREAD: Final = "too-much"
+_BETWEEN_WORDS: Final = "\t"
+_PROGRAM: Final = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*\Z")
 _OPTION: Final = re.compile(r"--?[A-Za-z][A-Za-z0-9_-]*\Z")
 _NAMES: Final = ("name", "key", "Name", "Key")
 _VALUES: Final = ("value", "Value")
@@ -86,7 +91,7 @@ class _Redaction:
         while waiting:
             source, target, name = waiting.pop()
             if isinstance(source, dict) and isinstance(target, dict):
-                self._fill_object(source, target, waiting)
+                self._fill_object(source, target, name, waiting)
             elif isinstance(source, list) and isinstance(target, list):
                 self._fill_list(source, target, name, waiting)
         return result
@@ -143,7 +148,7 @@ class _Redaction:
                 return self._told(part, name) if name else self.text(part)
             case dict():
                 members: dict[str, Json] = {}
-                waiting.append((part, members, None))
+                waiting.append((part, members, name if name and name.strong else None))
                 return members
             case list():
                 items: list[Json] = []
@@ -163,17 +168,22 @@ class _Redaction:
         self.count = count
         return self._mark(name.kind)
 
-    def _fill_object(self, source: dict[str, Json], target: dict[str, Json], waiting: list["_Container"]) -> None:
+    def _fill_object(
+        self, source: dict[str, Json], target: dict[str, Json], name: Name | None, waiting: list["_Container"]
+    ) -> None:
         keys = {key: self.text(key) for key in source} if _are_suspicious(["\n".join(source)]) else {}
         named = _named_by_member(source)
         for key, member in source.items():
-            name = telling(named) if named and key in _VALUES else telling(key)
-            target[_unused(keys.get(key, key), target)] = self._part(member, name, waiting)
+            promise = (telling(named) if named else name) if key in _VALUES else telling(key)
+            target[_unused(keys.get(key, key), target)] = self._part(member, promise, waiting)
 
     def _fill_list(
         self, source: list[Json], target: list[Json], name: Name | None, waiting: list["_Container"]
     ) -> None:
         previous: Json = None
+        if line := _command_line(source):
+            commands = self._without(line.encode("utf-8", "surrogatepass"), _shapes()[2].secrets)
+            source = [*commands.decode("utf-8", "surrogatepass").split(_BETWEEN_WORDS)]
         for item in source:
             if isinstance(item, str) and isinstance(previous, str) and _OPTION.match(previous):
                 target.append(self._argument(previous, item))
@@ -217,6 +227,8 @@ def _texts(value: Json) -> list[str]:
             waiting.extend(item.values())
         elif isinstance(item, list):
             waiting.extend(item)
+            if line := _command_line(item):
+                texts.append(line)
             if len(item) > 1:
                 texts.extend(f"{one} {two}" for one, two in pairwise(item) if isinstance(one, str) and one[:1] == "-")
     return texts
@@ -231,6 +243,16 @@ def _named_by_member(members: dict[str, Json]) -> str:
     if not any(key in members for key in _VALUES):
         return ""
     return next((name for key in _NAMES if isinstance(name := members.get(key), str)), "")
+
+
+def _command_line(items: list[Json]) -> str:
+    """Give a command that may take a password and comes as a list of its words; nothing where it does not."""
+    if not 1 < len(items) <= WORDS_MAX or not isinstance(items[0], str) or not _PROGRAM.match(items[0]):
+        return ""
+    if not any(isinstance(item, str) and item[:2] in {"-p", "-a"} for item in items):
+        return ""
+    words = [item for item in items if isinstance(item, str) and _BETWEEN_WORDS not in item]
+    return _BETWEEN_WORDS.join(words) if len(words) == len(items) else ""
 
 
 def _container(text: str) -> dict[str, Json] | list[Json] | None:

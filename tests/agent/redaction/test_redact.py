@@ -83,6 +83,13 @@ NAMED = [
     ("https://h/p?token=abcdef&x=1", "https://h/p?token=[redacted:token]&x=1"),
     ("https://h/p?x=1&api_key=abcdef", "https://h/p?x=1&api_key=[redacted:api-key]"),
     ("postgres://me:p4ss@db/x", "postgres://me:[redacted:url-password]@db/x"),
+    ("postgres://me:p@ss/w0rd@db.host/x", "postgres://me:[redacted:url-password]@db.host/x"),
+    ("amqp://me:p@s:s/w@h:5672/v", "amqp://me:[redacted:url-password]@h:5672/v"),
+    ("postgres://me:s3cr3t#x@db/x?a=1 y@z", "postgres://me:[redacted:url-password]@db/x?a=1 y@z"),
+    (
+        "u='redis://:p?w@h:1,redis://:t/r@h:2'",
+        "u='redis://:[redacted:url-password]@h:1,redis://:[redacted:url-password]@h:2'",
+    ),
     ("https://0123456789abcdef0123456789abcdef@h/7", "https://[redacted:url-token]@h/7"),
     ("mytool --password hunter2 --x 1", "mytool --password [redacted:password] --x 1"),
     ("mytool --password=hunter2 --x 1", "mytool --password=[redacted:password] --x 1"),
@@ -100,6 +107,12 @@ NAMED = [
     ("-H 'authorization: bearer a1B2c3D4e5F6g7H8'", "-H 'authorization: bearer [redacted:bearer-token]'"),
     ("Authorization: Basic bWU6dGlnZXI3", "Authorization: Basic [redacted:basic-auth]"),
     ("X-Api-Key: a1b2c3d4e5", "X-Api-Key: [redacted:api-key]"),
+    ("curl -H 'X-Api-Key: abcdefghijklmnop' h", "curl -H 'X-Api-Key: [redacted:api-key]' h"),
+    ("x-auth-token: abcdefghijklmnop\r\nHost: h", "x-auth-token: [redacted:token]\r\nHost: h"),
+    ("SECRET_KEY_BASE=0123456789abcdef0123456789abcdef", "SECRET_KEY_BASE=[redacted:secret-key]"),
+    ("secret_key_base: 0123456789abcdef0123456789abcdef", "secret_key_base: [redacted:secret-key]"),
+    ("openssl enc -aes256 -pass pass:tiger7 -in a", "openssl enc -aes256 -pass pass:[redacted:password] -in a"),
+    ("openssl rsa -passin 'pass:tiger7' -in a", "openssl rsa -passin 'pass:[redacted:password]' -in a"),
     ("Cookie: session=abcdef; theme=dark\nHost: h", "Cookie: [redacted:cookie]\nHost: h"),
     (f"aws_secret_access_key = {AWS_SECRET}", "aws_secret_access_key = [redacted:aws-secret-key]"),
     (
@@ -154,6 +167,15 @@ INNOCENT = {
     "docker": "docker run -u 1000:1000 -v $(pwd):/app x; rsync -u host:/a b; git push -u origin main:main",
     "css": ".sk-fading-circle { color: red } .task-abcdefghijklmnopqrstuvwxyz {} .desk-0123456789abcdefghijklmn {}",
     "urls": "http://localhost:8080/a@2x.png https://h:443/npm/@scope/pkg?key=v1&code=200 git@github.com:me/x.git",
+    "more urls": (
+        "http://h:80?to=a@b.org http://h:80#a@b http://[::1]:8080/a@b ssh://git@h:22/me/x@v1 http://h:PORT/a@b "
+        "f'http://{host}:{port}/a@b' `http://${h}:${p}/@x/y` https://h/a:b/@scope/x@1 //h:8080/a@b http://h:%d/a@b"
+    ),
+    "headers": (
+        "headers = {'X-Api-Key': api_key, \"X-Auth-Token\": settings.token}\nX-Api-Key: the key that you were given\n"
+        "curl -H 'X-Api-Key: $API_KEY' -H \"X-Api-Key: {key}\"\nX-Api-Key: string\nx-csrf-token: required\n"
+    ),
+    "openssl": "openssl enc -pass env:PASS; openssl rsa -passin pass:$PASS -passout file:/etc/pass",
     "pem parser": 'if "-----BEGIN PRIVATE KEY-----" in text:\n    end = text.index("-----END PRIVATE KEY-----")\n',
     "certificate": "-----BEGIN CERTIFICATE-----\nMIIDdzCCAl+gAwIBAgIEAgAAuTANBgkqhkiG\n-----END CERTIFICATE-----",
     "public key": "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQC7 dev@host",
@@ -264,6 +286,17 @@ def test_lists_under_a_telling_name_lose_their_items() -> None:
     assert Redacted({"passwords": ["[redacted:password]", "[redacted:password]"], "n": [1]}, 2) == redact(value)
 
 
+def test_a_strong_name_reaches_into_an_object_that_has_a_value() -> None:
+    """A secret may be an object that holds it; of a token, which may be a parser's, that is not taken for granted."""
+    value: Json = {"secret": {"value": "tiger", "version": 3}, "token": {"type": "name", "value": "next"}}
+    expected: Json = {
+        "secret": {"value": "[redacted:secret]", "version": 3},
+        "token": {"type": "name", "value": "next"},
+    }
+
+    assert Redacted(expected, 1) == redact(value)
+
+
 def test_numbers_under_a_strong_name_are_redacted() -> None:
     """A password may be a number; a small one is a limit."""
     assert Redacted({"password": "[redacted:password]", "pwd": 8}, 1) == redact({"password": 12345678, "pwd": 8})
@@ -277,6 +310,13 @@ def test_name_and_value_in_one_object_belong_together() -> None:
     assert Redacted(expected, 1) == redact(value)
 
 
+def test_lines_are_no_words_of_a_command() -> None:
+    """A patch is a list of lines too, and may remove one that begins as an option does."""
+    lines: Json = [" import mysql", "-pass", "-print(login)", "+pass", "-a", " x"]
+
+    assert Redacted([lines, ["import mysql", "-print(1)"]], 0) == redact([lines, ["import mysql", "-print(1)"]])
+
+
 def test_an_option_and_its_argument_belong_together() -> None:
     """A command may come as a list of arguments."""
     value: Json = ["curl", "-u", "me:tiger7", "--token", "a1b2c3d4e5", "-d", '{"password": "x"}', "-v"]
@@ -286,6 +326,26 @@ def test_an_option_and_its_argument_belong_together() -> None:
     ]  # fmt: skip
 
     assert Redacted(expected, 3) == redact(value)
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("mysql -u me -ptiger7 -e x", "mysql -u me -p[redacted:password] -e x"),
+        ("sudo docker login -u me -p tiger7 h", "sudo docker login -u me -p [redacted:password] h"),
+        ("redis-cli -a tiger7 ping", "redis-cli -a [redacted:password] ping"),
+        ("sshpass -p tiger7 ssh me@h", "sshpass -p [redacted:password] ssh me@h"),
+        ("openssl enc -pass pass:tiger7", "openssl enc -pass pass:[redacted:password]"),
+        ("mkdir -p mysql", "mkdir -p mysql"),
+    ],
+)
+def test_a_command_may_be_a_list_of_words(command: str, expected: str) -> None:
+    """What a command takes for a password is one in a list of its words too, whatever other words hold."""
+    words: Json = [*command.split(), "two words"]
+
+    redacted = redact({"args": words, "n": 1})
+
+    assert Redacted({"args": [*expected.split(), "two words"], "n": 1}, expected.count("[redacted:")) == redacted
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,8 @@ def test_what_a_detector_finds_is_redacted(name: str) -> None:
 SECRETS = [GITHUB, JWT, PEM, PEM[:70], PEM[-60:], TWILIO, "AKIAIOSFODNN7EXAMPLE", "a1b2c3d4e5f6g7h8", "bWU6dGlnZXI3"]
 NAMES = "password API_TOKEN token Authorization cookie secret_key max_tokens --password -u mysql Bearer Basic".split()
 SIGNS = [":", "=", " = ", ": ", "=>", "://", "@", "?", "&", "-p", " ", "\n", "\t", "\\n", *"\"'`{}[]", '\\"']
-OTHERS = ["hunter2", "é", "\ud800", "\x00", "[redacted:token]", "/usr/x", "x.y", "12345678"]
+COMMAND_WORDS = ["mysql", "-phunter2", "-p", "login", "-pass", "pass:hunter2", "X-Api-Key:"]
+OTHERS = [*COMMAND_WORDS, "hunter2", "é", "\ud800", "\x00", "[redacted:token]", "/usr/x", "x.y", "12345678"]
 FRAGMENTS = st.sampled_from([*SECRETS, *NAMES, *SIGNS, *OTHERS])
 SALAD = st.lists(FRAGMENTS | st.text(max_size=5), max_size=12).map("".join)
 # In one run of letters, what one secret leaves behind may be another: apart from each other they are themselves.
@@ -203,6 +204,11 @@ UNITS = [
     "sk-ant-",
     "://a:",
     "://a:b@",
+    "://a:80/",
+    "://a:.../@",
+    "://a:b/c?d#e@",
+    "-pass pass:",
+    "X-Api-Key: ",
     "mysql ",
     "mysql -px1 ",
 ]
