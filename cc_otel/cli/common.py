@@ -30,12 +30,19 @@ def home_option(command: Command) -> Command:
     """Add ``--home``; the command gets a `Home`."""
     return click.option(
         "--home",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=click.Path(file_okay=False),
         default=default_home,
         show_default="CC_OTEL_HOME, else ~/.cc-otel",
-        callback=lambda _context, _parameter, value: Home(value.absolute()),
+        callback=_home,
         help="The folder everything lives in.",
     )(command)
+
+
+def _home(_context: click.Context, _parameter: click.Parameter, value: str | Path) -> Home:
+    # An empty path is the current folder, to the system; to a person it is a variable that was not set.
+    if value == "":
+        raise click.BadParameter("it is empty: name a folder, or leave it out")
+    return Home(Path(value).absolute())
 
 
 def with_settings(*names: str) -> Callable[[Command], Callable[..., object]]:

@@ -20,10 +20,22 @@ if TYPE_CHECKING:
 
 STOP_GRACE_S: Final = 5.0
 
+_BROUGHT: Final = {"config.toml", "model.env", "off", "lost+found"}
+"""What may be in a home that is used for the first time: what its owner wrote, and what a fresh disk has."""
+
+_MADE: Final = {
+    *("spool", "record.sh", "installed.json", "agent.lock", "journal.db", "graph.db", "cache.db", "dead"),
+    *("cc-otel.log", "graph-exporter.log"),
+}
+"""What tells a home that has been used. Anybody's folder is not ours to make private."""
+
 
 def prepare_home(home: Home) -> None:
-    """Make the home, for its owner alone; fail in words where that is impossible."""
+    """Make the home, for its owner alone; fail in words where that is impossible, or the folder is somebody's else."""
     try:
+        found = {path.name for path in home.path.iterdir()} if home.path.is_dir() else set()
+        if found - _BROUGHT and not found & _MADE:
+            fail(f"{home.path} is no home of cc-otel, and not empty: name a folder of its own with --home")
         home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         home.path.chmod(0o700)
     except OSError as error:

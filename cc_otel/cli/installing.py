@@ -1,12 +1,13 @@
 """The command that wires Claude Code to a home: ``install``."""
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final
 
 import click
 
@@ -20,8 +21,6 @@ from cc_otel.config import COLLECTOR_PORT, BadSettings, Home, Settings, load_fil
 from cc_otel.hook import install_script, install_starter
 from cc_otel.wiring import NotWirable, groups, unwire, wire
 
-Command = TypeVar("Command", bound=Callable[..., object])
-
 STACK: Final = {"exporter_otlp_endpoint": f"http://127.0.0.1:{COLLECTOR_PORT}", "exporter_otlp_protocol": "grpc"}
 """The Collector that `docker compose up` runs."""
 
@@ -33,11 +32,24 @@ _SCOPES: Final = {
 }
 
 
-def scope_options(command: Command) -> Command:
-    """Add ``--user``, ``--project``, ``--local`` and ``--plugin``; the command gets ``scope``, None without any."""
+def scope_options(command: Callable[..., object]) -> Callable[..., object]:
+    """
+    Add ``--user``, ``--project``, ``--local`` and ``--plugin``; the command gets ``scope``, None without any.
+
+    More than one of them is wrong usage.
+    """
+
+    @functools.wraps(command)
+    def run(**given: Any) -> object:
+        chosen = [scope for scope in _SCOPES if given.pop(scope)]
+        if len(chosen) > 1:
+            raise click.UsageError(f"--{' and --'.join(chosen)} exclude each other: run the command once for each")
+        return command(scope=chosen[0] if chosen else None, **given)
+
+    decorated: Callable[..., object] = run
     for scope in reversed(_SCOPES):
-        command = click.option(f"--{scope}", "scope", flag_value=scope, default=None, help=_SCOPES[scope])(command)
-    return command
+        decorated = click.option(f"--{scope}", scope, is_flag=True, help=_SCOPES[scope])(decorated)
+    return decorated
 
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Change nothing: show what would be changed.")
@@ -47,10 +59,17 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Change nothing: s
 @scope_options
 @click.option("--stack", is_flag=True, help="Send to the Collector of `docker compose up`, on this machine.")
 @click.option("--messages", is_flag=True, help="Record MessageDisplay too, which holds back what you read meanwhile.")
+@click.option(
+    "--compactions/--no-compactions",
+    default=True,
+    help="Record PreCompact and PostCompact, which Claude Code lists after /compact.",
+)
 @dry_run_option
 @home_option
 @json_option
-def install(home: Home, scope: str | None, stack: bool, messages: bool, dry_run: bool, as_json: bool) -> None:
+def install(
+    home: Home, scope: str | None, stack: bool, messages: bool, compactions: bool, dry_run: bool, as_json: bool
+) -> None:
     """
     Wire Claude Code: from its next event on, its hooks are recorded. Without a scope: for all your sessions.
 
@@ -61,7 +80,7 @@ def install(home: Home, scope: str | None, stack: bool, messages: bool, dry_run:
     with in_words():
         settings = _check_home(home, scope)
         memory = Installed(home.path)
-        plan = _plan(home, memory, scope, stack=stack, messages=messages)
+        plan = _plan(home, memory, scope, stack=stack, messages=messages, compactions=compactions)
         for change in plan.changes:
             if change.needed:
                 change.file.check_writable()
@@ -101,14 +120,14 @@ class Plan:
     changes: list[Change]
 
 
-def _plan(home: Home, memory: Installed, scope: str, *, stack: bool, messages: bool) -> Plan:
+def _plan(home: Home, memory: Installed, scope: str, *, stack: bool, messages: bool, compactions: bool) -> Plan:
     """Look at everything and change nothing."""
     own = _configure(home, stack)
     if scope == PLUGIN:
         return Plan(Path(PLUGIN), None, [], [own])
     file = SettingsFile(settings_path(scope))
-    before, wiring = _wire(file, home, memory, messages=messages)
-    return Plan(file.path, before, list(groups(home.path, messages=messages)), [own, wiring])
+    before, wiring = _wire(file, home, memory, messages=messages, compactions=compactions)
+    return Plan(file.path, before, list(groups(home.path, messages=messages, compactions=compactions)), [own, wiring])
 
 
 def _check_home(home: Home, scope: str) -> Settings:
@@ -143,13 +162,15 @@ def settings_path(scope: str) -> Path:
     return Path(".claude").absolute() / ("settings.json" if scope == "project" else "settings.local.json")
 
 
-def _wire(file: SettingsFile, home: Home, memory: Installed, *, messages: bool) -> tuple[str | None, Change]:
+def _wire(
+    file: SettingsFile, home: Home, memory: Installed, *, messages: bool, compactions: bool
+) -> tuple[str | None, Change]:
     """Give what the settings are without us, and how to wire them."""
     old = file.read()
     before = memory.before(file.path)
     try:
         bare = unwire(old or "", before)
-        new = wire(old or "", home.path, messages=messages, before=before)
+        new = wire(old or "", home.path, messages=messages, compactions=compactions, before=before)
     except NotWirable as error:
         raise Unusable(f"{file.path}, {error}. Mend it, and run the command again") from None
     was_there = old is not None and (memory.was_there(file.path) or not json_text.is_blank(bare))

@@ -215,9 +215,9 @@ def test_purge_needs_all(person: Person) -> None:
 
 
 def test_purge_spares_others(person: Person) -> None:
-    """A home in somebody's folder is purged of what is ours alone."""
-    (person.project / "thesis.tex").touch()
+    """A home that somebody works in is purged of what is ours alone."""
     person.done("install", "--home", ".")
+    (person.project / "thesis.tex").touch()
     done = person.run("uninstall", "--home", ".", "--purge", "--yes")
 
     assert done.returncode == 0

@@ -1,0 +1,54 @@
+"""The folder that commands make their home: a new one, an empty one, or one that is a home already."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.cli.person import Person
+
+
+def mode(path: Path) -> int:
+    """Return a folder's permissions."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_name_that_is_empty(person: Person) -> None:
+    """An empty --home is a variable that was not set: wrong usage, and nothing is done to the current folder."""
+    person.project.chmod(0o755)
+    done = person.run("off", "--home", "")
+
+    assert (2, "", 0o755, []) == (done.returncode, done.stdout, mode(person.project), list(person.project.iterdir()))
+
+
+def test_a_folder_of_somebody_else(person: Person) -> None:
+    """A folder with anything else in it is refused as it is: it does not become private."""
+    person.project.chmod(0o755)
+    (person.project / "README.md").touch()
+    told = person.refused("off", "--home", ".")
+
+    assert (
+        f"Error: {person.project} is no home of cc-otel, and not empty: name a folder of its own with --home\n" == told
+    )
+    assert (0o755, ["README.md"]) == (mode(person.project), [path.name for path in person.project.iterdir()])
+
+
+@pytest.mark.parametrize("brought", [[], ["config.toml", "lost+found"], ["notes.txt", "spool"]])
+def test_a_folder_that_is_a_home(person: Person, brought: list[str]) -> None:
+    """An empty folder, one with what its owner brings, and a home with anything beside become its owner's alone."""
+    person.home.mkdir(mode=0o755)
+    for name in brought:
+        (person.home / name).touch()
+    person.done("off")
+
+    assert (0o700, True) == (mode(person.home), (person.home / "off").exists())
+
+
+@pytest.mark.parametrize("command", ["install", "uninstall"])
+def test_two_scopes(person: Person, command: str) -> None:
+    """Two scopes at once are wrong usage: neither is chosen in silence."""
+    done = person.run(command, "--user", "--local")
+
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "--user and --local exclude each other" in done.stderr
+    assert [] == [*person.user.iterdir(), *person.project.iterdir()]
