@@ -111,6 +111,13 @@ def mark_damaged(path: Path) -> None:
         _mark(path).touch(mode=0o600)
 
 
+def remove_broken(path: Path, before_s: float) -> None:
+    """Remove what was set aside of this journal before that time (s); raise OSError where that is impossible."""
+    for old in path.parent.glob(f"{path.name}{BROKEN}*"):
+        if old.stat().st_mtime < before_s:
+            old.unlink(missing_ok=True)
+
+
 def _mark(path: Path) -> Path:
     return path.with_name(path.name + _MARK)
 
@@ -127,7 +134,7 @@ def _set_aside(path: Path) -> Path:
         with suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
     # So that it is kept for as long as anything that was set aside is, counted from now.
-    with suppress(FileNotFoundError):
-        os.utime(aside)
+    for file in path.parent.glob(f"{aside.name}*"):
+        os.utime(file)
     _mark(path).unlink(missing_ok=True)
     return aside

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -15,17 +15,18 @@ from typing import Final
 
 from cc_otel import __version__
 from cc_otel.agent.describe import Describer
+from cc_otel.agent.outbox import DEAD_AGE_S, JournalOutbox, prune_dead
 from cc_otel.agent.service import Agent, Limits
 from cc_otel.agent.summary.cache import CacheUnavailable
 from cc_otel.agent.summary.plan import BUDGET_NOTE, STATE_NOTE, SummaryPlan, open_summaries
 from cc_otel.agent.summary.summariser import Summariser
 from cc_otel.agent.transcript.files import Transcripts
-from cc_otel.journal import Journal, JournalUnavailable
+from cc_otel.complaints import Complaints
+from cc_otel.journal import Journal, JournalBroken, JournalUnavailable
+from cc_otel.journal_file import remove_broken
 from cc_otel.otlp.connection import connect
-from cc_otel.otlp.convert import to_json
 from cc_otel.otlp.destination import Destination
 from cc_otel.otlp.send import Sender
-from cc_otel.span import Parcel
 from cc_otel.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 NOTE_S: Final = 2.0
 STOP_S: Final = 10.0
 UNAVAILABLE_WAIT_S: Final = 1.0
-DEAD_AGE_S: Final = 7 * 86400.0
+PRUNE_S: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,46 +55,12 @@ class Plan:
     summaries: SummaryPlan | None = None
 
 
-class JournalOutbox:
-    """The journal as the sender sees it; what it buries goes to ``dead/``, one file a span."""
-
-    def __init__(self, journal: Journal, dead: Path) -> None:
-        self._journal = journal
-        self._dead = dead
-
-    def waiting(self, spans_max: int, bytes_max: int) -> Sequence[Parcel]:
-        """Give the oldest spans that wait."""
-        return self._journal.waiting(spans_max, bytes_max)
-
-    def acknowledge(self, parcels: Sequence[Parcel]) -> None:
-        """Let go of spans that a receiver has."""
-        self._journal.acknowledge(parcels)
-
-    def bury(self, parcel: Parcel, reason: str) -> None:
-        """Set aside a span that no receiver takes, as OTLP JSON with the reason."""
-        self._dead.mkdir(mode=0o700, parents=True, exist_ok=True)
-        grave = self._dead / f"{parcel.trace_id}-{parcel.span_id}.json"
-        descriptor = os.open(grave, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(json.dumps({"reason": reason}) + "\n" + to_json([parcel]) + "\n")
-        # In this order: a crash in between buries it twice, under the same name.
-        self._journal.acknowledge([parcel])
-        self._journal.count("spans_buried")
-
-
-def prune_dead(dead: Path, now_s: float) -> None:
-    """Remove what has lain in ``dead/`` for longer than `DEAD_AGE_S`."""
-    with suppress(OSError):
-        for grave in dead.iterdir():
-            if now_s - grave.stat().st_mtime > DEAD_AGE_S:
-                grave.unlink(missing_ok=True)
-
-
 def tune_collector() -> None:
     """
     Let the garbage collector look less often, and never again at what is loaded by now.
 
-    The agent makes many small objects and no cycles among them: looked at every 700, they cost a tenth of its time.
+    The agent makes many small objects, and few of them in circles: a tree's spans and their processes, which go with
+    their session. Looked at every 700 objects, they cost a tenth of its time; every 50,000 is soon enough for those.
     """
     gc.collect()
     gc.freeze()
@@ -125,7 +92,7 @@ class AgentDaemon:
         plan = self._plan
         spool = Spool(plan.spool, plan.spool_bytes_max)
         spool.prepare()
-        journal = self._journal = Journal(plan.journal)
+        journal = self._journal = Journal(plan.journal, owner=True)
         describer = Describer(plan.resource, value_bytes_max=plan.value_bytes_max, with_content=plan.with_content)
         summaries = self._summaries = self._open_summaries(journal)
         agent = Agent(spool, journal, describer, Transcripts(plan.projects), plan.limits, summaries)
@@ -159,20 +126,28 @@ class AgentDaemon:
         return None
 
     def _thread(self, name: str, work: Callable[[], None]) -> None:
-        thread = threading.Thread(target=work, name=name, daemon=True)
+        def run() -> None:
+            # The log tells of it; `alive` tells who runs us.
+            with suppress(JournalBroken):
+                work()
+
+        thread = threading.Thread(target=run, name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
 
     def _send(self, sender: Sender) -> None:
+        complaints = Complaints()
         while not self._stop.is_set():
             try:
                 sender.run(self._stop, self._wake)
             except (JournalUnavailable, OSError) as error:
-                log.warning("the sender waits for the journal: %s", error)
+                if complaints.due(type(error).__name__):
+                    log.warning("the sender waits for the home's disk: %s", error)
                 self._stop.wait(UNAVAILABLE_WAIT_S)
 
     def _keep_notes(self, journal: Journal, sender: Sender) -> None:
         told: dict[str, str] = {}
+        pruned_s = -PRUNE_S
         while not self._stop.wait(NOTE_S):
             states = {"sender": json.dumps(asdict(sender.state))}
             if self._summaries:
@@ -181,7 +156,18 @@ class AgentDaemon:
                 if state != told.get(name):
                     told[name] = state
                     _save(journal, name, state)
-            prune_dead(self._plan.dead, time.time())
+            if time.monotonic() - pruned_s >= PRUNE_S:
+                pruned_s = time.monotonic()
+                self._prune(journal)
+
+    def _prune(self, journal: Journal) -> None:
+        """Remove what was set aside long ago. What cannot be removed now is looked at again the next time."""
+        with suppress(OSError, JournalUnavailable):
+            now_s = time.time()
+            remove_broken(self._plan.journal, now_s - DEAD_AGE_S)
+            if removed := prune_dead(self._plan.dead, now_s):
+                log.warning("%d buried spans were removed from %s: too old, or too many", removed, self._plan.dead)
+                journal.count("buried_spans_removed", removed)
 
     def alive(self) -> bool:
         """Whether all of its threads are still at work."""

@@ -15,6 +15,7 @@ from cc_otel.agent.describe import Content
 from cc_otel.agent.events import Unreadable
 from cc_otel.agent.limits import fit
 from cc_otel.agent.redaction.redact import redact, redact_text
+from cc_otel.complaints import Complaints
 from cc_otel.journal import Arrival, Journal, JournalUnavailable
 from cc_otel.spool import Entry, Recorded, Spool
 from cc_otel.spool import Unreadable as UnreadableFile
@@ -56,6 +57,7 @@ class Intake:
         """Take both ends."""
         self._spool = spool
         self._journal = journal
+        self._complaints = Complaints()
         self._listed: list[Entry] = []
         self._unlisted = False
 
@@ -104,7 +106,7 @@ class Intake:
             recorded = self._spool.read(entry, now_ns)
         except UnreadableFile as error:
             self._spool.set_aside(entry)
-            self._complain(str(error))
+            self._complain("unreadable", str(error))
             return None
         if recorded is None:
             return None
@@ -125,11 +127,12 @@ class Intake:
 
     def _fail(self, recorded: Recorded, reason: str) -> None:
         self._spool.fail(replace(recorded, variables=_cleaned(recorded)), reason, _kept(recorded))
-        self._complain(reason)
+        self._complain(reason, reason)
 
-    def _complain(self, reason: str) -> None:
+    def _complain(self, cause: str, reason: str) -> None:
         self._journal.count("events_failed")
-        log.warning("an event was set aside in failed/: %s", reason)
+        if self._complaints.due(cause):
+            log.warning("an event was set aside in failed/: %s", reason)
 
 
 def arrival_of(recorded: Recorded, now_ns: int) -> Arrival:

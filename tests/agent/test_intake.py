@@ -1,5 +1,6 @@
 """Taking in what can never become an event: what is kept of it, and that none of it is a secret's half."""
 
+import logging
 import time
 from pathlib import Path
 
@@ -65,3 +66,21 @@ def test_the_last_word_of_an_event_that_was_cut_is_not_kept(tmp_path: Path, befo
 def test_what_is_short_and_whole_is_kept_whole(tmp_path: Path) -> None:
     """Of a payload that came whole nothing is missing but its secrets."""
     assert b"[1, [redacted:github-token]" == failed(tmp_path, f"[1, {GITHUB}".encode()).payload
+
+
+def test_a_cause_of_failing_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """However many events cannot be read, the log tells each cause once a minute, and the journal counts them all."""
+    spool = Spool(tmp_path / "spool", 1 << 40)
+    spool.prepare()
+    for payload in (b"[]", b"[1]", b'{"session_id": "s"}', b"[2]"):
+        spool.write(payload, {})
+    journal = Journal(tmp_path / "journal.db")
+    with caplog.at_level(logging.WARNING):
+        Intake(spool, journal).take(time.time_ns())
+
+    reasons = ["a JSON list, not an object", "no hook_event_name"]
+    assert [f"an event was set aside in failed/: {reason}" for reason in reasons] == [
+        record.getMessage() for record in caplog.records
+    ]
+    assert 4 == journal.counts()["events_failed"].count
+    journal.close()

@@ -1,0 +1,125 @@
+"""An agent at work, with its threads, on a real home and before a real receiver."""
+
+import gc
+import logging
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+
+from cc_otel.agent.daemon import AgentDaemon, Plan
+from cc_otel.agent.outbox import DEAD_AGE_S
+from cc_otel.agent.service import Limits
+from cc_otel.journal import Journal, Outgoing
+from cc_otel.otlp.convert import encode
+from cc_otel.otlp.destination import Destination
+from cc_otel.span import Span
+from tests.otlp.receivers import WAIT_S, fail, grpc_receiver
+
+LOG = "cc_otel.agent.daemon"
+
+
+@pytest.fixture(autouse=True)
+def _collector() -> Iterator[None]:
+    """Put back what an agent changes of the collector."""
+    thresholds = gc.get_threshold()
+    yield
+    gc.set_threshold(*thresholds)
+    gc.unfreeze()
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """Give a port of the loopback interface that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def at_work(home: Path, port: int) -> Iterator[AgentDaemon]:
+    """Run an agent that sends to a port."""
+    plan = Plan(
+        home=home,
+        spool=home / "spool",
+        journal=home / "journal.db",
+        dead=home / "dead",
+        projects=home / "projects",
+        destination=Destination(f"http://127.0.0.1:{port}"),
+        resource={},
+        limits=Limits(1 << 30, 1e9, 1e9),
+        spool_bytes_max=1 << 30,
+        value_bytes_max=16384,
+        with_content=True,
+    )
+    daemon = AgentDaemon(plan)
+    daemon.start()
+    try:
+        yield daemon
+    finally:
+        daemon.stop()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Poll until it is so."""
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+
+
+def counts(home: Path) -> dict[str, int]:
+    """Read what was counted, as `status` does."""
+    with closing(Journal(home / "journal.db")) as journal:
+        return {what: count.count for what, count in journal.counts().items()}
+
+
+def test_what_goes_wrong_each_second_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Where a span cannot be buried, its home's disk being full say, the log tells it once and not every second."""
+    (tmp_path / "dead").write_text("a file in the way")
+    with closing(Journal(tmp_path / "journal.db")) as journal:
+        journal.commit([], [Outgoing("s", 1, encode(Span("1" * 32, "2" * 16, "name", 1, 2)))], [])
+    with caplog.at_level(logging.WARNING, LOG), grpc_receiver() as receiver:
+        receiver.script.extend([fail(grpc.StatusCode.INVALID_ARGUMENT, "bad")] * 50)
+        with at_work(tmp_path, receiver.port):
+            wait_for(lambda: len(receiver.requests) >= 4)
+
+    told = [record.getMessage() for record in caplog.records if record.name == LOG]
+    assert 1 == len([text for text in told if "the sender waits" in text]), told
+
+
+def test_old_graves_are_removed_and_counted(tmp_path: Path, unused_port: int) -> None:
+    """An agent removes what was buried, or set aside, more than seven days ago; the spans are counted for `status`."""
+    (tmp_path / "dead").mkdir()
+    old, broken = tmp_path / "dead" / "old.json", tmp_path / "journal.db.broken-20260101T000000Z"
+    for path in (old, broken):
+        path.touch()
+        os.utime(path, (time.time() - DEAD_AGE_S - 60, time.time() - DEAD_AGE_S - 60))
+    young = tmp_path / "journal.db.broken-20260102T000000Z"
+    young.touch()
+    with at_work(tmp_path, unused_port):
+        wait_for(lambda: counts(tmp_path) == {"buried_spans_removed": 1})
+
+    assert [False, False, True] == [path.exists() for path in (old, broken, young)]
+
+
+def test_an_agent_whose_journal_is_damaged_ends_and_the_next_begins_anew(tmp_path: Path, unused_port: int) -> None:
+    """Damage that an agent meets ends it, for somebody to start the next one, which sets the file aside and works."""
+    path = tmp_path / "journal.db"
+    Journal(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'outbox_waiting'").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xa5" * 4096)
+    with at_work(tmp_path, unused_port) as first:
+        wait_for(lambda: not first.alive())
+    with at_work(tmp_path, unused_port) as second:
+        wait_for(lambda: counts(tmp_path) == {"journals_set_aside": 1})
+        assert second.alive()
