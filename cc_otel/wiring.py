@@ -25,6 +25,9 @@ EVENTS: Final = tuple(
 MESSAGES: Final = "MessageDisplay"
 """Wired only where it is asked for: it holds back what the user reads until the hook has run."""
 
+COMPACTIONS: Final = frozenset({"PreCompact", "PostCompact"})
+"""Wired unless somebody minds: the client lists their handlers after `/compact`, for the user and for the model."""
+
 STARTING: Final = frozenset({"SessionStart", "UserPromptSubmit"})
 """The events whose handlers also start the agent."""
 
@@ -37,9 +40,10 @@ class NotWirable(ValueError):
     """These settings cannot take our wiring; the text says why and where."""
 
 
-def groups(home: Path, *, messages: bool = False) -> dict[str, dict[str, object]]:
+def groups(home: Path, *, messages: bool = False, compactions: bool = True) -> dict[str, dict[str, object]]:
     """Give what is wired: for each event the one group, with one handler in it, that is added to the event's list."""
-    events = (*EVENTS, MESSAGES) if messages else EVENTS
+    asked_for = (*EVENTS, MESSAGES) if messages else EVENTS
+    events = [event for event in asked_for if compactions or event not in COMPACTIONS]
     return {event: _group(wired_command(home, starts_agent=event in STARTING)) for event in events}
 
 
@@ -65,7 +69,7 @@ def homes(text: str) -> set[Path]:
     return {home for trail in _trails(text) if (home := _home(text, trail))}
 
 
-def wire(text: str, home: Path, *, messages: bool = False, before: str | None = None) -> str:
+def wire(text: str, home: Path, *, messages: bool = False, compactions: bool = True, before: str | None = None) -> str:
     """
     Give the settings with our wiring; an older or other one of ours is replaced. Twice is the same as once.
 
@@ -75,7 +79,7 @@ def wire(text: str, home: Path, *, messages: bool = False, before: str | None = 
         NotWirable: there is no place for it in these settings.
 
     """
-    wanted = groups(home, messages=messages)
+    wanted = groups(home, messages=messages, compactions=compactions)
     if wired(text) == {event: [json_text.parse(json.dumps(group))] for event, group in wanted.items()}:
         # Whoever wrote it in another form meanwhile liked it so.
         return text

@@ -11,7 +11,7 @@ import pytest
 
 from cc_otel.cli.installing import install, unsupported
 from cc_otel.cli.uninstalling import uninstall
-from cc_otel.wiring import EVENTS, wire
+from cc_otel.wiring import COMPACTIONS, EVENTS, wire
 from tests.cli.person import Person
 
 SETTINGS = '\ufeff{\r\n\t"model": "opus",\r\n\t"hooks": {"Stop": [{"hooks": []}]}\r\n}'
@@ -140,6 +140,18 @@ def test_messages(person: Person) -> None:
     person.done("install")
 
     assert with_messages == {*EVENTS, "MessageDisplay"}
+    assert json.loads(person.read())["hooks"].keys() == set(EVENTS)
+
+
+def test_compactions(person: Person) -> None:
+    """The events of a compaction are left out as long as that is asked for, and doctor does not miss them."""
+    person.done("install", "--no-compactions")
+    without = json.loads(person.read())["hooks"].keys()
+    [wiring] = [it for it in person.told("doctor") if it["what"] == "wiring"]
+    person.done("install")
+
+    assert without == set(EVENTS) - COMPACTIONS
+    assert "ok" == wiring["state"]
     assert json.loads(person.read())["hooks"].keys() == set(EVENTS)
 
 
