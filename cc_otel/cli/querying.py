@@ -27,8 +27,16 @@ _GROUPS: Final = {
     "model": ("model",),
 }
 _SUMMED: Final = ("calls", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd")
-_WHOLE: Final = {"session_id", "began", "took", "last"}
-"""Columns that are of no use in parts."""
+SESSION_CHARS: Final = 8
+"""How much of a session's id a table shows: the beginning is enough for every command."""
+
+_CUT: Final = {"label", "name", "error", "path", "agent"}
+"""Columns that are cut where the line ends; others are of no use in parts."""
+
+_KINDS: Final = ("turn", "subagent", "tool", "chat", "session", "compact", "hook", "span")
+_at_most = click.option(
+    "--limit", type=click.IntRange(min=1), default=ROWS, show_default=True, help="How many at most."
+)
 
 _TRACE_ID: Final = re.compile("[0-9a-f]{32}")
 _SPAN_KEY: Final = re.compile("([0-9a-f]{32})-([0-9a-f]{16})")
@@ -115,6 +123,12 @@ def _open_row(span: "Unfinished", now_ms: float) -> Row:
     }
 
 
+def _whole_ids(store: "GraphStore", wanted: Row) -> Row:
+    """Give the parameters with the session's whole id, where its beginning names one."""
+    session_id = wanted.get("session_id")
+    return wanted | {"session_id": _session_named(store, session_id, ())} if session_id else wanted
+
+
 def _session_named(store: "GraphStore", what: str, running: Sequence[Row]) -> str:
     from cc_otel.graph.store import Query
 
@@ -162,7 +176,7 @@ def span(home: Home, settings: Settings, name: str, as_json: bool) -> None:
 
 @query.command()
 @with_settings("store", "arango_password_file")
-@click.option("--limit", default=ROWS, show_default=True, help="How many at most.")
+@_at_most
 @json_option
 def sessions(home: Home, settings: Settings, limit: int, as_json: bool) -> None:
     """List the sessions, the newest first."""
@@ -180,41 +194,45 @@ def sessions(home: Home, settings: Settings, limit: int, as_json: bool) -> None:
 
 @query.command()
 @with_settings("store", "arango_password_file")
-@click.option("--session", "session_id", help="Only of this session.")
+@click.option("--session", "session_id", help="Only of this session; the beginning of its id is enough.")
 @click.option("--trace", "trace_id", help="Only of this trace.")
 @click.option("--name", help="Only with this name.")
-@click.option("--kind", help="Only of this kind: turn, tool, subagent, chat, session, compact, hook.")
+@click.option("--kind", type=click.Choice(_KINDS, case_sensitive=False), help="Only of this kind.")
 @click.option("--tool", help="Only of this tool.")
-@click.option("--status", help="Only with this status: ERROR, UNSET, OK.")
+@click.option(
+    "--status", type=click.Choice(("ERROR", "UNSET", "OK"), case_sensitive=False), help="Only with this status."
+)
 @click.option("--text", help="Only with this text in the summary or the command.")
-@click.option("--limit", default=ROWS, show_default=True, help="How many at most.")
+@_at_most
 @json_option
 def spans(home: Home, settings: Settings, as_json: bool, **wanted: Any) -> None:
     """Find spans, the newest first."""
     from cc_otel.graph.store import Query
 
     with _reading(home, settings) as store:
-        rows = list(store.query(Query("spans", wanted)))
+        rows = list(store.query(Query("spans", _whole_ids(store, wanted))))
     if as_json:
         for row in rows:
             print_json(row)
         return
-    _print_table(("began", "name", "took", "status", "label", "session_id"), [{**row, **_when(row)} for row in rows])
+    errors = ("error",) if any(row["status"] == "ERROR" for row in rows) else ()
+    columns = ("began", "session_id", "took", "name", *errors, "label")
+    _print_table(columns, [{**row, **_when(row), **_failure(row)} for row in rows])
 
 
 @query.command()
 @with_settings("store", "arango_password_file")
-@click.option("--session", "session_id", help="Only of this session.")
+@click.option("--session", "session_id", help="Only of this session; the beginning of its id is enough.")
 @click.option("--trace", "trace_id", help="Only of this trace.")
 @click.option("--days", default=7.0, show_default=True, help="Only what was touched in the last days.")
-@click.option("--limit", default=ROWS, show_default=True, help="How many at most.")
+@_at_most
 @json_option
 def files(home: Home, settings: Settings, days: float, as_json: bool, **wanted: Any) -> None:
     """List the files that were touched, the one touched last first."""
     from cc_otel.graph.store import Query
 
     with _reading(home, settings) as store:
-        rows: list[Row] = list(store.query(Query("files", {**wanted, "since_ms": _since_ms(days)})))
+        rows: list[Row] = list(store.query(Query("files", {**_whole_ids(store, wanted), "since_ms": _since_ms(days)})))
     if as_json:
         for row in rows:
             print_json(row)
@@ -225,7 +243,7 @@ def files(home: Home, settings: Settings, days: float, as_json: bool, **wanted: 
 
 @query.command()
 @with_settings("store", "arango_password_file")
-@click.option("--session", "session_id", help="Only of this session.")
+@click.option("--session", "session_id", help="Only of this session; the beginning of its id is enough.")
 @click.option("--trace", "trace_id", help="Only of this trace.")
 @click.option("--days", default=7.0, show_default=True, help="Only calls of the last days.")
 @click.option("--by", type=click.Choice(list(_GROUPS)), default="session", show_default=True, help="What a row is.")
@@ -239,7 +257,9 @@ def cost(home: Home, settings: Settings, days: float, by: str, as_json: bool, **
     from cc_otel.graph.store import Query
 
     with _reading(home, settings) as store:
-        rows = _sums(store.query(Query("cost", {**wanted, "since_ms": _since_ms(days)})), _GROUPS[by])
+        rows = _sums(
+            store.query(Query("cost", {**_whole_ids(store, wanted), "since_ms": _since_ms(days)})), _GROUPS[by]
+        )
     if as_json:
         for row in rows:
             print_json(row)
@@ -278,6 +298,10 @@ def _reading(home: Home, settings: Settings) -> Iterator["GraphStore"]:
         fail(str(error))
 
 
+def _failure(row: Row) -> Row:
+    return {"error": (row["error_type"] or "error") if row["status"] == "ERROR" else ""}
+
+
 def _since_ms(days: float) -> int:
     return int((time.time() - days * 86_400) * 1000)
 
@@ -300,14 +324,22 @@ def _print_table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
     for column in columns:
         numbers = isinstance(rows[0].get(column), int | float)
-        short = column.removesuffix("_id").replace("_", " ")
-        table.add_column(short, justify="right" if numbers else "left", no_wrap=column in _WHOLE)
+        longest = None if column in _CUT else max(len(_cell(column, row)) for row in rows)
+        table.add_column(
+            column.removesuffix("_id").replace("_", " "),
+            justify="right" if numbers else "left",
+            no_wrap=True,
+            min_width=longest,
+        )
     for row in rows:
-        table.add_row(*(Text(printable(_cell(row.get(column)))) for column in columns))
+        table.add_row(*(Text(printable(_cell(column, row))) for column in columns))
     console().print(table)
 
 
-def _cell(value: object) -> str:
+def _cell(column: str, row: Row) -> str:
+    value = row.get(column)
+    if column == "session_id":
+        return str(value or "")[:SESSION_CHARS]
     if value is None:
         return ""
     return f"{value:,.0f}" if isinstance(value, float) else str(value)
