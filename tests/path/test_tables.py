@@ -1,0 +1,67 @@
+"""What the lists look like on a terminal, and how they are asked for."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Final
+
+import pexpect
+import pytest
+
+from tests.path.processes import CLEAN, cc_otel, record
+
+SESSION: Final = "5d4f0993-3f11-468a-9f6c-7659adf67b58"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with a session that has a command that failed."""
+    home = tmp_path / "h"
+    call = {"tool_use_id": "t", "tool_name": "Bash", "tool_input": {"command": "make everything that there is to make"}}
+    for event in (
+        {"hook_event_name": "SessionStart", "source": "startup"},
+        {"hook_event_name": "PreToolUse", **call},
+        {"hook_event_name": "PostToolUseFailure", "error": "Exit code 3", "duration_ms": 1, **call},
+    ):
+        record(home, {"session_id": SESSION} | event)
+    cc_otel("flush", "--home", home)
+    return home
+
+
+def at_terminal(*arguments: object) -> list[str]:
+    """Give the lines that a command shows on a terminal of 80 columns."""
+    command = [sys.executable, "-m", "cc_otel", *map(str, arguments)]
+    with pexpect.spawn(command[0], command[1:], env={**CLEAN, "NO_COLOR": "1"}, dimensions=(24, 80)) as terminal:
+        shown = terminal.read().decode()
+    return [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in shown.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("what", "line"),
+    [
+        ("sessions", r"5d4f0993  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  .*  0 +1 +1 +3"),
+        (
+            "spans --status error",
+            r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  5d4f0993  \d+ ms  execute_to\S+ +ex\S+ +Ran make .*",
+        ),
+    ],
+)
+def test_a_row_is_a_line_on_a_narrow_terminal(home: Path, what: str, line: str) -> None:
+    """At 80 columns each row is one line, whose times and numbers are whole; what is long is cut."""
+    header, *rows = at_terminal("query", *what.split(), "--home", home)
+
+    assert header.split()[0] in {"session", "began"}
+    assert [True] == [bool(re.fullmatch(line, row)) for row in rows], rows
+
+
+def test_the_beginning_of_a_session_is_enough(home: Path) -> None:
+    """Whatever is asked of a session, the beginning of its id names it."""
+    found = cc_otel("query", "spans", "--session", "5d4f", "--kind", "TOOL", "--json", "--home", home)
+
+    assert 1 == len(found.stdout.splitlines())
+
+
+@pytest.mark.parametrize("wrong", [("--kind", "bogus"), ("--status", "bad"), ("--limit", "0"), ("--limit", "-5")])
+def test_what_cannot_be_is_refused(home: Path, wrong: tuple[str, str]) -> None:
+    """A kind, status or limit that nothing can have is wrong usage, not an empty answer."""
+    assert 2 == cc_otel("query", "spans", *wrong, "--home", home).returncode
