@@ -10,6 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 
@@ -19,6 +20,11 @@ FILE_NAME: Final = "config.toml"
 GRAPH_PORT: Final = 4327
 COLLECTOR_PORT: Final = 4317
 
+NUMBER_MAX: Final = 1_000_000_000
+HOURS_MAX: Final = 876_000
+DAYS_MAX: Final = 36_500
+"""Hundred years: longer times would not fit into 64 bits of nanoseconds."""
+
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", ""})
 
@@ -27,8 +33,8 @@ class BadSettings(ValueError):
     """A setting cannot be used; the text says which, where, and what to do."""
 
 
-def _setting(default: Any, help_text: str, *, secret: bool = False) -> Any:
-    return field(default=default, metadata={"help": help_text, "secret": secret})
+def _setting(default: Any, help_text: str, *, secret: bool = False, most: int = NUMBER_MAX) -> Any:
+    return field(default=default, metadata={"help": help_text, "secret": secret, "most": most})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,9 @@ class Settings:
     exporter_otlp_client_key: str = _setting("", "File with our private key, PEM.")
     exporter_otlp_client_certificate: str = _setting("", "File with our certificate, PEM.")
     exporter_otlp_insecure: bool = _setting(False, "No TLS for a gRPC endpoint without a scheme.")
-    resource_attributes: str = _setting("", "Further resource attributes: key=value,key2=value2, URL-encoded.")
+    resource_attributes: str = _setting(
+        "", "Further resource attributes: key=value,key2=value2, URL-encoded.", secret=True
+    )
     use_otel_env: bool = _setting(False, "Read the bare OTEL_EXPORTER_OTLP_* and OTEL_RESOURCE_ATTRIBUTES too.")
     store: str = _setting(
         "", "Where the graph lives: sqlite:///PATH or arangodb+https://USER@HOST:8529/DATABASE; graph.db if empty."
@@ -57,7 +65,7 @@ class Settings:
     content: str = _setting("", "redacted or none; if empty, none where spans leave this machine.")
     value_max_bytes: int = _setting(16384, "Longest attribute value, bytes.")
     spool_max_mb: int = _setting(512, "Most disk for events not taken yet, and for spans not sent yet, MB each.")
-    keep_h: float = _setting(48.0, "How long a finished session stays in the journal, hours.")
+    keep_h: float = _setting(48.0, "How long a finished session stays in the journal, hours.", most=HOURS_MAX)
     idle_s: float = _setting(21600.0, "Silence that ends a session whose process cannot be watched, seconds.")
     summary_model: str = _setting("", "Model that writes summaries, as LiteLLM names it; rules write them if empty.")
     summary_fallback_models: str = _setting("", "Models to ask where that one fails, in this order: a,b.")
@@ -69,8 +77,8 @@ class Settings:
         "", "Where summaries are kept: sqlite:///PATH, redis:// or rediss:// HOST; cache.db if empty.", secret=True
     )
     cache_max_mb: int = _setting(64, "Most room for kept summaries on this machine, MB.")
-    cache_keep_days: float = _setting(30.0, "How long a summary is kept, days.")
-    retention_days: float = _setting(30.0, "How long the graph keeps a span, days; 0 keeps it for ever.")
+    cache_keep_days: float = _setting(30.0, "How long a summary is kept, days.", most=DAYS_MAX)
+    retention_days: float = _setting(30.0, "How long the graph keeps a span, days; 0 keeps it for ever.", most=DAYS_MAX)
     projects_dir: str = _setting("", "Claude's own projects folder; ~/.claude/projects if empty.")
     jaeger_url: str = _setting("", "Jaeger's page, http://HOST:16686: doctor reads its test event back from there too.")
     autostart: str = _setting("up", "What a session starts where no agent is running: up, agent or off.")
@@ -99,29 +107,34 @@ def resolve(home: "Home", flags: Mapping[str, Any], environ: Mapping[str, str]) 
         BadSettings: one of them cannot be used.
 
     """
-    from_file = load_file(home.config)
-    chosen = (
-        from_file | _from_environ(PREFIX, environ) | {name: value for name, value in flags.items() if value is not None}
-    )
-    if _value("use_otel_env", chosen.get("use_otel_env", False)):
+    chosen = {
+        **{name: _Given(value, f"in {home.config}") for name, value in load_file(home.config).items()},
+        **_from_environ(PREFIX, environ),
+        **{name: _Given(value, f"from {flag(name)}") for name, value in flags.items() if value is not None},
+    }
+    if "use_otel_env" in chosen and _value("use_otel_env", chosen["use_otel_env"]):
         # Claude Code strips these from hooks, so a person set them for another program: any setting of ours wins.
         chosen = _from_environ("OTEL_", environ) | chosen
-    settings = Settings(**{name: _value(name, value) for name, value in chosen.items()})
-    for name, words in _WORDS.items():
-        if getattr(settings, name) not in words:
-            raise BadSettings(f"{name} is {getattr(settings, name)!r}: write one of {', '.join(filter(None, words))}")
-    return settings
+    return Settings(**{name: _value(name, given) for name, given in chosen.items()})
 
 
-def _from_environ(prefix: str, environ: Mapping[str, str]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A value as it was said, and where it was."""
+
+    value: Any
+    where: str
+
+
+def _from_environ(prefix: str, environ: Mapping[str, str]) -> dict[str, _Given]:
     """Give what variables set; a traces variable wins over the general one (OTLP exporter, specification 1.60)."""
     found = {}
     for name in SETTINGS:
         general = prefix + name.upper()
         traces = general.replace("EXPORTER_OTLP_", "EXPORTER_OTLP_TRACES_")
         both = (general,) if name == "exporter_otlp_endpoint" else (traces, general)
-        if value := next((environ[key] for key in both if environ.get(key)), ""):
-            found[name] = value
+        if key := next((key for key in both if environ.get(key)), ""):
+            found[name] = _Given(environ[key], f"from {key}")
     return found
 
 
@@ -132,22 +145,44 @@ _WORDS: Final = {
 }
 
 
-def _value(name: str, value: object) -> Any:
-    wanted = _TYPES[name]
+def _value(name: str, given: _Given) -> Any:
+    metadata = SETTINGS[name].metadata
     try:
-        if wanted is bool:
-            word = str(value).lower()
-            if word not in _TRUE | _FALSE:
-                raise ValueError(word)
-            return word in _TRUE
-        if wanted is str and not isinstance(value, str):
+        return _typed(_TYPES[name], given.value, metadata["most"], _WORDS.get(name))
+    except (TypeError, ValueError, OverflowError):
+        said = "not usable" if metadata["secret"] else repr(given.value)
+        raise BadSettings(f"{name} is {said} ({given.where}): write {_form(name)}") from None
+
+
+def _typed(wanted: type, value: Any, most: int, words: tuple[str, ...] | None) -> Any:
+    """Give the value as what is wanted. Raises ValueError, TypeError or OverflowError where it is none."""
+    if wanted is bool:
+        word = str(value).lower()
+        if word not in _TRUE | _FALSE:
             raise ValueError(value)
-        number = wanted(value)
-        if wanted is not str and number < 0:
+        return word in _TRUE
+    if wanted is str:
+        if not isinstance(value, str) or (words and value not in words):
             raise ValueError(value)
-        return number
-    except (TypeError, ValueError):
-        raise BadSettings(f"{name} is {value!r}, which is no {wanted.__name__} it can take") from None
+        return value
+    number = wanted(value)
+    # Neither what is no number (nan), nor the half of one that is to be whole, nor a yes.
+    if isinstance(value, bool) or not 0 <= number <= most or number != float(value):
+        raise ValueError(value)
+    return number
+
+
+def _form(name: str) -> str:
+    """Give what may be written."""
+    if words := _WORDS.get(name):
+        return f"one of {', '.join(filter(None, words))}"
+    most = SETTINGS[name].metadata["most"]
+    return {
+        bool: "true or false",
+        int: f"a whole number from 0 to {most}",
+        float: f"a number from 0 to {most}",
+        str: "a text, in quotes",
+    }[_TYPES[name]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,5 +263,6 @@ def load_file(path: Path) -> dict[str, Any]:
         raise BadSettings(f"{path}: {error}") from error
     for name in settings:
         if name not in SETTINGS:
-            raise BadSettings(f"{path}: no setting is called {name!r}; `cc-otel settings` lists them")
+            meant = "".join(f", did you mean {near}?" for near in get_close_matches(name, SETTINGS, 1))
+            raise BadSettings(f"{path}: no setting is called {name!r}{meant or ';'} `cc-otel settings` lists them")
     return settings

@@ -81,7 +81,7 @@ def resource(settings: Settings) -> Mapping[str, str]:
 
     try:
         # The same form as headers, but for names, which keep their case (OTel specification, Resource SDK).
-        further = parse_headers(settings.resource_attributes)
+        further = parse_headers(settings.resource_attributes, "attribute")
     except BadDestination as error:
         fail(f"resource_attributes: {error}")
     fixed = {conventions.SERVICE_NAME: conventions.SERVICE_NAME_VALUE, conventions.HOST_NAME: socket.gethostname()}

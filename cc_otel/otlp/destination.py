@@ -188,11 +188,11 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def parse_headers(text: str) -> dict[str, str]:
+def parse_headers(text: str, what: str = "header") -> dict[str, str]:
     """
     Read ``name=value,name2=value2``, percent-encoded, the form of ``OTEL_EXPORTER_OTLP_HEADERS``.
 
-    Raises ``BadDestination``, without repeating what may be a secret.
+    ``what`` says what one of them is. Raises ``BadDestination``, without repeating what may be a secret.
     """
     headers = {}
     for number, pair in enumerate(text.split(","), 1):
@@ -200,7 +200,7 @@ def parse_headers(text: str) -> dict[str, str]:
         if equals and name.strip():
             headers[unquote(name.strip())] = unquote(value.strip())
         elif pair.strip():
-            raise BadDestination(f"header {number} is not name=value: separate headers by commas, write a comma as %2C")
+            raise BadDestination(f"{what} {number} is not name=value: separate {what}s by commas, write a comma as %2C")
     return headers
 
 
