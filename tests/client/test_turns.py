@@ -134,3 +134,27 @@ invoke_agent claude-code, closed by Stop, links session
     [cost] = [json.loads(line) for line in world.cc_otel("query", "cost", "--json").splitlines()]
 
     assert 2 == cost["calls"]
+
+
+def test_an_answer_that_comes_slowly_is_told_whole(world: World) -> None:
+    """A model call whose blocks come seconds apart is one, with all its tokens and what it asked for."""
+    slowly = {**calls(bash("one", "echo hello"), first="let me see"), "stall_s": 3}
+    world.scripted({"the errand": [slowly, says("done")]}).installed()
+    done = world.asks("run the errand")
+
+    assert (0, "done\n", "") == (done.code, done.stdout, done.stderr)
+    assert (
+        world.tree()
+        == """\
+session startup
+  hook SessionEnd
+
+invoke_agent claude-code, closed by Stop, links session
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
+  execute_tool Bash one, closed by PostToolUse
+    hook PostToolUse
+  hook PostToolBatch
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
+  hook Stop
+"""
+    )

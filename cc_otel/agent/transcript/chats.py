@@ -2,9 +2,9 @@
 Model calls, read from the client's transcripts while they grow.
 
 A transcript is the client's own file: internal to it, late, and never promised. One API response stands in it as one
-record per content block, all with the same message id and the same usage, so records are put together by that id
-(hooks reference, section 9). A request that failed is a call too, without an answer. What is not understood is passed
-over.
+record per content block, all with the same message id; those written before the response was over have no stop reason
+and fewer tokens. So records are put together by that id (hooks reference, section 9). A request that failed is a call
+too, without an answer. What is not understood is passed over.
 """
 
 from collections import OrderedDict

@@ -1,8 +1,8 @@
 """
 Watches the transcripts of sessions that are being heard of, and takes in the model calls that appear in them.
 
-A call is taken in once: its session and its message id make its digest, and the journal knows digests. So how far a
-file was read need not survive: after a restart it is read from its beginning, and what the journal knows is passed over.
+A call is taken in once: its session and message id make its digest, and the journal knows digests. So how far a file
+was read need not survive: after a restart it is read from its beginning, and what the journal knows is passed over.
 """
 
 import logging
@@ -25,8 +25,8 @@ from cc_otel.journal import Arrival, Journal
 
 log = logging.getLogger(__name__)
 
-LOOK_NS: Final = 1_000_000_000
-"""How often the files are looked at."""
+LOOK_NS: Final = 500_000_000
+"""How often the files are looked at: `flush` waits 3 s for what is written at a session's end."""
 
 WATCH_NS: Final = 30_000_000_000
 """How long after a session's last event its files are looked at: the client writes them late."""
