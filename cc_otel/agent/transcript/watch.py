@@ -158,14 +158,16 @@ class ChatWatch:
     # Reading
 
     def _read(self, now_ns: int) -> None:
-        left = READ_BYTES_MAX
         # The shortest way to go first: a long history must not keep others waiting.
-        for _, key, agent_id, session in sorted(self._grown(now_ns), key=lambda grown: grown[0]):
+        grown = sorted(self._grown(now_ns), key=lambda grown: grown[0])
+        left = READ_BYTES_MAX
+        for _, key, agent_id, session in grown:
             left -= self._read_on(key, agent_id, session, left, now_ns)
             if left <= 0:
                 break
         self._more = left <= 0
-        for key in [key for key, file in self._files.items() if self._is_settled(key, file, now_ns)]:
+        quiet = self._files.keys() - {key for _, key, _, _ in grown}
+        for key in [key for key in self._files if key in quiet and self._is_settled(key, self._files[key], now_ns)]:
             self._give(key, self._files[key].transcript.finish())
         self._forget(now_ns)
 

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -447,3 +448,24 @@ def test_a_long_history_is_read_piece_by_piece(room: Room) -> None:
     assert "short" in first
     assert len(first) <= READ_BYTES_MAX // 10_000 + 1
     assert len(history) + 1 == len(room.ids())
+
+
+def test_a_long_history_takes_little_memory(room: Room) -> None:
+    """What is remembered of a transcript does not grow with it."""
+    text = [{"type": "text", "text": "x" * 500}]
+    with room.transcript.open("w") as file:
+        for number in range(12 * READ_BYTES_MAX // 1000):
+            result = prompt(2) | {
+                "uuid": f"r{number}",
+                "message": {"content": [{"type": "tool_result", "content": text}]},
+            }
+            file.writelines(json.dumps(record) + "\n" for record in (block(f"m{number}", 2, content=text), result))
+    room.hear("UserPromptSubmit")
+    tracemalloc.start()
+    while room.watch.look(NOW_NS + 5 * SECOND_NS):
+        pass
+    kept_bytes, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert most_bytes < 12 * READ_BYTES_MAX
+    assert kept_bytes < READ_BYTES_MAX
