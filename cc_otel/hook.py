@@ -66,6 +66,15 @@ exec {shlex.quote(python)} -P -m cc_otel autostart --home "$h"
 """
 
 
+def starter_python(text: str) -> str:
+    """Give the interpreter that a starter runs; empty for a text that is none of ours."""
+    try:
+        words = shlex.split(text.rpartition("\nexec ")[2])
+    except ValueError:
+        return ""
+    return words[0] if words[1:4] == ["-P", "-m", "cc_otel"] else ""
+
+
 def _place(path: Path, text: str, mode: int) -> None:
     # A session may be reading the old one right now.
     fresh = path.with_name(f"{path.name}.{os.getpid()}")

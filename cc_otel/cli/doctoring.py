@@ -2,167 +2,79 @@
 
 import json
 import os
-import shutil
-import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import click
 
-from cc_otel import __version__, conventions, hook, wiring
-from cc_otel.cli.common import DOCTOR_SESSION, json_option, print_json, with_settings
-from cc_otel.cli.compose import (
-    destination,
-    open_store,
-    prepare_home,
-    sends_to_own_graph,
-    summary_models,
-    with_content,
-)
+from cc_otel import __version__, conventions
+from cc_otel.cli import home_looks
+from cc_otel.cli.common import DOCTOR_SESSION, Flags, json_option, print_json, with_flags
+from cc_otel.cli.compose import destination, open_store, sends_to_own_graph, summary_models, with_content
 from cc_otel.cli.delivering import deliver
-from cc_otel.cli.installed import Installed
+from cc_otel.cli.findings import BROKEN, NOTE, OK, Finding, command, looked
 from cc_otel.cli.running import SENDING, STORING
-from cc_otel.cli.settings_file import SettingsFile, Unusable
 from cc_otel.cli.watching import gather
-from cc_otel.config import Home, Settings
+from cc_otel.config import BadSettings, Home, Settings, resolve
 
-HOOK_RUNS: Final = 9
-HOOK_MS_MAX: Final = 100.0
-DISK_FREE_BYTES_MIN: Final = 1 << 30
-CLOCK_ERROR_S_MAX: Final = 2.0
 DELIVERY_S: Final = 20.0
 JAEGER_WAIT_S: Final = 0.5
 
-OK: Final = "ok"
-BROKEN: Final = "broken"
-NOTE: Final = "note"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one look gave: ``state`` is ok, broken, or note where it is for the user to judge; ``fix`` a command."""
-
-    what: str
-    state: str
-    told: str
-    fix: str = ""
-
 
 @click.command()
-@with_settings(*SENDING, *STORING, "jaeger_url", "log_level")
+@with_flags(*SENDING, *STORING, "jaeger_url", "log_level")
 @json_option
-def doctor(home: Home, settings: Settings, as_json: bool) -> None:
+def doctor(home: Home, flags: Flags, as_json: bool) -> None:
     """
     Try every part, from Claude Code's settings to the graph, and say what mends what is broken.
 
     Sends one test event through everything. Exit code 1 if anything is broken.
     """
-    prepare_home(home)
-    findings = []
-    for look in (_wiring, _hook, _spool, _agent, _endpoint, _round_trip, _summaries, _machine, _client):
-        for finding in look(home, settings):
-            findings.append(finding)
-            if as_json:
-                print_json(asdict(finding))
-            else:
-                click.echo(f"{finding.state:>6}  {finding.what}: {finding.told}")
-                if finding.fix:
-                    click.echo(f"        -> {finding.fix}")
-    if any(finding.state == BROKEN for finding in findings):
+    broken = False
+    for finding in _examine(home, flags):
+        broken = broken or finding.state == BROKEN
+        if as_json:
+            print_json(asdict(finding))
+        else:
+            click.echo(f"{finding.state:>6}  {finding.what}: {finding.told}")
+            if finding.fix:
+                click.echo(f"        -> {finding.fix}")
+    if broken:
         raise click.exceptions.Exit(1)
 
 
-def _wiring(home: Home, _: Settings) -> Iterator[Finding]:
-    install = f"cc-otel install --home {home.path}"
+def _examine(home: Home, flags: Flags) -> Iterator[Finding]:
+    """Look at everything; without settings that can be used, at all that needs none."""
+    for what, look in _HOME.items():
+        yield from looked(what, look(home))
     try:
-        paths = Installed(home.path).paths()
-    except Unusable as error:
-        yield Finding("wiring", BROKEN, str(error), install)
+        settings = resolve(home, flags, os.environ)
+    except BadSettings as error:
+        told = f"{error}. Neither the agent nor what comes after it can work, or was looked at"
+        yield Finding("settings", BROKEN, told, f"mend it: in {home.config}, a CC_OTEL_* variable, or a flag")
         return
-    if not paths:
-        yield Finding("wiring", BROKEN, "Claude Code is not wired to this home", install)
-    for path in paths:
-        try:
-            events = wiring.wired(SettingsFile(path).read() or "")
-        except (Unusable, wiring.NotWirable) as error:
-            yield Finding("wiring", BROKEN, f"{path}: {error}", install)
-            continue
-        missing = sorted(wiring.groups(home.path).keys() - events.keys())
-        if missing:
-            yield Finding("wiring", BROKEN, f"{path} lacks {', '.join(missing)}", install)
-        else:
-            yield Finding("wiring", OK, f"{len(events)} events in {path}")
-    try:
-        current = (home.path / hook.SCRIPT_NAME).read_text("utf-8") == hook.script()
-    except OSError:
-        current = False
-    if not current:
-        yield Finding("hook script", BROKEN, "missing in the home, or of another version", install)
-
-
-def _hook(_: Home, __: Settings) -> Iterator[Finding]:
-    with TemporaryDirectory(prefix="cc-otel-") as folder:
-        hook.install_script(Path(folder))
-        took_ms, done = [], None
-        for _number in range(HOOK_RUNS):
-            began = time.perf_counter()
-            done = subprocess.run(
-                ["sh", "-c", hook.wired_command(Path(folder))], input=b"{}", capture_output=True, check=False
-            )
-            took_ms.append((time.perf_counter() - began) * 1e3)
-        recorded = len(list((Path(folder) / "spool" / "new").iterdir()))
-    shell = Path(shutil.which("sh") or "/bin/sh").resolve().name
-    silent = done is not None and (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-    if recorded != HOOK_RUNS or not silent:
-        yield Finding(
-            "hook", BROKEN, f"{recorded} of {HOOK_RUNS} events were recorded by {shell}", "ls -l /bin/sh /bin/cat"
-        )
-    elif median(took_ms) > HOOK_MS_MAX:
-        yield Finding("hook", NOTE, f"takes {median(took_ms):.0f} ms in {shell}: is the machine busy?")
-    else:
-        yield Finding("hook", OK, f"records in {median(took_ms):.1f} ms ({shell})")
-
-
-def _spool(home: Home, _: Settings) -> Iterator[Finding]:
-    probe = home.spool / "new" / f".doctor.{os.getpid()}"
-    try:
-        hook.install_script(home.path)
-        probe.touch(mode=0o600)
-        probe.unlink()
-    except OSError as error:
-        yield Finding(
-            "spool", BROKEN, f"{home.spool} cannot be written: {error.strerror}", f"ls -ld {home.spool} {probe.parent}"
-        )
-        return
-    if (home.spool / "full").exists():
-        yield Finding("spool", BROKEN, "full: new events are counted and not kept", f"cc-otel up --home {home.path}")
-    elif home.off.exists():
-        yield Finding("spool", NOTE, "recording is off", f"cc-otel on --home {home.path}")
-    else:
-        yield Finding("spool", OK, f"{home.spool} can be written")
+    for what, examine in _DELIVERY.items():
+        yield from looked(what, examine(home, settings))
 
 
 def _agent(home: Home, settings: Settings) -> Iterator[Finding]:
     report = gather(home, settings)
     agent = report["agent"]
-    if not agent["running"]:
+    if not agent["running"] and settings.autostart == "off":
+        yield Finding("agent", NOTE, "not running, and autostart is off", command(home, "up"))
+    elif not agent["running"]:
         yield Finding("agent", NOTE, "not running; the next session starts it")
     elif agent.get("version") != __version__:
         told = f"runs version {agent.get('version')}, installed is {__version__}"
-        yield Finding("agent", BROKEN, told, f"kill {agent['pid']}; cc-otel up --home {home.path}")
+        yield Finding("agent", BROKEN, told, f"kill {agent['pid']}; {command(home, 'up')}")
     else:
         yield Finding("agent", OK, f"pid {agent['pid']}, version {__version__}")
     for what, count in report["counts"].items():
-        yield Finding(
-            "losses", NOTE, f"{what.replace('_', ' ')}: {count['count']}", f"cc-otel status --home {home.path}"
-        )
+        yield Finding("losses", NOTE, f"{what.replace('_', ' ')}: {count['count']}", command(home, "status"))
 
 
 def _endpoint(home: Home, settings: Settings) -> Iterator[Finding]:
@@ -186,19 +98,25 @@ def _endpoint(home: Home, settings: Settings) -> Iterator[Finding]:
 
 def _round_trip(home: Home, settings: Settings) -> Iterator[Finding]:
     from cc_otel.graph.store import Query, StoreUnavailable
-    from cc_otel.spool import Spool
+    from cc_otel.spool import Spool, SpoolFull
 
     began, clock_ns = time.monotonic(), time.time_ns()
     spool = Spool(home.spool, settings.spool_max_mb << 20)
     event = {"session_id": DOCTOR_SESSION, "hook_event_name": "SessionStart", "source": "doctor"}
+    if not (home.spool / "new").is_dir():
+        # Found before; making it here would hide it from the next who looks.
+        return
+    if sends_to_own_graph(settings):
+        with closing(open_store(home, settings)) as own:
+            own.prepare()
     try:
-        spool.prepare()
         spool.write(json.dumps(event).encode(), {}, clock_ns)
-    except OSError as error:
+    except (OSError, SpoolFull) as error:
         yield Finding("test event", BROKEN, f"could not be recorded: {error}")
         return
     if left := deliver(home, settings, DELIVERY_S):
-        yield Finding("test event", BROKEN, f"not delivered in {DELIVERY_S:g} s ({left} waiting)", "cc-otel status")
+        told = f"not delivered in {DELIVERY_S:g} s ({left} waiting)"
+        yield Finding("test event", BROKEN, told, command(home, "status"))
         return
     took = f"delivered in {time.monotonic() - began:.1f} s"
     if settings.jaeger_url:
@@ -260,35 +178,17 @@ def _summaries(home: Home, settings: Settings) -> Iterator[Finding]:
             yield Finding("summaries", OK, f"{model} answers")
 
 
-def _machine(home: Home, _: Settings) -> Iterator[Finding]:
-    free = shutil.disk_usage(home.path).free
-    if free < DISK_FREE_BYTES_MIN:
-        yield Finding("disk", BROKEN, f"{free >> 20} MB free where the home is", f"du -sh {home.path}")
-    else:
-        yield Finding("disk", OK, f"{free >> 30} GB free")
-    probe = home.path / f".doctor.{os.getpid()}"
-    probe.touch(mode=0o600)
-    apart_s = abs(probe.stat().st_mtime - time.time())
-    probe.unlink()
-    if apart_s > CLOCK_ERROR_S_MAX:
-        yield Finding(
-            "clock", BROKEN, f"the disk's and the system's are {apart_s:.0f} s apart", "use a home on a local disk"
-        )
-    else:
-        yield Finding("clock", OK, "the disk's and the system's agree")
-
-
-def _client(_: Home, __: Settings) -> Iterator[Finding]:
-    claude = shutil.which("claude")
-    if claude is None:
-        yield Finding("claude", NOTE, "not on the PATH")
-        return
-    try:
-        told = subprocess.run(
-            [claude, "--version"], capture_output=True, text=True, timeout=DELIVERY_S, check=False
-        ).stdout
-    except (OSError, subprocess.TimeoutExpired) as error:
-        yield Finding("claude", NOTE, f"does not answer: {error}")
-        return
-    left_out = "WorktreeCreate (a hook on it breaks worktrees) and MessageDisplay (it holds back what you read)"
-    yield Finding("claude", OK, f"{told.strip() or 'unknown version'}; not wired: {left_out}")
+_HOME: Final[dict[str, Callable[[Home], Iterator[Finding]]]] = {
+    "wiring": home_looks.wired,
+    "start": home_looks.starter,
+    "hook": home_looks.hook_at_work,
+    "spool": home_looks.spool,
+    "disk": home_looks.disk,
+    "claude": home_looks.client,
+}
+_DELIVERY: Final[dict[str, Callable[[Home, Settings], Iterator[Finding]]]] = {
+    "agent": _agent,
+    "endpoint": _endpoint,
+    "test event": _round_trip,
+    "summaries": _summaries,
+}
