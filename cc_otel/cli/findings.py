@@ -36,7 +36,7 @@ def looked(what: str, findings: Iterable[Finding]) -> Iterator[Finding]:
     except BadSettings as error:
         yield Finding(what, BROKEN, str(error))
     except mishaps() as error:
-        yield Finding(what, BROKEN, in_words(error))
+        yield Finding(what, BROKEN, in_words(error, otherwise=""))
 
 
 def command(home: Home, name: str) -> str:

@@ -47,15 +47,15 @@ def mishaps() -> tuple[type[Exception], ...]:
     return (OSError, sqlite3.Error, JournalUnavailable, StoreUnavailable, Unusable)
 
 
-def in_words(error: Exception) -> str:
-    """Tell a mishap in one line, and what to do next."""
+def in_words(error: Exception, otherwise: str = _LOOK) -> str:
+    """Tell a mishap in one line, and what to do next; ``otherwise`` where nobody can tell by the mishap alone."""
     told = str(error) if isinstance(error, mishaps()) else f"{type(error).__name__}: {error}"
     if isinstance(error, OSError) and error.strerror:
         told = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return "; ".join(filter(None, (" ".join(told.split()), _advice(error))))
+    return "; ".join(filter(None, (" ".join(told.split()), _advice(error, otherwise))))
 
 
-def _advice(error: Exception) -> str:
+def _advice(error: Exception, otherwise: str) -> str:
     from cc_otel.cli.settings_file import Unusable
 
     if isinstance(error, Unusable):
@@ -63,6 +63,6 @@ def _advice(error: Exception) -> str:
         return ""
     cause = error.__cause__ or error
     if isinstance(cause, OSError):
-        return _BY_ERRNO.get(cause.errno or 0, _LOOK)
+        return _BY_ERRNO.get(cause.errno or 0, otherwise)
     code = getattr(cause, "sqlite_errorcode", None)
-    return _LOOK if code is None else _BY_SQLITE.get(code & _PRIMARY, _LOOK)
+    return otherwise if code is None else _BY_SQLITE.get(code & _PRIMARY, otherwise)

@@ -214,6 +214,7 @@ def test_a_part_that_cannot_be_used_is_one_finding(user: dict[str, str], name: s
         "ok",
     )
     assert words in found[what]["told"]
+    assert "cc-otel doctor" not in found[what]["told"]
 
 
 def test_what_fills_the_home_is_told(user: dict[str, str]) -> None:
