@@ -69,6 +69,19 @@ def destination(home: Home, settings: Settings) -> "Destination":
         fail(str(error))
 
 
+def check_addresses(home: Home, settings: Settings) -> None:
+    """Fail in words where an agent could not send, or the graph-exporter that is started beside it not listen."""
+    from cc_otel.otlp.destination import BadDestination, check_socket_path
+
+    destination(home, settings)
+    listen = graph_address(home, settings)
+    if settings.autostart == "up" and listen.startswith("unix:"):
+        try:
+            check_socket_path(listen.removeprefix("unix:"))
+        except BadDestination as error:
+            fail(str(error))
+
+
 def with_content(settings: Settings, target: "Destination") -> bool:
     """Whether spans may hold content: what is said, else yes only while they stay on this machine."""
     return settings.content == "redacted" or (settings.content == "" and target.local)

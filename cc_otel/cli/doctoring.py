@@ -14,7 +14,14 @@ import click
 from cc_otel import __version__, conventions
 from cc_otel.cli import home_looks
 from cc_otel.cli.common import DOCTOR_SESSION, Flags, json_option, print_json, with_flags
-from cc_otel.cli.compose import destination, open_store, sends_to_own_graph, summary_models, with_content
+from cc_otel.cli.compose import (
+    check_addresses,
+    destination,
+    open_store,
+    sends_to_own_graph,
+    summary_models,
+    with_content,
+)
 from cc_otel.cli.delivering import deliver
 from cc_otel.cli.findings import BROKEN, NOTE, OK, Finding, command, looked
 from cc_otel.cli.running import SENDING, STORING
@@ -81,6 +88,7 @@ def _endpoint(home: Home, settings: Settings) -> Iterator[Finding]:
     from cc_otel.otlp.connection import connect
     from cc_otel.otlp.transport import Delivered
 
+    check_addresses(home, settings)
     target = destination(home, settings)
     content = "with redacted content" if with_content(settings, target) else "without content"
     if sends_to_own_graph(settings):

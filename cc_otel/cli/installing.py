@@ -13,7 +13,7 @@ import click
 
 from cc_otel import json_text, toml_text
 from cc_otel.cli.common import fail, home_option, json_option, print_json
-from cc_otel.cli.compose import prepare_home
+from cc_otel.cli.compose import check_addresses, prepare_home
 from cc_otel.cli.installed import PLUGIN, Installed
 from cc_otel.cli.mounts import mounts, network_type
 from cc_otel.cli.settings_file import Change, SettingsFile, Unusable
@@ -78,7 +78,7 @@ def install(
     """
     scope = scope or "user"
     with in_words():
-        settings = _check_home(home, scope)
+        settings = _check_home(home, scope, stack=stack)
         memory = Installed(home.path)
         plan = _plan(home, memory, scope, stack=stack, messages=messages, compactions=compactions)
         for change in plan.changes:
@@ -130,7 +130,7 @@ def _plan(home: Home, memory: Installed, scope: str, *, stack: bool, messages: b
     return Plan(file.path, before, list(groups(home.path, messages=messages, compactions=compactions)), [own, wiring])
 
 
-def _check_home(home: Home, scope: str) -> Settings:
+def _check_home(home: Home, scope: str, *, stack: bool) -> Settings:
     """Give the settings that an agent of this home takes; raise or fail where no agent could work in it."""
     if reason := unsupported(sys.platform):
         fail(reason)
@@ -144,7 +144,10 @@ def _check_home(home: Home, scope: str) -> Settings:
     if scope == PLUGIN and home.path != Path.home() / ".cc-otel":
         raise click.UsageError(f"the plugin knows one home only, {Path.home() / '.cc-otel'}: leave out --home")
     # As the agent will take them: nothing that is set in this shell alone.
-    return resolve(home, {}, {})
+    settings = resolve(home, STACK | {"autostart": "agent"} if stack else {}, {})
+    # Otherwise events would be recorded, none would ever be delivered, and nobody would be told.
+    check_addresses(home, settings)
+    return settings
 
 
 def unsupported(platform: str) -> str | None:

@@ -121,13 +121,7 @@ class Destination:
             raise BadDestination(f"{self.endpoint} is a Unix socket, which speaks grpc: set the protocol to {GRPC!r}")
         if not path:
             raise BadDestination("the endpoint 'unix:' names no socket: write unix:/path/to/socket")
-        if "," in path:
-            raise BadDestination(f"the path of the socket {path} has a comma, and gRPC splits it there: choose another")
-        if len(os.fsencode(path)) > _UNIX_PATH_BYTES_MAX:
-            raise BadDestination(
-                f"the path of the socket {path} has more than {_UNIX_PATH_BYTES_MAX} bytes, the most that this system"
-                " takes: choose a shorter one"
-            )
+        check_socket_path(path)
 
     def _check_address(self) -> None:
         authority = re.split("[/?#]", self.endpoint.partition("://")[2] or self.endpoint, maxsplit=1)[0]
@@ -173,6 +167,17 @@ class Destination:
             raise BadDestination("a client key and a client certificate come together: set both or neither")
         for what, path in given.items():
             _check_pem(what, path)
+
+
+def check_socket_path(path: str) -> None:
+    """Raise ``BadDestination`` where no socket with this path could be listened on and reached."""
+    if "," in path:
+        raise BadDestination(f"the path of the socket {path} has a comma, and gRPC splits it there: choose another")
+    if len(os.fsencode(path)) > _UNIX_PATH_BYTES_MAX:
+        raise BadDestination(
+            f"the path of the socket {path} has more than {_UNIX_PATH_BYTES_MAX} bytes, the most that this system"
+            " takes: choose a shorter one"
+        )
 
 
 def unix_target(path: str) -> str:
