@@ -27,17 +27,16 @@ _MADE: Final = {
     *("spool", "record.sh", "installed.json", "agent.lock", "journal.db", "graph.db", "cache.db", "dead"),
     *("cc-otel.log", "graph-exporter.log"),
 }
-"""What tells a home that has been used. Anybody's folder is not ours to make private."""
+"""What tells a home that has been used. A folder that was there for something else is not ours to make private."""
 
 
 def prepare_home(home: Home) -> None:
-    """Make the home, for its owner alone; fail in words where that is impossible, or the folder is somebody's else."""
+    """Make the home, for its owner alone; fail in words where that is impossible."""
     try:
         found = {path.name for path in home.path.iterdir()} if home.path.is_dir() else set()
-        if found - _BROUGHT and not found & _MADE:
-            fail(f"{home.path} is no home of cc-otel, and not empty: name a folder of its own with --home")
         home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        home.path.chmod(0o700)
+        if not found - _BROUGHT or found & _MADE:
+            home.path.chmod(0o700)
     except OSError as error:
         fail(f"the home {home.path} cannot be used: {error.strerror}. Name another with --home")
 
