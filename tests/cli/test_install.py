@@ -147,7 +147,8 @@ def test_compactions(person: Person) -> None:
     """The events of a compaction are left out as long as that is asked for, and doctor does not miss them."""
     person.done("install", "--no-compactions")
     without = json.loads(person.read())["hooks"].keys()
-    [wiring] = [it for it in person.told("doctor") if it["what"] == "wiring"]
+    found = map(json.loads, person.done("doctor", "--json").splitlines())
+    [wiring] = [it for it in found if it["what"] == "wiring"]
     person.done("install")
 
     assert without == set(EVENTS) - COMPACTIONS
@@ -286,9 +287,10 @@ def test_no_folder(person: Person, option: str) -> None:
 def test_broken_home(person: Person) -> None:
     """A home whose own settings no agent could read is refused before anything is wired."""
     person.home.mkdir()
-    (person.home / "config.toml").write_text("autostart = 'sometimes'")
+    config = person.home / "config.toml"
+    config.write_text("autostart = 'sometimes'")
 
-    assert "autostart is 'sometimes': write one of up, agent, off" in person.refused("install")
+    assert f"autostart is 'sometimes' (in {config}): write one of up, agent, off" in person.refused("install")
     assert not person.settings.exists()
 
 
