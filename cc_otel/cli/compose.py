@@ -53,7 +53,7 @@ def destination(home: Home, settings: Settings) -> "Destination":
     full = settings.exporter_otlp_traces_endpoint
     try:
         return Destination(
-            endpoint=full or settings.exporter_otlp_endpoint or graph_address(home, settings),
+            endpoint=full or settings.exporter_otlp_endpoint or _on_this_machine(graph_address(home, settings)),
             protocol=settings.exporter_otlp_protocol,
             headers=parse_headers(settings.exporter_otlp_headers) | _own_token(settings),
             compression=settings.exporter_otlp_compression,
@@ -237,6 +237,14 @@ def graph_exporter_at_work(home: Home, settings: Settings) -> Iterator["GraphExp
 def sends_to_own_graph(settings: Settings) -> bool:
     """Whether spans go straight to the embedded graph-exporter."""
     return not (settings.exporter_otlp_endpoint or settings.exporter_otlp_traces_endpoint)
+
+
+def _on_this_machine(listen: str) -> str:
+    """Give how a server is reached from here, where it listens on all of this machine's addresses."""
+    for everywhere, here in (("0.0.0.0:", "127.0.0.1:"), ("[::]:", "[::1]:")):
+        if listen.startswith(everywhere):
+            return here + listen.removeprefix(everywhere)
+    return listen
 
 
 def _own_token(settings: Settings) -> dict[str, str]:

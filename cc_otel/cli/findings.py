@@ -1,6 +1,5 @@
 """What ``doctor`` tells: findings, and the commands that mend what they are about."""
 
-import os
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Final
 
 import click
 
+from cc_otel.cli.installing import settings_path
 from cc_otel.cli.mishaps import in_words, mishaps
 from cc_otel.config import BadSettings, Home, default_home
 
@@ -46,9 +46,7 @@ def command(home: Home, name: str) -> str:
 
 def install(home: Home, settings: Path | None = None) -> str:
     """Give the command that wires a settings file to this home, by default the user's own."""
-    users = Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude").absolute() / "settings.json"
-    if settings in (None, users):
+    if settings is None or settings == settings_path("user"):
         return command(home, "install")
-    assert settings
     scope = "--local" if settings.name == "settings.local.json" else "--project"
     return f"cd {shlex.quote(str(settings.parent.parent))} && {command(home, f'install {scope}')}"

@@ -32,3 +32,12 @@ def test_the_agent_knows_its_own_graphs_token(tmp_path: Path) -> None:
 
     (session,) = rows(cc_otel("query", "sessions", "--json", "--home", home))
     assert session["spans"] == 2
+
+
+@pytest.mark.parametrize(("everywhere", "here"), [("0.0.0.0:4327", "127.0.0.1:4327"), ("[::]:4327", "[::1]:4327")])
+def test_the_own_graph_is_on_this_machine(tmp_path: Path, everywhere: str, here: str) -> None:
+    """Where the home's graph-exporter listens on all addresses, its agent sends over loopback, with content."""
+    (tmp_path / "config.toml").write_text(f'graph_listen = "{everywhere}"\ngraph_token = "secret"\n', "utf-8")
+    (status,) = rows(cc_otel("status", "--json", "--home", tmp_path))
+
+    assert (here, "redacted") == (status["endpoint"], status["content"])
