@@ -22,6 +22,7 @@ from cc_otel.agent.summary.contract import ByRule, Summaries
 from cc_otel.agent.transcript.files import Transcripts
 from cc_otel.agent.transcript.watch import KEEP_NS, ChatWatch
 from cc_otel.agent.tree import Cause, Draft, Signal, Step, told_of, unplaced
+from cc_otel.complaints import Complaints
 from cc_otel.journal import Journal, JournalUnavailable, Outgoing, Told
 from cc_otel.otlp.convert import encode
 from cc_otel.spool import Spool
@@ -40,7 +41,6 @@ QUIET_NS: Final = 5_000_000_000
 """After this long without an event the spool is looked at less often: an agent at rest should not be noticed."""
 
 UNAVAILABLE_WAIT_S: Final = 1.0
-COMPLAIN_S: Final = 60.0
 WATCH_NS: Final = 1_000_000_000
 HOUSEKEEPING_NS: Final = 5_000_000_000
 FORGET_NS: Final = 600_000_000_000
@@ -117,7 +117,7 @@ class Agent:
         self._hidden: tuple[str, ...] = ()
         self._watched_ns = 0
         self._kept_ns = 0
-        self._complained_s: dict[str, float] = {}
+        self._complaints = Complaints()
 
     def run(self, stop: threading.Event, wake: Callable[[], None]) -> None:
         """Go round until told to stop; ``wake`` is called when spans have entered the outbox."""
@@ -131,14 +131,9 @@ class Agent:
                 else:
                     stop.wait(POLL_S if self._waiting or now_ns - busy_ns < QUIET_NS else QUIET_POLL_S)
             except (JournalUnavailable, OSError) as error:
-                self._complain(f"waiting for the home's disk: {error}")
+                if self._complaints.due("disk"):
+                    log.warning("waiting for the home's disk: %s", error)
                 stop.wait(UNAVAILABLE_WAIT_S)
-
-    def _complain(self, cause: str) -> None:
-        now_s = time.monotonic()
-        if now_s - self._complained_s.get(cause, -COMPLAIN_S) >= COMPLAIN_S:
-            self._complained_s = {cause: now_s}
-            log.warning("%s", cause)
 
     def round(self, now_ns: int) -> bool:
         """

@@ -55,7 +55,7 @@ def gather(home: Home, settings: Settings) -> dict[str, Any]:
         try:
             journal = Journal(home.journal)
         except JournalUnavailable as error:
-            fail(f"{error}. Move it aside: what it holds is not delivered yet, what is in the spool still will be")
+            fail(str(error))
         events, spans = journal.backlog()
         report["journal"] |= {"events_waiting": events, "spans_waiting": spans}
         report["counts"] = {what: asdict(count) for what, count in journal.counts().items()}

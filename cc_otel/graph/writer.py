@@ -15,11 +15,12 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from typing import Final
 
+from cc_otel.complaints import Complaints
 from cc_otel.graph import mapping
 from cc_otel.graph.dead_letter import DeadLetter
 from cc_otel.graph.store import GraphBatch, GraphStore, Refusal, StoreUnavailable
 from cc_otel.otlp.decode import Decoded, Rejection
-from cc_otel.otlp.receive import Complaints, Outcome, Unavailable
+from cc_otel.otlp.receive import Outcome, Unavailable
 from cc_otel.span import Span
 
 log = logging.getLogger(__name__)

@@ -7,12 +7,10 @@ code it may not retry, so nothing but a request that can never succeed gets one.
 
 import hmac
 import logging
-import math
 import os
 import socket
 import stat
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,6 +27,7 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from cc_otel.complaints import Complaints
 from cc_otel.otlp.decode import Decoded, NotARequest, decode
 from cc_otel.otlp.destination import is_loopback, unix_target
 
@@ -50,7 +49,6 @@ WAIT_S_MAX: Final = 30.0
 """How long a client without a deadline waits for the sink."""
 
 RETRY_AFTER_S: Final = 1.0
-COMPLAIN_S: Final = 60.0
 MESSAGE_CHARS_MAX: Final = 1_000
 """Clients accept answers of 4 MiB, and logs want less."""
 
@@ -82,21 +80,6 @@ class Sink(Protocol):
         impossible now, `take` or the promise MUST raise Unavailable. The promise may be cancelled by who will not
         wait longer; the same spans come again then.
         """
-
-
-class Complaints:
-    """Lets each cause be logged once a minute: what is broken is broken many times a second."""
-
-    def __init__(self) -> None:
-        self._logged_s: dict[str, float] = {}
-
-    def due(self, cause: str) -> bool:
-        """Whether to log it now. Causes are few: kinds of mishap, not their details."""
-        now_s = time.monotonic()
-        if now_s - self._logged_s.get(cause, -math.inf) < COMPLAIN_S:
-            return False
-        self._logged_s[cause] = now_s
-        return True
 
 
 class ListenError(OSError):
