@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import click
 
-from cc_otel.config import SETTINGS, BadSettings, Home, Settings, default_home, flag, resolve, variable
+from cc_otel.config import DAYS_MAX, SETTINGS, BadSettings, Home, Settings, default_home, flag, resolve, variable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +23,17 @@ PIPE_WIDTH: Final = 160
 
 DOCTOR_SESSION: Final = "cc-otel-doctor"
 """The session of doctor's test events."""
+
+DAYS: Final = click.FloatRange(0, DAYS_MAX)
+"""A number of days back; click's own range lets nan pass, `not_nan` does not."""
+
+
+def not_nan(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    """Refuse what is no number, as wrong usage."""
+    if math.isnan(value):
+        raise click.BadParameter("it is no number")
+    return value
+
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 

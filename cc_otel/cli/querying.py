@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cc_otel.cli.common import DOCTOR_SESSION, console, fail, json_option, print_json, with_settings
+from cc_otel.cli.common import DAYS, DOCTOR_SESSION, console, fail, json_option, not_nan, print_json, with_settings
 from cc_otel.cli.compose import destination, open_store, with_content
 from cc_otel.cli.tree_view import duration, printable, trees, whole
 from cc_otel.config import Home, Settings
@@ -224,7 +224,14 @@ def spans(home: Home, settings: Settings, as_json: bool, **wanted: Any) -> None:
 @with_settings("store", "arango_password_file")
 @click.option("--session", "session_id", help="Only of this session; the beginning of its id is enough.")
 @click.option("--trace", "trace_id", help="Only of this trace.")
-@click.option("--days", default=7.0, show_default=True, help="Only what was touched in the last days.")
+@click.option(
+    "--days",
+    type=DAYS,
+    callback=not_nan,
+    default=7.0,
+    show_default=True,
+    help="Only what was touched in the last days.",
+)
 @_at_most
 @json_option
 def files(home: Home, settings: Settings, days: float, as_json: bool, **wanted: Any) -> None:
@@ -245,7 +252,9 @@ def files(home: Home, settings: Settings, days: float, as_json: bool, **wanted: 
 @with_settings("store", "arango_password_file")
 @click.option("--session", "session_id", help="Only of this session; the beginning of its id is enough.")
 @click.option("--trace", "trace_id", help="Only of this trace.")
-@click.option("--days", default=7.0, show_default=True, help="Only calls of the last days.")
+@click.option(
+    "--days", type=DAYS, callback=not_nan, default=7.0, show_default=True, help="Only calls of the last days."
+)
 @click.option("--by", type=click.Choice(list(_GROUPS)), default="session", show_default=True, help="What a row is.")
 @json_option
 def cost(home: Home, settings: Settings, days: float, by: str, as_json: bool, **wanted: Any) -> None:

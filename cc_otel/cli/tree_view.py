@@ -15,6 +15,9 @@ Row = Mapping[str, Any]
 INSTANT_MS: Final = 0.01
 """What takes less happened at one moment."""
 
+LEVELS_MAX: Final = 24
+"""How deep lines are indented; what is deeper stands there with its level, or nothing of it would fit."""
+
 _STYLES: Final = {"turn": "bold", "session": "bold cyan", "subagent": "magenta", "chat": "blue", "tool": "default"}
 
 
@@ -28,26 +31,44 @@ def trees(rows: Iterable[Row], *, everything: bool, ids: bool = False) -> "list[
     for row in listed:
         children[row["parent_id"] if row["parent_id"] in known else None].append(row)
 
-    def grow(branch: Tree, row: Row) -> None:
-        quiet = 0
-        for child in children[row["span_id"]]:
-            if not everything and is_quiet(child) and not children[child["span_id"]]:
-                quiet += 1
-            else:
-                grow(branch.add(describe(child, with_id=ids)), child)
-        if quiet and not children_shown(row):
-            branch.add(f"[dim]{quiet} hook event{'s' if quiet > 1 else ''}[/dim]")
-
-    def children_shown(row: Row) -> bool:
-        # Beside real children a count of instants says nothing.
-        return any(not is_quiet(child) for child in children[row["span_id"]]) or row["kind"] == "tool"
-
     drawn = []
     for root in children[None]:
         tree = Tree(describe(root, with_time=True, with_id=ids))
-        grow(tree, root)
+        _grow(tree, root, children, everything=everything, ids=ids)
         drawn.append(tree)
     return drawn
+
+
+def _grow(tree: "Tree", root: Row, children: Mapping[str | None, list[Row]], *, everything: bool, ids: bool) -> None:
+    """Draw all below a root, in the order of the lines: a trace may be deeper than Python's own calls may be."""
+    from rich.text import Text
+
+    todo = list(_below(tree, root, children, 1, everything=everything))[::-1]
+    while todo:
+        branch, level, line = todo.pop()
+        if isinstance(line, str):
+            branch.add(line)
+            continue
+        shown = describe(line, with_id=ids)
+        if level <= LEVELS_MAX:
+            below = branch.add(shown)
+        else:
+            below = branch
+            branch.add(Text.assemble((f"level {level}  ", "dim"), shown, no_wrap=True, overflow="ellipsis"))
+        todo += list(_below(below, line, children, level + 1, everything=everything))[::-1]
+
+
+def _below(
+    branch: "Tree", row: Row, children: Mapping[str | None, list[Row]], level: int, *, everything: bool
+) -> "Iterator[tuple[Tree, int, Row | str]]":
+    """Give what stands below a span: its children, and how many are quiet where nothing else tells of them."""
+    below = children.get(row["span_id"], [])
+    quiet = [it for it in below if not everything and is_quiet(it) and not children.get(it["span_id"])]
+    unsaid = {it["span_id"] for it in quiet}
+    yield from ((branch, level, child) for child in below if child["span_id"] not in unsaid)
+    # Beside real children a count of instants says nothing.
+    if quiet and row["kind"] != "tool" and all(is_quiet(child) for child in below):
+        yield branch, level, f"[dim]{len(quiet)} hook event{'s' if len(quiet) > 1 else ''}[/dim]"
 
 
 def is_quiet(row: Row) -> bool:
