@@ -36,7 +36,12 @@ def test_an_installed_home_is_well(user: dict[str, str]) -> None:
 def test_doctor_is_nobodys_last_session(user: dict[str, str]) -> None:
     """However often it runs, doctor is one session, and never the one that ``last`` means."""
     cc_otel("install", env=user)
-    cc_otel("send", env=user, stdin=b'{"session_id": "mine", "hook_event_name": "SessionStart", "source": "startup"}')
+    cc_otel(
+        "send",
+        "--no-start",
+        env=user,
+        stdin=b'{"session_id": "mine", "hook_event_name": "SessionStart", "source": "startup"}',
+    )
     findings(user)
     findings(user)
 

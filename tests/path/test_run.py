@@ -34,9 +34,21 @@ def begun(said: Path) -> None:
     eventually(lambda: "ready" in text(said), "the command has begun")
 
 
+def heed_signals() -> None:
+    """Take signals as a shell's command does, also where these tests run in the background and ignore some."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def started(home: Path, script: str, said: Path) -> subprocess.Popen[bytes]:
     """Run a shell script under `cc-otel run`, and wait until it has begun."""
-    process = subprocess.Popen(typed(home, script, said), env=CLEAN, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        typed(home, script, said),
+        env=CLEAN,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=heed_signals,  # noqa: PLW1509 - nothing else runs in this process yet
+    )
     begun(said)
     return process
 
@@ -69,6 +81,7 @@ def test_the_keyboard_interrupts_a_command_once(tmp_path: Path) -> None:
     command = typed(tmp_path / "h", GOES_ON, said)
     pid, terminal = pty.fork()
     if pid == 0:
+        heed_signals()
         os.execve(command[0], command, CLEAN)
     try:
         begun(said)
