@@ -82,6 +82,8 @@ def _is_no_port(text: bytes, start: int, end: int) -> bool:
 _DIGIT: Final = re.compile(rb"[0-9]")
 _PORT: Final = re.compile(rb"(?:[0-9]{1,5}|(?i:port))[/?#]")
 
+_UUID: Final = rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
 TOKENS: Final = (
     Pattern("anthropic-key", rb"sk-ant-[A-Za-z0-9_-]{10,}"),
     Pattern("openrouter-key", rb"\bsk-or-(?:v1-)?[A-Za-z0-9]{20,}"),
@@ -125,6 +127,18 @@ TOKENS: Final = (
     Pattern("atlassian-token", rb"\bATATT3[A-Za-z0-9_=-]{50,}"),
     Pattern("planetscale-token", rb"\bpscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.-]{30,}"),
     Pattern("rubygems-key", rb"\brubygems_[0-9a-f]{48}"),
+    Pattern("tailscale-key", rb"\btskey-[a-z]+-[A-Za-z0-9-]{16,}"),
+    Pattern("heroku-key", rb"\bHRKU-[A-Za-z0-9_-]{20,}"),
+    Pattern("fly-token", rb"\bfm[12][a-z]?_[A-Za-z0-9+/=_-]{40,}"),
+    Pattern("square-token", rb"\bEAAA[A-Za-z0-9_-]{56,}", 0, _is_framed_with_digit),
+    Pattern("plaid-token", rb"\baccess-(?:sandbox|development|production)-" + _UUID),
+    Pattern("launchdarkly-key", rb"\b(?:sdk|mob|api)-" + _UUID),
+    Pattern("airtable-token", rb"\bpat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
+    Pattern("brevo-key", rb"\bxkeysib-[0-9a-f]{40,}(?:-[A-Za-z0-9]+)?"),
+    Pattern("mailgun-key", rb"\bkey-[0-9a-f]{32}\b"),
+    Pattern("discord-webhook", rb"discord(?:app)?\.com/api/webhooks/[0-9]+/[A-Za-z0-9_-]{40,}"),
+    # A PEM block that is itself in base64, as Kubernetes and CI keep it.
+    Pattern("private-key", rb"LS0tLS1CRUdJTi[A-Za-z0-9+/]{40,}=*"),
     Pattern("age-key", rb"\bAGE-SECRET-KEY-1[0-9A-Z]{58}"),
     Pattern("artifactory-token", rb"\b(?:AKC[A-Za-z0-9]{10,}|AP[0-9A-F][A-Za-z0-9]{8,})", 0, _is_framed_with_digit),
     Pattern("jwt", rb"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,3}"),
