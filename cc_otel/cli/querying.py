@@ -333,15 +333,15 @@ def _print_table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
     for column in columns:
         numbers = isinstance(rows[0].get(column), int | float)
-        longest = None if column in _CUT else max(len(_cell(column, row)) for row in rows)
+        # What may not wrap keeps its width: only columns that may be cut get narrower.
         table.add_column(
             column.removesuffix("_id").replace("_", " "),
             justify="right" if numbers else "left",
-            no_wrap=True,
-            min_width=longest,
+            no_wrap=column not in _CUT,
         )
     for row in rows:
-        table.add_row(*(Text(printable(_cell(column, row))) for column in columns))
+        cells = (printable(_cell(column, row)) for column in columns)
+        table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in cells))
     console().print(table)
 
 
