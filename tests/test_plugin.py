@@ -102,7 +102,7 @@ def test_wired_twice(client: str, person: Person) -> None:
     # The session's first event has started the agent.
     person.done("flush")
     spans = [json.loads(line) for line in person.done("query", "tree", "last", "--all", "--json").splitlines()]
-    expected = ["hook SessionEnd", "hook StopFailure", "invoke_agent claude-code", "session startup"]
+    expected = ["chat", "hook SessionEnd", "hook StopFailure", "invoke_agent claude-code", "session startup"]
     assert expected == sorted(span["name"] for span in spans)
     assert said.stdout.startswith("API Error: ")
     assert said.stderr == ""

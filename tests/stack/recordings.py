@@ -99,7 +99,8 @@ def shape(spans: Iterable[Span]) -> list[object]:
 
 def is_model_call(span: Span) -> bool:
     """Whether a span tells of a model call; those come from the transcript, and no hook tells of them."""
-    return span.name.startswith("chat ")
+    # A request that failed names no model.
+    return span.name.split(" ")[0] == "chat"
 
 
 def _by_parent(spans: Iterable[Span]) -> dict[str | None, list[Span]]:
