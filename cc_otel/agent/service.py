@@ -293,7 +293,8 @@ class Agent:
     def _evident(self, event: HookEvent) -> HookEvent:
         try:
             evident = self._with_evidence(event)
-            evident.to_json()
+            if evident is not event:
+                evident.to_json()
         except Exception:
             # The same seam: evidence comes from files that may hold anything, and the event is true without it.
             log.exception("the evidence about an event could not be read")
