@@ -234,7 +234,7 @@ class Agent:
         fresh = [d for d in stretch.drafts if d.event.id in stretch.contents and d.span_id not in self._waiting]
         outgoing, encoded = [], []
         for draft in fresh:
-            finding = _finding(draft, stretch.contents)
+            finding = finding_of(draft, stretch.contents)
             if (summary := self._summary(finding)) is None:
                 self._waiting[draft.span_id] = draft
             else:
@@ -250,7 +250,7 @@ class Agent:
             contents: dict[int, bytes] = {}
             self._read_contents(drafts, contents)
             outgoing = [
-                self._outgoing(_finding(draft, contents), summary)
+                self._outgoing(finding_of(draft, contents), summary)
                 for draft, (_, summary) in zip(drafts, settled, strict=True)
             ]
             self._journal.commit([], outgoing, self._done(drafts))
@@ -367,7 +367,8 @@ class Agent:
             self._forget(session_id)
 
 
-def _finding(draft: Draft, contents: Mapping[int, bytes]) -> Finding:
+def finding_of(draft: Draft, contents: Mapping[int, bytes]) -> Finding:
+    """Give a draft with what its events said, as far as the journal still keeps it."""
     found = [contents.get(event.id) for event in _sources(draft)]
     opener, *closers = [Content.from_json(data) if data else Content() for data in found]
     return Finding(draft, opener, closers[0] if closers else None)

@@ -6,48 +6,33 @@ The journal keeps what the assembler was told, so whoever may read it can tell t
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from cc_otel.agent.assembler import Assembler
-from cc_otel.agent.describe import Content, Finding, name_of
+from cc_otel.agent.describe import Finding
 from cc_otel.agent.events import HookEvent
 from cc_otel.agent.processes import alive
-from cc_otel.agent.service import HIDDEN_NOTE
-from cc_otel.agent.summary.rules.sentence import by_rule
-from cc_otel.agent.tree import Draft, Role, told_of
+from cc_otel.agent.service import HIDDEN_NOTE, finding_of
+from cc_otel.agent.tree import Draft, told_of
 from cc_otel.journal import Journal
 
 
-@dataclass(frozen=True, slots=True)
-class Unfinished:
-    """A span that goes on: where it stands, since when (ns since the epoch), and what is known of it by now."""
-
-    trace_id: str
-    span_id: str
-    parent_id: str | None
-    kind: str
-    name: str
-    session_id: str
-    tool: str
-    start_ns: int
-    summary: str
-
-
-def unfinished(journal: Journal, *, with_content: bool) -> Iterator[Unfinished]:
+def open_spans(journal: Journal) -> Iterator[Draft]:
     """
-    Give all open spans, those of a session together, the earlier before the later.
+    Give all open spans, those of a session together, the earlier before the later, as if they ended now.
 
     Raises:
         JournalUnavailable: the journal cannot be read.
 
     """
     for session_id in journal.live_sessions():
-        assembler, _ = _assembled(journal, session_id)
-        drafts = assembler.open_spans(session_id)
-        contents = journal.contents([draft.event.id for draft in drafts])
-        for draft in drafts:
-            data = contents.get(draft.event.id)
-            yield _unfinished(Finding(draft, Content.from_json(data) if data else Content()), with_content=with_content)
+        yield from _assembled(journal, session_id)[0].open_spans(session_id)
+
+
+def unfinished(journal: Journal) -> list[Finding]:
+    """Give them with what is known of them by now; raises as `open_spans`."""
+    drafts = list(open_spans(journal))
+    contents = journal.contents([draft.event.id for draft in drafts])
+    return [finding_of(draft, contents) for draft in drafts]
 
 
 def owed(journal: Journal, *, at_hand: bool = False) -> int:
@@ -73,19 +58,3 @@ def _assembled(journal: Journal, session_id: str) -> tuple[Assembler, list[Draft
     assembler = Assembler()
     told = (told_of(item.fields, item.id) for item in journal.told(session_id))
     return assembler, [draft for it in told for draft in assembler.add(it).drafts]
-
-
-def _unfinished(finding: Finding, *, with_content: bool) -> Unfinished:
-    draft = finding.draft
-    return Unfinished(
-        trace_id=draft.trace_id,
-        span_id=draft.span_id,
-        parent_id=draft.parent_id,
-        # As the graph will call it.
-        kind=str(Role.HOOK if draft.role is Role.WAIT else draft.role),
-        name=name_of(draft),
-        session_id=draft.event.session_id,
-        tool=draft.event.tool_name,
-        start_ns=draft.start_ns,
-        summary=by_rule(finding, with_content=with_content).text,
-    )

@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Final
 
 import click
@@ -14,7 +14,6 @@ from cc_otel.cli.compose import agent_at_work, graph_exporter_at_work, prepare_h
 from cc_otel.cli.logs import log_to
 from cc_otel.cli.mishaps import in_words
 from cc_otel.cli.running import SENDING, STORING
-from cc_otel.cli.watching import spans_open
 from cc_otel.config import Home, Settings
 
 CHECK_S: Final = 0.1
@@ -33,7 +32,7 @@ def flush(home: Home, settings: Settings, timeout: float, as_json: bool) -> None
     Where no agent is running, one works in the foreground until then. Exit code 1 if time runs out before.
     """
     left = deliver(home, settings, timeout)
-    going_on = spans_open(home)
+    going_on = _spans_open(home)
     if as_json:
         print_json({"delivered": not left, "waiting": left, "open": going_on})
     if left:
@@ -111,3 +110,17 @@ def _wait(home: Home, settings: Settings, deadline: float, *, at_hand: bool) -> 
         if not left or time.monotonic() > deadline:
             return left
         time.sleep(CHECK_S)
+
+
+def _spans_open(home: Home) -> int:
+    """Give how many spans of this home go on; 0 where that cannot be told."""
+    from cc_otel.agent.unfinished import open_spans
+    from cc_otel.journal import Journal, JournalUnavailable
+
+    if not home.journal.exists():
+        return 0
+    try:
+        with closing(Journal(home.journal)) as journal:
+            return sum(1 for _ in open_spans(journal))
+    except JournalUnavailable:
+        return 0

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +14,7 @@ from cc_otel.cli.tree_view import duration, printable, trees, whole
 from cc_otel.config import Home, Settings
 
 if TYPE_CHECKING:
-    from cc_otel.agent.unfinished import Unfinished
+    from cc_otel.agent.describe import Finding
     from cc_otel.graph.store import GraphStore
 
 Row = dict[str, Any]
@@ -96,26 +96,33 @@ def open_rows(home: Home, settings: Settings) -> list[Row]:
     now_ms = time.time() * 1000
     try:
         with closing(Journal(home.journal)) as journal:
-            found = list(unfinished(journal, with_content=with_content(settings, destination(home, settings))))
+            found = unfinished(journal)
     except JournalUnavailable as error:
         fail(str(error))
-    return [_open_row(span, now_ms) for span in found]
+    told = with_content(settings, destination(home, settings))
+    return [_open_row(finding, now_ms, with_content=told) for finding in found]
 
 
-def _open_row(span: "Unfinished", now_ms: float) -> Row:
+def _open_row(finding: "Finding", now_ms: float, *, with_content: bool) -> Row:
+    from cc_otel.agent.describe import name_of
+    from cc_otel.agent.summary.rules.sentence import by_rule
+    from cc_otel.agent.tree import Role
+
+    span = finding.draft
     start_ms = span.start_ns / 1e6
     return {
         "trace_id": span.trace_id,
         "span_id": span.span_id,
         "parent_id": span.parent_id,
         "depth": None,
-        "kind": span.kind,
-        "name": span.name,
-        "tool": span.tool or None,
-        "label": span.summary,
+        # As the graph will call it.
+        "kind": str(Role.HOOK if span.role is Role.WAIT else span.role),
+        "name": name_of(span),
+        "tool": span.event.tool_name or None,
+        "label": by_rule(finding, with_content=with_content).text,
         "status": "UNSET",
         "error_type": None,
-        "session_id": span.session_id,
+        "session_id": span.event.session_id,
         "start_ms": start_ms,
         "end_ms": None,
         "duration_ms": max(now_ms - start_ms, 0.0),
@@ -184,12 +191,8 @@ def sessions(home: Home, settings: Settings, limit: int, as_json: bool) -> None:
 
     with _reading(home, settings) as store:
         rows = list(store.query(Query("sessions", {"limit": limit})))
-    if as_json:
-        for row in rows:
-            print_json(row)
-        return
     columns = ("session_id", "began", "took", "turns", "tools", "errors", "spans")
-    _print_table(columns, [{**row, **_when(row)} for row in rows])
+    _print_rows(rows, columns, _when, as_json=as_json)
 
 
 @query.command()
@@ -211,13 +214,9 @@ def spans(home: Home, settings: Settings, as_json: bool, **wanted: Any) -> None:
 
     with _reading(home, settings) as store:
         rows = list(store.query(Query("spans", _whole_ids(store, wanted))))
-    if as_json:
-        for row in rows:
-            print_json(row)
-        return
     errors = ("error",) if any(row["status"] == "ERROR" for row in rows) else ()
     columns = ("began", "session_id", "took", "name", *errors, "label")
-    _print_table(columns, [{**row, **_when(row), **_failure(row)} for row in rows])
+    _print_rows(rows, columns, lambda row: _when(row) | _failure(row), as_json=as_json)
 
 
 @query.command()
@@ -240,12 +239,8 @@ def files(home: Home, settings: Settings, days: float, as_json: bool, **wanted: 
 
     with _reading(home, settings) as store:
         rows: list[Row] = list(store.query(Query("files", {**_whole_ids(store, wanted), "since_ms": _since_ms(days)})))
-    if as_json:
-        for row in rows:
-            print_json(row)
-        return
     columns = ("last", "reads", "edits", "writes", "errors", "path")
-    _print_table(columns, [{**row, "last": _moment(row["last_ms"])} for row in rows])
+    _print_rows(rows, columns, lambda row: {"last": _moment(row["last_ms"])}, as_json=as_json)
 
 
 @query.command()
@@ -269,11 +264,8 @@ def cost(home: Home, settings: Settings, days: float, by: str, as_json: bool, **
         rows = _sums(
             store.query(Query("cost", {**_whole_ids(store, wanted), "since_ms": _since_ms(days)})), _GROUPS[by]
         )
-    if as_json:
-        for row in rows:
-            print_json(row)
-        return
-    _print_table((*_GROUPS[by], *_SUMMED), [{**row, "cost_usd": _dollars(row["cost_usd"])} for row in rows])
+    columns = (*_GROUPS[by], *_SUMMED)
+    _print_rows(rows, columns, lambda row: {"cost_usd": _dollars(row["cost_usd"])}, as_json=as_json)
 
 
 def _sums(rows: Iterable[dict[str, Any]], keys: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -319,8 +311,17 @@ def _moment(at_ms: float) -> str:
     return time.strftime("%F %T", time.localtime(at_ms / 1000))
 
 
-def _when(row: dict[str, Any]) -> dict[str, str]:
+def _when(row: Row) -> Row:
     return {"began": _moment(row["start_ms"]), "took": duration(row["end_ms"] - row["start_ms"])}
+
+
+def _print_rows(rows: Sequence[Row], columns: tuple[str, ...], shown: Callable[[Row], Row], *, as_json: bool) -> None:
+    """Print rows whole for programs; for people as a table of these columns, some of them as they are ``shown``."""
+    if not as_json:
+        _print_table(columns, [row | shown(row) for row in rows])
+        return
+    for row in rows:
+        print_json(row)
 
 
 def _print_table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:

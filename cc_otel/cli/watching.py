@@ -2,7 +2,6 @@
 
 import json
 import time
-from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
@@ -29,6 +28,7 @@ def status(home: Home, settings: Settings, as_json: bool) -> None:
 def gather(home: Home, settings: Settings) -> dict[str, Any]:
     """Give the state of a home; a home that does not exist yet has nothing waiting and nothing lost."""
     from cc_otel.agent.lock import is_locked, running_pid
+    from cc_otel.agent.unfinished import open_spans
     from cc_otel.journal import Journal, JournalUnavailable
     from cc_otel.spool import Spool
 
@@ -46,7 +46,7 @@ def gather(home: Home, settings: Settings) -> dict[str, Any]:
         "endpoint": target.name,
         "content": "redacted" if with_content(settings, target) else "none",
         "spool": {"events_waiting": spool.count(), "full": spool.is_full(), "events_failed": len(spool.failed())},
-        "journal": {"events_waiting": 0, "spans_waiting": 0, "spans_open": spans_open(home)},
+        "journal": {"events_waiting": 0, "spans_waiting": 0, "spans_open": 0},
         "counts": {},
         "sender": None,
         "summaries": None,
@@ -57,7 +57,8 @@ def gather(home: Home, settings: Settings) -> dict[str, Any]:
         except JournalUnavailable as error:
             fail(str(error))
         events, spans = journal.backlog()
-        report["journal"] |= {"events_waiting": events, "spans_waiting": spans}
+        going_on = sum(1 for _ in open_spans(journal))
+        report["journal"] = {"events_waiting": events, "spans_waiting": spans, "spans_open": going_on}
         report["counts"] = {what: asdict(count) for what, count in journal.counts().items()}
         notes = {name: json.loads(value) for name, value in journal.notes().items()}
         report["agent"] |= {"version": notes.get("agent", {}).get("version")}
@@ -68,20 +69,6 @@ def gather(home: Home, settings: Settings) -> dict[str, Any]:
         report["summaries"] = notes.get("summaries")
         journal.close()
     return report
-
-
-def spans_open(home: Home) -> int:
-    """Give how many spans of this home go on; 0 where that cannot be told."""
-    from cc_otel.agent.unfinished import unfinished
-    from cc_otel.journal import Journal, JournalUnavailable
-
-    if not home.journal.exists():
-        return 0
-    try:
-        with closing(Journal(home.journal)) as journal:
-            return sum(1 for _ in unfinished(journal, with_content=False))
-    except JournalUnavailable:
-        return 0
 
 
 def _in_words(report: dict[str, Any]) -> list[str]:
