@@ -25,7 +25,7 @@ from typing import Any
 import psutil
 
 from benchmarks.table import Row, show
-from cc_otel.hook import install_script, wired_command
+from cc_otel.claude_code.hook import install_script, wired_command
 from cc_otel.spool import Spool
 
 SESSIONS = Path(__file__).parents[1] / "tests" / "sessions"
@@ -123,9 +123,9 @@ def _drain_bare(folder: Path) -> tuple[float, ...]:
 def _drain_agent(folder: Path) -> tuple[float, ...]:
     from cc_otel.agent.daemon import tune_collector  # noqa: PLC0415 - in the worker alone
     from cc_otel.agent.describe import Describer  # noqa: PLC0415
-    from cc_otel.agent.service import Agent, Limits  # noqa: PLC0415
-    from cc_otel.agent.transcript.files import Transcripts  # noqa: PLC0415
-    from cc_otel.journal import Journal  # noqa: PLC0415
+    from cc_otel.agent.pipeline import Agent, Limits  # noqa: PLC0415
+    from cc_otel.claude_code.transcript.files import Transcripts  # noqa: PLC0415
+    from cc_otel.journal.journal import Journal  # noqa: PLC0415
 
     tune_collector()
     spool = Spool(folder / "spool", 1 << 40)

@@ -20,11 +20,11 @@ import grpc
 from benchmarks.table import Row, show
 from cc_otel.graph import mapping
 from cc_otel.graph.arango.store import ArangoStore
-from cc_otel.graph.service import GraphExporter
+from cc_otel.graph.exporter import GraphExporter
 from cc_otel.graph.sqlite import SqliteStore
 from cc_otel.graph.store import GraphStore
-from cc_otel.otlp.convert import encode, request
-from cc_otel.otlp.receive import EXPORT
+from cc_otel.otlp.encode import encode, request
+from cc_otel.otlp.receive_grpc import EXPORT
 from cc_otel.span import Span
 
 SPANS = 20_480

@@ -18,7 +18,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.table import Row, show
-from cc_otel.wiring import EVENTS
+from cc_otel.claude_code.wiring import EVENTS
 from tests.client.loopback import NotPermitted, loopback
 from tests.client.script import Script, calls, says, tool
 from tests.client.world import World

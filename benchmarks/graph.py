@@ -29,9 +29,9 @@ from cc_otel.graph import mapping
 from cc_otel.graph.sqlite import SqliteStore
 from cc_otel.graph.store import Query
 from cc_otel.graph.writer import GROUP_SPANS_MAX
-from cc_otel.otlp.convert import encode, request
 from cc_otel.otlp.decode import decode
-from cc_otel.otlp.receive import EXPORT
+from cc_otel.otlp.encode import encode, request
+from cc_otel.otlp.receive_grpc import EXPORT
 from cc_otel.span import Span
 
 SPANS = 102_400
@@ -54,7 +54,7 @@ GROWTH_MAX = 1.5
 EXPORTER = """
 import sys
 from pathlib import Path
-from cc_otel.graph.service import GraphExporter
+from cc_otel.graph.exporter import GraphExporter
 from cc_otel.graph.sqlite import SqliteStore
 home = Path(sys.argv[1])
 exporter = GraphExporter(SqliteStore(home / "graph.db"), f"unix:{home}/otlp.sock", home / "dead", 30)

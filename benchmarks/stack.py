@@ -16,7 +16,7 @@ from statistics import median
 
 from benchmarks.hook import SHELLS, SIZES, timed_ms
 from benchmarks.table import Row, show
-from cc_otel.hook import install_script, wired_command
+from cc_otel.claude_code.hook import install_script, wired_command
 from tests.stack.process import Program, wait_for
 from tests.stack.programs import ROOT, Collector, GraphExporter, Jaeger
 

@@ -24,7 +24,7 @@ import psutil
 import tiktoken
 
 from benchmarks.table import Row, show
-from cc_otel.agent.describe import Finding, Summary
+from cc_otel.agent.describe import SpanSource, Summary
 from cc_otel.agent.summary.budget import Allowance, Budget
 from cc_otel.agent.summary.cache import SharedCache, SqliteCache
 from cc_otel.agent.summary.chain import Chain
@@ -63,7 +63,7 @@ class Way:
     model_s: float = 0.0
 
 
-def choose_everything(finding: Finding, episodes: Iterable[Episode]) -> Subject | None:
+def choose_everything(finding: SpanSource, episodes: Iterable[Episode]) -> Subject | None:
     """Ask about every event, as the prototype did."""
     text = f"{finding.draft.event.name}\n{json.dumps(finding.opener.payload)[:2000]}"
     return subject_of(finding, episodes) or Subject("call", text, text)
@@ -108,7 +108,7 @@ class Timed(Summariser):
         self.waits_s: list[float] = []
         self._since_s: dict[str, float] = {}
 
-    def offer(self, finding: Finding) -> Summary | None:
+    def offer(self, finding: SpanSource) -> Summary | None:
         """Offer, and note when."""
         began_s = time.perf_counter()
         summary = super().offer(finding)

@@ -101,7 +101,7 @@ def _derive(parts: tuple[str, ...], size_bytes: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class EncodedSpan:
     """
     A span as it goes over the wire, encoded once in its life.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from cc_otel.wiring import EVENTS
+from cc_otel.claude_code.wiring import EVENTS
 
 SPACES = ("", "", " ", "\n", "\r\n\t", "\n    ", "\t", " \n\n ")
 SCALARS = ("null", "true", "false", "0", "-0", "1.50", "1e5", "12345678901234567890123", "-3.0E-7", "9" * 5000)

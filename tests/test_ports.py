@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 import yaml  # type: ignore[import-untyped]  # comes with detect-secrets, without types
 
-from cc_otel.cli.installing import STACK
+from cc_otel.cli.install import STACK
 from cc_otel.config import COLLECTOR_PORT, GRAPH_PORT, SETTINGS, variable
 from cc_otel.graph.arango.address import PORT_DEFAULT
 from tests.stack.programs import COLLECTOR_CONFIG, JAEGER_CONFIG, ROOT, defaults

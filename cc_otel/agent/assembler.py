@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Final
 
 from cc_otel.agent import launching
-from cc_otel.agent.events import DENIED, PROMPT_EVENT, HookEvent
-from cc_otel.agent.home import TOOL_RESULTS, anchor, scope, turn_links
-from cc_otel.agent.tree import Cause, Closing, Draft, Held, Node, Process, Role, Session, Signal, Step
+from cc_otel.agent.placement import TOOL_RESULTS, anchor, scope, turn_links
+from cc_otel.agent.tree import Cause, Closing, Draft, Held, Node, Observation, Process, Role, Session, Step
+from cc_otel.event import DENIED, PROMPT_EVENT, HookEvent
 from cc_otel.span import INSTANT_NS, span_id_of, trace_id_of
 
 SESSION_START_WAIT_NS: Final = 2_000_000_000
@@ -53,12 +53,12 @@ class Assembler:
 
     # What the agent tells and asks
 
-    def add(self, told: HookEvent | Signal) -> Step:
+    def add(self, told: HookEvent | Observation) -> Step:
         """Take one input and give what it finished."""
         self._step = Step()
         session = self._sessions.setdefault(told.session_id, Session(told.session_id))
         process = session.process(told.pid, told.clock_ns)
-        if isinstance(told, Signal):
+        if isinstance(told, Observation):
             self._notice(session, process, told)
         elif span_id := session.told_first(told):
             if told.clock_ns > process.first_ns + SESSION_START_WAIT_NS:
@@ -110,10 +110,10 @@ class Assembler:
         paths = [process.transcript_path for process in session.processes.values()] if session else []
         return next(filter(None, reversed(paths)), "")
 
-    def overdue(self, now_ns: int) -> list[Signal]:
+    def overdue(self, now_ns: int) -> list[Observation]:
         """Give the signals for processes that have waited long enough for their SessionStart."""
         return [
-            Signal(Cause.WAITED, session.session_id, process.pid, now_ns)
+            Observation(Cause.WAITED, session.session_id, process.pid, now_ns)
             for session in self._sessions.values()
             for process in session.processes.values()
             if process.waiting and now_ns > process.first_ns + SESSION_START_WAIT_NS
@@ -141,7 +141,7 @@ class Assembler:
         for event, span_id in waiting:
             self._place(session, process, event, span_id)
 
-    def _notice(self, session: Session, process: Process, signal: Signal) -> None:
+    def _notice(self, session: Session, process: Process, signal: Observation) -> None:
         self._stop_waiting(session, process)
         if signal.cause is Cause.PROCESS_GONE:
             process.over = Closing.on(signal)
@@ -289,7 +289,9 @@ class Assembler:
         """Close what earlier processes of the session left open; the pid that starts may have been one of them."""
         for process in list(session.processes.values()):
             if process.pid in event.gone_pids:
-                gone = Signal(Cause.PROCESS_GONE, event.session_id, process.pid, event.clock_ns, event.interruptions)
+                gone = Observation(
+                    Cause.PROCESS_GONE, event.session_id, process.pid, event.clock_ns, event.interruptions
+                )
                 closing = process.over = Closing.on(gone)
             elif process.pid == 0 or (process is starting and process.start):
                 closing = Closing(event.clock_ns, event.name, None, "", event.interruptions)

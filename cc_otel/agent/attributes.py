@@ -6,8 +6,8 @@ from typing import Any, Final
 import orjson
 
 from cc_otel import conventions as c
-from cc_otel.agent.limits import fit, text
-from cc_otel.agent.vocabulary import is_word
+from cc_otel.agent.truncation import fit, text
+from cc_otel.claude_code.vocabulary import is_word
 from cc_otel.span import AttributeValue
 
 SPAN_BYTES_MAX: Final = 1 << 20

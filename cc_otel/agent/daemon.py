@@ -16,14 +16,14 @@ from typing import Final
 from cc_otel import __version__
 from cc_otel.agent.describe import Describer
 from cc_otel.agent.outbox import DEAD_AGE_S, JournalOutbox, prune_dead
-from cc_otel.agent.service import Agent, Limits
+from cc_otel.agent.pipeline import Agent, Limits
 from cc_otel.agent.summary.cache import CacheUnavailable
 from cc_otel.agent.summary.plan import BUDGET_NOTE, STATE_NOTE, SummaryPlan, open_summaries
 from cc_otel.agent.summary.summariser import Summariser
-from cc_otel.agent.transcript.files import Transcripts
+from cc_otel.claude_code.transcript.files import Transcripts
 from cc_otel.complaints import Complaints
-from cc_otel.journal import Journal, JournalBroken, JournalUnavailable
-from cc_otel.journal_file import remove_broken
+from cc_otel.journal.file import remove_broken
+from cc_otel.journal.journal import Journal, JournalBroken, JournalUnavailable
 from cc_otel.otlp.connection import connect
 from cc_otel.otlp.destination import Destination
 from cc_otel.otlp.send import Sender

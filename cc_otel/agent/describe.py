@@ -15,12 +15,12 @@ import orjson
 
 from cc_otel import conventions as c
 from cc_otel.agent.attributes import SpanAttributes
-from cc_otel.agent.events import HookEvent, exit_code
-from cc_otel.agent.limits import text
-from cc_otel.agent.transcript.failures import OTHER
-from cc_otel.agent.transcript.prices import Usage, cost_usd
+from cc_otel.agent.prices import Usage, cost_usd
 from cc_otel.agent.tree import Draft, Role
-from cc_otel.agent.vocabulary import is_told, is_word, word_or
+from cc_otel.agent.truncation import text
+from cc_otel.claude_code.transcript.failures import OTHER
+from cc_otel.claude_code.vocabulary import is_told, is_word, word_or
+from cc_otel.event import HookEvent, exit_code
 from cc_otel.span import Kind, Link, Span, StatusCode
 
 PAYLOAD_KEYS_MAX: Final = 64
@@ -66,7 +66,7 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SpanSource:
     """A draft with what its events said."""
 
     draft: Draft
@@ -94,7 +94,7 @@ class Describer:
         self.with_content = with_content
         """Whether spans may hold content."""
 
-    def span(self, finding: Finding, summary: Summary) -> Span:
+    def span(self, finding: SpanSource, summary: Summary) -> Span:
         """Give the span."""
         draft = finding.draft
         values = SpanAttributes(self._value_bytes_max, with_content=self.with_content)
@@ -127,7 +127,7 @@ class Describer:
             scope_name=c.SCOPE_NAME,
         )
 
-    def _payload(self, finding: Finding) -> Iterator[tuple[str, Any]]:
+    def _payload(self, finding: SpanSource) -> Iterator[tuple[str, Any]]:
         fields = [(key, value) for key, value in finding.opener.payload.items() if key not in _NAMED]
         if isinstance(effort := finding.opener.payload.get("effort"), dict):
             yield "effort", str(effort.get("level"))
@@ -137,7 +137,7 @@ class Describer:
             if self.with_content or is_told(finding.draft.event.name, key, value):
                 yield key, value
 
-    def _status_message(self, finding: Finding) -> str:
+    def _status_message(self, finding: SpanSource) -> str:
         if not finding.draft.error_type or not self.with_content:
             return ""
         if isinstance(failure := finding.opener.payload.get("failure"), dict):
@@ -268,7 +268,7 @@ def _response(event: HookEvent, payload: Mapping[str, Any]) -> Iterator[tuple[st
         yield c.COST_USD, cost
 
 
-def _content(finding: Finding) -> Iterator[tuple[str, Any]]:
+def _content(finding: SpanSource) -> Iterator[tuple[str, Any]]:
     """Give what holds content: arguments and results on the tool's span alone, messages on the agents'."""
     draft, payload = finding.draft, finding.opener.payload
     if directory := payload.get("cwd"):
@@ -289,14 +289,14 @@ def _content(finding: Finding) -> Iterator[tuple[str, Any]]:
     yield from _messages(finding)
 
 
-def _outcome(finding: Finding) -> Iterator[tuple[str, Any]]:
+def _outcome(finding: SpanSource) -> Iterator[tuple[str, Any]]:
     if finding.response is not None:
         yield c.TOOL_CALL_RESULT, _structure(finding.response)
     if finding.closer and (code := exit_code(finding.closer.payload.get("error"))) is not None:
         yield c.PROCESS_EXIT_CODE, code
 
 
-def _messages(finding: Finding) -> Iterator[tuple[str, Any]]:
+def _messages(finding: SpanSource) -> Iterator[tuple[str, Any]]:
     payload = finding.opener.payload
     if finding.draft.role is Role.CHAT and (blocks := _list(payload.get("blocks"))):
         yield c.OUTPUT_MESSAGES, [{"role": "assistant", "parts": [_part(b) for b in blocks if isinstance(b, dict)]}]

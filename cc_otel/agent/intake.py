@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final, cast
 
-from cc_otel.agent import events
+from cc_otel import event as events
 from cc_otel.agent.describe import Content
-from cc_otel.agent.events import Unreadable
-from cc_otel.agent.limits import fit
 from cc_otel.agent.redaction.redact import redact, redact_text
+from cc_otel.agent.truncation import fit
 from cc_otel.complaints import Complaints
-from cc_otel.journal import Arrival, Journal, JournalUnavailable
+from cc_otel.event import Unreadable
+from cc_otel.journal.journal import Arrival, Journal, JournalUnavailable
 from cc_otel.spool import Entry, Recorded, Spool
 from cc_otel.spool import Unreadable as UnreadableFile
 

@@ -7,9 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from cc_otel.journal import Journal
-from cc_otel.otlp.convert import to_json
-from cc_otel.span import Parcel
+from cc_otel.journal.journal import Journal
+from cc_otel.otlp.encode import to_json
+from cc_otel.span import EncodedSpan
 from cc_otel.spool import BLOCK_BYTES
 
 DEAD_AGE_S: Final = 7 * 86400.0
@@ -24,15 +24,15 @@ class JournalOutbox:
         self._journal = journal
         self._dead = dead
 
-    def waiting(self, spans_max: int, bytes_max: int) -> Sequence[Parcel]:
+    def waiting(self, spans_max: int, bytes_max: int) -> Sequence[EncodedSpan]:
         """Give the oldest spans that wait."""
         return self._journal.waiting(spans_max, bytes_max)
 
-    def acknowledge(self, parcels: Sequence[Parcel]) -> None:
+    def acknowledge(self, parcels: Sequence[EncodedSpan]) -> None:
         """Let go of spans that a receiver has."""
         self._journal.acknowledge(parcels)
 
-    def bury(self, parcel: Parcel, reason: str) -> None:
+    def bury(self, parcel: EncodedSpan, reason: str) -> None:
         """Set aside a span that no receiver takes, as OTLP JSON with the reason."""
         self._dead.mkdir(mode=0o700, parents=True, exist_ok=True)
         grave = self._dead / f"{parcel.trace_id}-{parcel.span_id}.json"

@@ -6,11 +6,11 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from cc_otel.agent.describe import Describer
-from cc_otel.agent.service import Agent, Limits
-from cc_otel.agent.transcript.files import Transcripts
-from cc_otel.journal import Journal
+from cc_otel.agent.pipeline import Agent, Limits
+from cc_otel.claude_code.transcript.files import Transcripts
+from cc_otel.journal.journal import Journal
 from cc_otel.otlp.send import BYTES_MAX, SPANS_MAX
-from cc_otel.span import Parcel
+from cc_otel.span import EncodedSpan
 from cc_otel.spool import Spool
 
 DISK_BYTES_MAX: Final = 4 << 30
@@ -20,7 +20,7 @@ LATER_NS: Final = (0, 2_000_000_000, 4_000_000_000, 86_400_000_000_000)
 
 def rehearse(
     record: Callable[[Spool], object], describer: Describer, projects: Path, now_ns: int
-) -> Iterator[list[Parcel]]:
+) -> Iterator[list[EncodedSpan]]:
     """
     Give the spans of the events that ``record`` writes into a spool, in batches as they would be sent.
 

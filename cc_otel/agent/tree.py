@@ -11,7 +11,7 @@ from typing import Final
 
 import orjson
 
-from cc_otel.agent.events import DENIED, HookEvent, Interruption
+from cc_otel.event import DENIED, HookEvent, Interruption
 from cc_otel.span import INSTANT_NS, span_id_of, trace_id_of
 
 DUPLICATE_WINDOW_NS: Final = 2_000_000_000
@@ -89,7 +89,7 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Signal:
+class Observation:
     """Something noticed about a client process at that time, with what its transcript says of interruptions."""
 
     cause: Cause
@@ -103,13 +103,13 @@ class Signal:
         return orjson.dumps(self)
 
 
-def told_of(fields: bytes, event_id: int) -> HookEvent | Signal:
+def told_of(fields: bytes, event_id: int) -> HookEvent | Observation:
     """Read an input of the assembler as the journal keeps it: an event, or a signal."""
     stored = orjson.loads(fields)
     if "cause" not in stored:
         return HookEvent.from_stored(stored, event_id)
     interruptions = tuple(Interruption(**item) for item in stored["interruptions"])
-    return Signal(Cause(stored["cause"]), stored["session_id"], stored["pid"], stored["clock_ns"], interruptions)
+    return Observation(Cause(stored["cause"]), stored["session_id"], stored["pid"], stored["clock_ns"], interruptions)
 
 
 @dataclass(slots=True)
@@ -131,7 +131,7 @@ class Closing:
     interruptions: tuple[Interruption, ...] = ()
 
     @classmethod
-    def on(cls, signal: Signal) -> "Closing":
+    def on(cls, signal: Observation) -> "Closing":
         """Close because of a signal; a client that died failed."""
         error_type = str(signal.cause) if signal.cause is Cause.PROCESS_GONE else ""
         return cls(signal.clock_ns, signal.cause, None, error_type, signal.interruptions)

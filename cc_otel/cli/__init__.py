@@ -5,20 +5,20 @@ import os
 import click
 
 from cc_otel import __version__
-from cc_otel.cli.caching import cache
-from cc_otel.cli.delivering import flush, run
-from cc_otel.cli.demonstrating import demo
-from cc_otel.cli.doctoring import doctor
-from cc_otel.cli.installing import install
-from cc_otel.cli.mishaps import Commands
-from cc_otel.cli.pruning import prune
-from cc_otel.cli.querying import query
-from cc_otel.cli.recording import replay, send
-from cc_otel.cli.running import agent, graph_exporter, up
+from cc_otel.cli.autostart import autostart
+from cc_otel.cli.cache import cache
+from cc_otel.cli.demo import demo
+from cc_otel.cli.doctor.doctor import doctor
+from cc_otel.cli.errors import Commands
+from cc_otel.cli.flush import flush, run
+from cc_otel.cli.install import install
+from cc_otel.cli.prune import prune
+from cc_otel.cli.query import query
+from cc_otel.cli.replay import replay, send
 from cc_otel.cli.settings import settings
-from cc_otel.cli.starting import autostart
-from cc_otel.cli.uninstalling import uninstall
-from cc_otel.cli.watching import off, on, status
+from cc_otel.cli.status import off, on, status
+from cc_otel.cli.uninstall import uninstall
+from cc_otel.cli.up import agent, graph_exporter, up
 
 # Before anything loads gRPC, which would tell the terminal of every handshake that fails.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")

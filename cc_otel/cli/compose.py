@@ -14,7 +14,7 @@ from cc_otel.config import Home, Settings
 if TYPE_CHECKING:
     from cc_otel.agent.daemon import AgentDaemon, Plan
     from cc_otel.agent.summary.plan import CachePlan, SummaryPlan
-    from cc_otel.graph.service import GraphExporter
+    from cc_otel.graph.exporter import GraphExporter
     from cc_otel.graph.store import GraphStore
     from cc_otel.otlp.destination import Destination
 
@@ -103,7 +103,7 @@ def resource(settings: Settings) -> Mapping[str, str]:
 def plan(home: Home, settings: Settings, *, at_hand: bool = False) -> "Plan":
     """Give the agent's plan; ``at_hand`` says that clients live where it does, so that it can see who is gone."""
     from cc_otel.agent.daemon import Plan
-    from cc_otel.agent.service import GONE_GRACE_S, UNSEEN_GRACE_S, Limits
+    from cc_otel.agent.pipeline import GONE_GRACE_S, UNSEEN_GRACE_S, Limits
 
     target = destination(home, settings)
     return Plan(
@@ -218,7 +218,7 @@ def agent_at_work(home: Home, settings: Settings, *, at_hand: bool = False) -> I
 @contextmanager
 def graph_exporter_at_work(home: Home, settings: Settings) -> Iterator["GraphExporter"]:
     """Run a graph-exporter until the block ends; it finishes what it accepted."""
-    from cc_otel.graph.service import GraphExporter
+    from cc_otel.graph.exporter import GraphExporter
 
     exporter = GraphExporter(
         open_store(home, settings),
@@ -258,7 +258,7 @@ def _path(text: str) -> Path | None:
     return Path(text).expanduser() if text else None
 
 
-def own_process() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
     """Give the environment for a started agent: nothing of ours, so that nothing a repository says moves it."""
     kept = ("HOME", "LANG", "LC_ALL", "TMPDIR")
     return {"PATH": "/usr/local/bin:/usr/bin:/bin"} | {name: os.environ[name] for name in kept if name in os.environ}

@@ -17,7 +17,7 @@ from typing import Final
 
 import orjson
 
-from cc_otel.graph import named
+from cc_otel.graph.queries import catalogue
 from cc_otel.graph.store import Edge, GraphBatch, Json, Query, Refusal, StoreUnavailable, Unready, Vertex
 
 SCHEMA_VERSION: Final = 1
@@ -142,7 +142,7 @@ class SqliteStore:
 
     def query(self, query: Query) -> Iterator[dict[str, Json]]:
         """See GraphStore. Reads one state of the graph, however long the rows are being taken."""
-        text, values = named.text(query.name, "sql"), named.bindings(query, "sql")
+        text, values = catalogue.text(query.name, "sql"), catalogue.bindings(query, "sql")
         with self._reporting():
             # Without "c", so that asking for a graph that is not there leaves no empty one behind.
             connection = self._connect(f"{self._path.absolute().as_uri()}?mode=rw")

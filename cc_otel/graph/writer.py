@@ -16,11 +16,11 @@ from itertools import chain
 from typing import Final
 
 from cc_otel.complaints import Complaints
+from cc_otel.dead_letter import DeadLetter
 from cc_otel.graph import mapping
-from cc_otel.graph.dead_letter import DeadLetter
 from cc_otel.graph.store import GraphBatch, GraphStore, Refusal, StoreUnavailable
 from cc_otel.otlp.decode import Decoded, Rejection
-from cc_otel.otlp.receive import Outcome, Unavailable
+from cc_otel.otlp.receive_grpc import Outcome, Unavailable
 from cc_otel.span import Span
 
 log = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ from enum import StrEnum
 from threading import Event
 from typing import Final, Protocol
 
-from cc_otel.otlp.convert import request
+from cc_otel.otlp.encode import request
 from cc_otel.otlp.transport import Delivered, Outcome, Poison, Refused, Retry, Transport
-from cc_otel.span import Parcel
+from cc_otel.span import EncodedSpan
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ WARNING_S: Final = 60.0
 class Outbox(Protocol):
     """Where encoded spans wait, oldest first, until they are acknowledged or buried."""
 
-    def waiting(self, spans_max: int, bytes_max: int) -> Sequence[Parcel]:
+    def waiting(self, spans_max: int, bytes_max: int) -> Sequence[EncodedSpan]:
         """
         Answer the oldest spans, at most ``spans_max`` of them with at most ``bytes_max`` bytes of ``span``.
 
@@ -44,10 +44,10 @@ class Outbox(Protocol):
         they are acknowledged or buried.
         """
 
-    def acknowledge(self, parcels: Sequence[Parcel]) -> None:
+    def acknowledge(self, parcels: Sequence[EncodedSpan]) -> None:
         """Let go of spans that a receiver has. MUST return only once they will not be answered again."""
 
-    def bury(self, parcel: Parcel, reason: str) -> None:
+    def bury(self, parcel: EncodedSpan, reason: str) -> None:
         """Set aside a span that no receiver will ever take. MUST keep it until it is safe somewhere else."""
 
 
@@ -135,7 +135,7 @@ class Sender:
         self.state = replace(self.state, next_attempt_ns=next_attempt_ns)
         return wait_s
 
-    def _settle(self, batch: Sequence[Parcel], outcome: Outcome) -> float:
+    def _settle(self, batch: Sequence[EncodedSpan], outcome: Outcome) -> float:
         match outcome:
             case Delivered(rejected_spans=0, message=message):
                 return self._delivered(batch, message)
@@ -150,7 +150,7 @@ class Sender:
                 self._keep(Situation.RETRYING, f"not delivered yet: {outcome.reason}")
                 return max(self._backoff_s(), min(outcome.delay_s or 0.0, THROTTLE_MAX_S))
 
-    def _delivered(self, batch: Sequence[Parcel], warning: str) -> float:
+    def _delivered(self, batch: Sequence[EncodedSpan], warning: str) -> float:
         self._outbox.acknowledge(batch)
         if self._failures:
             log.info("delivering again after %d failures", self._failures)
@@ -168,7 +168,7 @@ class Sender:
             self._spans_max = min(2 * self._spans_max, SPANS_MAX)
         return 0.0
 
-    def _rejected(self, batch: Sequence[Parcel], answer: Delivered) -> float:
+    def _rejected(self, batch: Sequence[EncodedSpan], answer: Delivered) -> float:
         if answer.rejected_spans >= len(batch):
             # It may be bad spans, and it may be a receiver that is over its quota: one span at a time is risked.
             return self._poisoned(batch, f"rejected: {answer.message}")
@@ -179,7 +179,7 @@ class Sender:
         self._halve(batch)
         return 0.0
 
-    def _poisoned(self, batch: Sequence[Parcel], reason: str) -> float:
+    def _poisoned(self, batch: Sequence[EncodedSpan], reason: str) -> float:
         if len(batch) > 1:
             self._keep(Situation.ISOLATING, f"the receiver cannot take a request of {len(batch)} spans: {reason}")
             self._halve(batch)
@@ -189,13 +189,13 @@ class Sender:
         # receiver that can take none; so the waits grow, and little is buried before somebody looks.
         return self._backoff_s()
 
-    def _bury(self, parcel: Parcel, reason: str) -> None:
+    def _bury(self, parcel: EncodedSpan, reason: str) -> None:
         self._outbox.bury(parcel, reason)
         self.state = replace(self.state, buried=self.state.buried + 1)
         self._note(Situation.ISOLATING, f"span {parcel.span_id} can never be delivered and was set aside: {reason}")
         self._suspects = max(self._suspects - 1, 0)
 
-    def _halve(self, batch: Sequence[Parcel]) -> None:
+    def _halve(self, batch: Sequence[EncodedSpan]) -> None:
         self._spans_max = len(batch) // 2
         self._suspects = len(batch)
 

@@ -9,8 +9,8 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from cc_otel.agent.assembler import Assembler
-from cc_otel.agent.events import Call, HookEvent, Interruption
-from cc_otel.agent.tree import Cause, Signal
+from cc_otel.agent.tree import Cause, Observation
+from cc_otel.event import Call, HookEvent, Interruption
 from tests.sessions.loader import Assembled
 from tests.tree_text import render
 
@@ -33,7 +33,7 @@ NOT_IN_PAYLOAD: Final = frozenset({"pid", "plugin_root", "gone_pids", "interrupt
 """Fields of an event that tell its payload from no other: two events may differ in them and be byte-equal."""
 
 
-def tell(story: str) -> list[HookEvent | Signal]:
+def tell(story: str) -> list[HookEvent | Observation]:
     """Give the inputs of a story, in the order of its lines."""
     lines = [line.split("#")[0].split() for line in story.splitlines()]
     return [_input(words, number) for number, words in enumerate(lines, 1) if words]
@@ -58,12 +58,12 @@ def draw(story: str) -> str:
     return tree
 
 
-def _input(words: list[str], number: int) -> HookEvent | Signal:
+def _input(words: list[str], number: int) -> HookEvent | Observation:
     clock_ns = int(float(words[0]) * 1e6)
     said = dict(word.split("=", 1) for word in words[2:] if "=" in word)
     if words[1].startswith("!"):
         stops = _interruptions(said.get("stopped", ""))
-        return Signal(Cause(words[1][1:]), said.get("session", "s"), int(said.get("pid", "1")), clock_ns, stops)
+        return Observation(Cause(words[1][1:]), said.get("session", "s"), int(said.get("pid", "1")), clock_ns, stops)
     fields: dict[str, Any] = {"session_id": "s", "pid": 1, "entrypoint": "cli"}
     fields |= {_WORD.get(words[1], "tool_name"): word for word in words[2:] if "=" not in word}
     fields |= {_KEYS.get(key, key): value for key, value in said.items() if key not in {"calls", "gone", "stopped"}}

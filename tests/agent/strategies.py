@@ -8,12 +8,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from cc_otel.agent.events import HookEvent
-from cc_otel.agent.tree import Signal
+from cc_otel.agent.tree import Observation
+from cc_otel.event import HookEvent
 from tests.agent.script import NOT_IN_PAYLOAD, tell
 from tests.sessions.loader import NAMES, load, records
 
-Inputs = Sequence[HookEvent | Signal]
+Inputs = Sequence[HookEvent | Observation]
 
 PLUGIN_ROOT = "/home/dev/.claude/plugins/cache/market/cc-otel/0.1.0"
 
@@ -158,7 +158,7 @@ _GAPS = [0, 1, 1, 5, 40, 700, 2500, -20]
 def histories(draw: st.DrawFn) -> Inputs:
     """Draw events and signals, most as a client would tell them, some with a field of another event."""
     moves = st.tuples(st.sampled_from([*_MOVES * 4, *_ENDS]), st.sampled_from(_TWISTS), st.sampled_from(_GAPS))
-    told: list[HookEvent | Signal] = []
+    told: list[HookEvent | Observation] = []
     clock_ms = 1000
     length = draw(st.sampled_from([0, 20, 40]))
     for number, (move, twist, gap) in enumerate(draw(st.lists(moves, min_size=length, max_size=length + 20)), 1):

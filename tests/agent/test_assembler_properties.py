@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from cc_otel.agent import events
+from cc_otel import event as events
 from cc_otel.agent.assembler import Assembler
-from cc_otel.agent.events import HookEvent, Unreadable
 from cc_otel.agent.tree import Draft, Role, Step
+from cc_otel.event import HookEvent, Unreadable
 from cc_otel.span import INSTANT_NS
 from tests.agent.strategies import PLUGIN_ROOT, Inputs, histories, retold_sessions, sessions, spoiled_payloads
 from tests.sessions.loader import NAMES, Assembled, assemble, load

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from cc_otel.agent.assembler import Assembler
-from cc_otel.agent.events import HookEvent, Interruption
-from cc_otel.agent.tree import Cause, Draft, Reference, Role, Signal, told_of
+from cc_otel.agent.tree import Cause, Draft, Observation, Reference, Role, told_of
+from cc_otel.event import HookEvent, Interruption
 from cc_otel.span import span_id_of, trace_id_of
 from tests.agent.script import draw, play, tell
 
@@ -167,7 +167,7 @@ def test_a_span_knows_the_event_that_brought_its_result() -> None:
 
 def test_a_signal_comes_back_from_the_journal_as_it_went() -> None:
     """A signal is the same after the journal kept it."""
-    signal = Signal(Cause.PROCESS_GONE, "s", 1, 5, (Interruption("p", 3),))
+    signal = Observation(Cause.PROCESS_GONE, "s", 1, 5, (Interruption("p", 3),))
 
     assert signal == told_of(signal.to_json(), 0)
 
@@ -202,7 +202,7 @@ def test_a_client_is_overdue_once_an_event_waited_two_seconds() -> None:
     told_to(assembler, "0 ConfigChange")
 
     assert [] == assembler.overdue(2_000_000_000)
-    assert [Signal(Cause.WAITED, "s", 1, 2_000_000_001)] == assembler.overdue(2_000_000_001)
+    assert [Observation(Cause.WAITED, "s", 1, 2_000_000_001)] == assembler.overdue(2_000_000_001)
 
 
 def test_only_what_builds_on_a_waiting_event_waits_with_it() -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from cc_otel.agent.assembler import Assembler
-from cc_otel.agent.events import KNOWN_EVENTS
 from cc_otel.agent.tree import told_of
+from cc_otel.event import KNOWN_EVENTS
 from tests.sessions.loader import NAMES, assemble, expected_tree, load
 from tests.tree_text import render
 

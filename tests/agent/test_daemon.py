@@ -15,10 +15,10 @@ import pytest
 
 from cc_otel.agent.daemon import AgentDaemon, Plan
 from cc_otel.agent.outbox import DEAD_AGE_S
-from cc_otel.agent.service import Limits
-from cc_otel.journal import Journal, Outgoing
-from cc_otel.otlp.convert import encode
+from cc_otel.agent.pipeline import Limits
+from cc_otel.journal.journal import Journal, Outgoing
 from cc_otel.otlp.destination import Destination
+from cc_otel.otlp.encode import encode
 from cc_otel.span import Span
 from tests.otlp.receivers import WAIT_S, fail, grpc_receiver
 

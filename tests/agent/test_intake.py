@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cc_otel.agent.intake import FAILED_BYTES_MAX, Intake
-from cc_otel.journal import Journal
+from cc_otel.journal.journal import Journal
 from cc_otel.spool import SETTLE_NS, Recorded, Spool, load
 
 GITHUB = "ghp_" + "a1B2c3D4e5F6" * 3

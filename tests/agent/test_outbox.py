@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cc_otel.agent.outbox import DEAD_AGE_S, DEAD_BYTES_MAX, JournalOutbox, prune_dead
-from cc_otel.journal import Journal, Outgoing
-from cc_otel.otlp.convert import encode
+from cc_otel.journal.journal import Journal, Outgoing
+from cc_otel.otlp.encode import encode
 from cc_otel.span import Span
 
 NOW_S = 1_800_000_000.0

@@ -8,15 +8,15 @@ from typing import Any, Final
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Encoded
 
-from cc_otel.agent.describe import Content, Describer, Finding
-from cc_otel.agent.events import KNOWN_EVENTS, HookEvent
-from cc_otel.agent.service import Agent, Limits
+from cc_otel.agent.describe import Content, Describer, SpanSource
+from cc_otel.agent.pipeline import Agent, Limits
 from cc_otel.agent.summary.rules.sentence import by_rule
-from cc_otel.agent.transcript.files import Transcripts
 from cc_otel.agent.tree import Draft, Role
-from cc_otel.agent.vocabulary import ANY_EVENT, WORDS
-from cc_otel.journal import Journal
-from cc_otel.otlp.convert import encode
+from cc_otel.claude_code.transcript.files import Transcripts
+from cc_otel.claude_code.vocabulary import ANY_EVENT, WORDS
+from cc_otel.event import KNOWN_EVENTS, HookEvent
+from cc_otel.journal.journal import Journal
+from cc_otel.otlp.encode import encode
 from cc_otel.spool import Spool
 
 MARKER: Final = "merger-with-ACME"
@@ -123,7 +123,7 @@ def test_a_model_call_tells_numbers_and_words(said: str) -> None:
         call = HookEvent(name="ModelCall", clock_ns=1, session_id="s", digest=said, model=said, error_type=said)
         error_type = said if "failure" in known else ""
         draft = Draft(Role.CHAT, call, "1" * 32, "2" * 16, None, 1, 2, error_type=error_type)
-        finding = Finding(draft, Content(payload | known, truncated={said: 9}))
+        finding = SpanSource(draft, Content(payload | known, truncated={said: 9}))
         encoded += encode(describer.span(finding, by_rule(finding, with_content=False))).span
 
     assert b"chat" in encoded

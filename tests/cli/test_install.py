@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 import pytest
 
-from cc_otel.cli.installing import install, unsupported
-from cc_otel.cli.uninstalling import uninstall
-from cc_otel.wiring import COMPACTIONS, EVENTS, wire
+from cc_otel.claude_code.wiring import COMPACTIONS, EVENTS, wire
+from cc_otel.cli.install import install, unsupported
+from cc_otel.cli.uninstall import uninstall
 from tests.cli.person import Person
 
 SETTINGS = '\ufeff{\r\n\t"model": "opus",\r\n\t"hooks": {"Stop": [{"hooks": []}]}\r\n}'

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from cc_otel.agent.lock import is_locked, running_pid
-from cc_otel.hook import install_starter
+from cc_otel.claude_code.hook import install_starter
 from cc_otel.spool import BLOCK_BYTES, Spool
 from tests.cli.person import DEADLINE_S, Person, wait_until
 

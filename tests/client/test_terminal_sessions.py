@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from cc_otel.wiring import EVENTS, MESSAGES
+from cc_otel.claude_code.wiring import EVENTS, MESSAGES
 from tests.client.script import bash, calls, says
 from tests.client.terminal import CTRL_D, ENTER, ESCAPE, at_terminal
 from tests.client.world import World

@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 
 import psutil
 
-from cc_otel.wiring import EVENTS
+from cc_otel.claude_code.wiring import EVENTS
 from tests.client.script import Script
 from tests.client.trees import render
 from tests.stack.process import DEADLINE_S, wait_for

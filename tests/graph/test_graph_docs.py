@@ -9,8 +9,9 @@ from typing import Final
 
 import pytest
 
-from cc_otel.graph import mapping, named
+from cc_otel.graph import mapping
 from cc_otel.graph.arango.schema import KNOWN
+from cc_otel.graph.queries import catalogue
 from cc_otel.graph.sqlite import SqliteStore
 from cc_otel.graph.store import Query
 from cc_otel.span import Link, SpanEvent
@@ -58,16 +59,16 @@ def test_every_field_of_a_span_is_told_of() -> None:
 def test_every_query_is_told_of_with_what_it_takes() -> None:
     """The table of queries holds each query with its parameters."""
     assert {first[0]: set(second) for first, second in table("Named queries")} == {
-        name: named.parameters(name, "sql") for name in named.names("sql")
+        name: catalogue.parameters(name, "sql") for name in catalogue.names("sql")
     }
 
 
-@pytest.mark.parametrize("name", named.names("sql"))
+@pytest.mark.parametrize("name", catalogue.names("sql"))
 def test_the_columns_of_a_query_are_those_told_of(tmp_path: Path, name: str) -> None:
     """A query's rows have the columns that the document says, in that order."""
     store = SqliteStore(tmp_path / "graph.db")
     store.write(mapping.of(two_sessions()))
-    asked = {key: value for key, value in PARAMETERS.items() if key in named.parameters(name, "sql")}
+    asked = {key: value for key, value in PARAMETERS.items() if key in catalogue.parameters(name, "sql")}
     row = next(store.query(Query(name, {} if name in {"spans", "files"} else asked)))
     store.close()
 

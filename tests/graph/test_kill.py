@@ -15,8 +15,8 @@ from typing import Final
 import grpc
 
 from cc_otel.graph.mapping import key_of
-from cc_otel.otlp.convert import encode, request
-from cc_otel.otlp.receive import EXPORT
+from cc_otel.otlp.encode import encode, request
+from cc_otel.otlp.receive_grpc import EXPORT
 from cc_otel.span import Span
 from tests.graph.made import span
 
@@ -28,7 +28,7 @@ WAIT_S: Final = 60.0
 RUNNER: Final = """
 import sys
 from pathlib import Path
-from cc_otel.graph.service import GraphExporter
+from cc_otel.graph.exporter import GraphExporter
 from cc_otel.graph.sqlite import SqliteStore
 home = Path(sys.argv[1])
 exporter = GraphExporter(SqliteStore(home / "graph.db"), f"unix:{home}/otlp.sock", home / "dead", 30)

@@ -289,12 +289,19 @@ def test_session_keys_differ() -> None:
         (tool(1, "Read", '{"file_path": ["/a"]}'), None),
         (tool(1, "Read", '{"file_path": "/a'), None),
         (tool(1, "Read", '["/a"]'), None),
-        (span(1, "hook PostToolUse", attributes={"cc_otel.hook.event": "PostToolUse", "file.path": "/a"}), None),
+        (
+            span(1, "hook PostToolUse", attributes={"cc_otel.hook.event": "PostToolUse", "file.path": "/a"}),
+            None,
+        ),
         (
             span(
                 1,
                 "hook PreToolUse",
-                attributes={"cc_otel.hook.event": "PreToolUse", "gen_ai.tool.name": "Read", "file.path": "/a"},
+                attributes={
+                    "cc_otel.hook.event": "PreToolUse",
+                    "gen_ai.tool.name": "Read",
+                    "file.path": "/a",
+                },
             ),
             ("/a", "read"),
         ),

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cc_otel.graph import mapping, named
+from cc_otel.graph import mapping
+from cc_otel.graph.queries import catalogue
 from cc_otel.graph.sqlite import SqliteStore
 from cc_otel.graph.store import GraphBatch, Query, StoreUnavailable, Vertex
 from tests.graph.contract import StoreContract, ask, column, put
@@ -172,11 +173,11 @@ def test_what_no_column_can_hold_is_refused(store: SqliteStore) -> None:
     assert [refusal.item for refusal in refusals] == broken
 
 
-@pytest.mark.parametrize("name", named.names("sql"))
+@pytest.mark.parametrize("name", catalogue.names("sql"))
 def test_no_query_walks_all_spans(store: SqliteStore, path: Path, name: str) -> None:
     """Every query reaches spans and edges through an index, so that it stays as fast when the file grows."""
-    values = dict.fromkeys(named.parameters(name, "sql"))
+    values = dict.fromkeys(catalogue.parameters(name, "sql"))
     with closing(sqlite3.connect(path)) as connection:
-        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {named.text(name, 'sql')}", values)]
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {catalogue.text(name, 'sql')}", values)]
 
     assert [step for step in plan if step.startswith(("SCAN spans", "SCAN parent_of")) and "INDEX" not in step] == []

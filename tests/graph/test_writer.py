@@ -11,13 +11,13 @@ from typing import Final
 
 import pytest
 
+from cc_otel.dead_letter import DeadLetter
 from cc_otel.graph import mapping
-from cc_otel.graph.dead_letter import DeadLetter
 from cc_otel.graph.sqlite import SqliteStore
 from cc_otel.graph.store import Edge, Vertex
 from cc_otel.graph.writer import QUEUE_REQUESTS_MAX, GroupWriter, Written
 from cc_otel.otlp.decode import Decoded, Rejection
-from cc_otel.otlp.receive import Outcome, Unavailable
+from cc_otel.otlp.receive_grpc import Outcome, Unavailable
 from cc_otel.span import Span
 from tests.graph.contract import ask, column
 from tests.graph.faulty import FaultyStore

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cc_otel.agent.events import KNOWN_EVENTS
+from cc_otel.event import KNOWN_EVENTS
 from cc_otel.spool import Spool
 from tests.hook.wired import DEADLINE_S, HOOKS, PAYLOAD, SILENT, environment
 

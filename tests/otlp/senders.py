@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from cc_otel.otlp.connection import connect
-from cc_otel.otlp.convert import encode, request
 from cc_otel.otlp.destination import HTTP_PROTOBUF, Destination
+from cc_otel.otlp.encode import encode, request
 from cc_otel.otlp.send import Sender, Situation
 from cc_otel.otlp.transport import Delivered, Outcome, Transport
-from cc_otel.span import Kind, Link, Parcel, Span, SpanEvent, StatusCode
+from cc_otel.span import EncodedSpan, Kind, Link, Span, SpanEvent, StatusCode
 from tests.otlp.receivers import spans_in
 
 FULL = Span(
@@ -40,7 +40,7 @@ FULL = Span(
 """A span with everything."""
 
 
-def parcels_of(count: int) -> list[Parcel]:
+def parcels_of(count: int) -> list[EncodedSpan]:
     """Make that many encoded spans, each other than the rest."""
     return [
         encode(Span("1" * 32, f"{n + 1:016x}", f"span {n}", n, n + 1, attributes={"n": n}, resource={"host.name": "h"}))
@@ -57,14 +57,14 @@ Answerer = Callable[[Sequence[trace_pb2.Span]], Outcome]
 class MemoryOutbox:
     """An ``Outbox`` in memory that keeps book."""
 
-    def __init__(self, parcels: Sequence[Parcel]) -> None:
+    def __init__(self, parcels: Sequence[EncodedSpan]) -> None:
         self.left = list(parcels)
-        self.acknowledged: list[Parcel] = []
+        self.acknowledged: list[EncodedSpan] = []
         self.buried: dict[str, str] = {}
 
-    def waiting(self, spans_max: int, bytes_max: int) -> Sequence[Parcel]:
+    def waiting(self, spans_max: int, bytes_max: int) -> Sequence[EncodedSpan]:
         """Answer the oldest."""
-        batch: list[Parcel] = []
+        batch: list[EncodedSpan] = []
         size_bytes = 0
         for parcel in self.left[:spans_max]:
             size_bytes += len(parcel.span)
@@ -73,13 +73,13 @@ class MemoryOutbox:
             batch.append(parcel)
         return batch
 
-    def acknowledge(self, parcels: Sequence[Parcel]) -> None:
+    def acknowledge(self, parcels: Sequence[EncodedSpan]) -> None:
         """Let go of the oldest, which is all that a sender can have been given."""
         assert self.left[: len(parcels)] == list(parcels)
         self.acknowledged += parcels
         del self.left[: len(parcels)]
 
-    def bury(self, parcel: Parcel, reason: str) -> None:
+    def bury(self, parcel: EncodedSpan, reason: str) -> None:
         """Set the oldest aside."""
         assert self.left.pop(0) == parcel
         self.buried[parcel.span_id] = reason
@@ -130,7 +130,7 @@ def drain(sender: Sender, steps_max: int = 10_000) -> list[float]:
     raise AssertionError(f"still sending after {steps_max} steps: {sender.state}")
 
 
-def ids(parcels: Iterable[Parcel]) -> list[str]:
+def ids(parcels: Iterable[EncodedSpan]) -> list[str]:
     """Name spans."""
     return [parcel.span_id for parcel in parcels]
 

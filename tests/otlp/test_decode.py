@@ -22,8 +22,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from cc_otel.otlp.convert import encode, request
 from cc_otel.otlp.decode import Decoded, NotARequest, Rejection, decode
+from cc_otel.otlp.encode import encode, request
 from cc_otel.span import AttributeValue, Kind, Link, Span, SpanEvent, StatusCode
 
 TRACE = bytes(range(16))

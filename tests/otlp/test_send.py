@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pytest
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from cc_otel.otlp.convert import encode, request
+from cc_otel.otlp.encode import encode, request
 from cc_otel.otlp.send import BYTES_MAX, IDLE_S, Sender, SenderState, Situation
 from cc_otel.otlp.transport import Delivered, Outcome, Poison, Refused, Retry
-from cc_otel.span import Parcel, Span
+from cc_otel.span import EncodedSpan, Span
 from tests.otlp.senders import (
     NOW_NS,
     PARCELS,
@@ -182,7 +182,7 @@ def test_an_error_of_the_outbox_is_raised_and_nothing_is_lost() -> None:
     class Failing(MemoryOutbox):
         broken = True
 
-        def acknowledge(self, parcels: Sequence[Parcel]) -> None:
+        def acknowledge(self, parcels: Sequence[EncodedSpan]) -> None:
             if self.broken:
                 raise OSError("disk full")
             super().acknowledge(parcels)

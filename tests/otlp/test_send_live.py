@@ -9,11 +9,11 @@ import grpc
 import pytest
 
 from cc_otel.otlp.connection import connect
-from cc_otel.otlp.convert import encode, request
 from cc_otel.otlp.destination import HTTP_PROTOBUF, Destination
+from cc_otel.otlp.encode import encode, request
 from cc_otel.otlp.send import Sender
 from cc_otel.otlp.transport import Retry
-from cc_otel.span import Parcel, Span
+from cc_otel.span import EncodedSpan, Span
 from tests.otlp.receivers import (
     WAIT_S,
     GrpcReceiver,
@@ -70,7 +70,7 @@ def test_a_sender_with_nothing_to_do_rests() -> None:
     class Watched(MemoryOutbox):
         looks = 0
 
-        def waiting(self, spans_max: int, bytes_max: int) -> Sequence[Parcel]:
+        def waiting(self, spans_max: int, bytes_max: int) -> Sequence[EncodedSpan]:
             self.looks += 1
             return super().waiting(spans_max, bytes_max)
 

@@ -10,8 +10,8 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from cc_otel import __version__
 from cc_otel.otlp.connection import connect
-from cc_otel.otlp.convert import encode, readable, request
 from cc_otel.otlp.destination import Destination
+from cc_otel.otlp.encode import encode, readable, request
 from cc_otel.otlp.transport import UNREADABLE, Delivered, Outcome, Poison, Refused, Retry
 from cc_otel.span import Span
 from tests.otlp.receivers import (

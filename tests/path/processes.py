@@ -11,9 +11,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from cc_otel.agent.events import HookEvent
-from cc_otel.hook import install_script, wired_command
-from cc_otel.journal import Journal
+from cc_otel.claude_code.hook import install_script, wired_command
+from cc_otel.event import HookEvent
+from cc_otel.journal.journal import Journal
 
 WAIT_S: Final = 60.0
 SESSIONS: Final = Path(__file__).parents[1] / "sessions"

@@ -17,10 +17,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from cc_otel.agent import events
+from cc_otel import event as events
 from cc_otel.agent.assembler import Assembler
-from cc_otel.agent.events import HookEvent, Interruption
-from cc_otel.agent.tree import Cause, Draft, Signal, Step
+from cc_otel.agent.tree import Cause, Draft, Observation, Step
+from cc_otel.event import HookEvent, Interruption
 from tests.tree_text import render
 
 FOLDER = Path(__file__).parent
@@ -61,7 +61,7 @@ def expected_tree(name: str) -> str:
     return (FOLDER / f"{name}.tree").read_text("utf-8")
 
 
-def assemble(told: Iterable[HookEvent | Signal], assembler: Assembler | None = None) -> Assembled:
+def assemble(told: Iterable[HookEvent | Observation], assembler: Assembler | None = None) -> Assembled:
     """Fold inputs in the order given, then close what is left open as the agent would."""
     assembler = assembler or Assembler()
     assembled = Assembled()
@@ -74,10 +74,10 @@ def assemble(told: Iterable[HookEvent | Signal], assembler: Assembler | None = N
     return assembled
 
 
-def closing_signals(assembler: Assembler, clock_ns: int) -> list[Signal]:
+def closing_signals(assembler: Assembler, clock_ns: int) -> list[Observation]:
     """Give what the agent notices in the end: a client that can be watched is gone, another session is idle."""
     return [
-        Signal(Cause.PROCESS_GONE if pid else Cause.IDLE, session_id, pid, clock_ns)
+        Observation(Cause.PROCESS_GONE if pid else Cause.IDLE, session_id, pid, clock_ns)
         for session_id, pid, _ in assembler.open_processes()
     ]
 

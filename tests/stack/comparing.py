@@ -9,8 +9,8 @@ from pathlib import Path
 
 from cc_otel.graph import mapping
 from cc_otel.graph.sqlite import SqliteStore
-from cc_otel.otlp.convert import encode, request
 from cc_otel.otlp.decode import decode
+from cc_otel.otlp.encode import encode, request
 from cc_otel.span import Attributes, AttributeValue, Span
 from tests.stack.process import wait_for
 from tests.stack.programs import Jaeger

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cc_otel.otlp import convert
+from cc_otel.otlp import encode
 from cc_otel.otlp.connection import connect
 from cc_otel.otlp.destination import Destination
 from cc_otel.otlp.transport import Delivered
@@ -81,7 +81,7 @@ def send() -> Send:
     def deliver(destination: Destination, spans: list[Span]) -> None:
         transport = connect(destination)
         try:
-            assert transport.export(convert.request(map(convert.encode, spans)), timeout_s=30) == Delivered()
+            assert transport.export(encode.request(map(encode.encode, spans)), timeout_s=30) == Delivered()
         finally:
             transport.close()
 

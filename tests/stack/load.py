@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from itertools import count
 
 from cc_otel.otlp.connection import connect
-from cc_otel.otlp.convert import encode, request
 from cc_otel.otlp.destination import Destination
+from cc_otel.otlp.encode import encode, request
 from cc_otel.otlp.transport import Delivered, Retry
 from cc_otel.span import Span
 from tests.stack.process import wait_for

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from cc_otel.claude_code.hook import install_script
 from cc_otel.graph.store import Json
-from cc_otel.hook import install_script
 from cc_otel.span import Span
 from tests.graph.arango.held import expected, held
 from tests.graph.arango.standin.server import StandIn, running

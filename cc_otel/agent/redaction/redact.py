@@ -28,7 +28,7 @@ from cc_otel.agent.redaction.names import (
     telling,
 )
 from cc_otel.agent.redaction.patterns import COMMANDS, IN_CONTEXT, TOKENS, Shapes, kept_patterns
-from cc_otel.agent.values import Json
+from cc_otel.json_values import Json
 
 CANDIDATES_MAX: Final = 50_000
 """How much that looks like a secret is judged in one payload; what comes after is taken out unread."""

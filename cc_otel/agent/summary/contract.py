@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from cc_otel.agent.describe import Finding, Summary
+from cc_otel.agent.describe import SpanSource, Summary
 from cc_otel.agent.summary.rules.sentence import by_rule
 
 
 class Summaries(Protocol):
     """Gives each finished span its sentence. One thread uses it."""
 
-    def offer(self, finding: Finding) -> Summary | None:
+    def offer(self, finding: SpanSource) -> Summary | None:
         """
         Give the span's summary, or None where it is worth waiting for a better one.
 
@@ -28,7 +28,7 @@ class ByRule:
         """Take whether the sentences may quote what was said."""
         self._with_content = with_content
 
-    def offer(self, finding: Finding) -> Summary:
+    def offer(self, finding: SpanSource) -> Summary:
         """Give the rule's text."""
         return by_rule(finding, with_content=self._with_content)
 

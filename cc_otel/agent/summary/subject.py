@@ -12,7 +12,7 @@ from typing import Final
 
 import orjson
 
-from cc_otel.agent.describe import Finding
+from cc_otel.agent.describe import SpanSource
 from cc_otel.agent.summary.normal import ends, normal
 from cc_otel.agent.summary.story import Episode
 from cc_otel.agent.tree import Role
@@ -80,7 +80,7 @@ class Subject:
         return digest.hexdigest()
 
 
-def subject_of(finding: Finding, episodes: Iterable[Episode]) -> Subject | None:
+def subject_of(finding: SpanSource, episodes: Iterable[Episode]) -> Subject | None:
     """
     Give what a model is asked about a span, None where its rule's text is the better choice.
 
@@ -100,7 +100,7 @@ def subject_of(finding: Finding, episodes: Iterable[Episode]) -> Subject | None:
     return None
 
 
-def _stands_alone(finding: Finding) -> bool:
+def _stands_alone(finding: SpanSource) -> bool:
     """Whether an instant is all there is of what it tells of: no span of a call, turn or subagent says it better."""
     event = finding.draft.event
     if event.name in _OF_A_CALL:
@@ -113,7 +113,7 @@ def _same(kind: str, parts: list[str]) -> Subject:
     return Subject(kind, text, text)
 
 
-def _call(finding: Finding) -> list[str]:
+def _call(finding: SpanSource) -> list[str]:
     event, payload = finding.draft.event, finding.opener.payload
     folder = _folder(finding)
     asked = payload.get("tool_input")
@@ -128,7 +128,7 @@ def _call(finding: Finding) -> list[str]:
     return parts
 
 
-def _asked(finding: Finding) -> list[str]:
+def _asked(finding: SpanSource) -> list[str]:
     payload, folder = finding.opener.payload, _folder(finding)
     parts = []
     if agent := finding.draft.event.agent_type:
@@ -138,7 +138,7 @@ def _asked(finding: Finding) -> list[str]:
     return parts
 
 
-def _ended(finding: Finding) -> list[str]:
+def _ended(finding: SpanSource) -> list[str]:
     draft = finding.draft
     if draft.interrupted:
         how = "interrupted by the user"
@@ -155,7 +155,7 @@ def _ended(finding: Finding) -> list[str]:
     return parts
 
 
-def _with_episodes(kind: str, finding: Finding, episodes: Sequence[Episode]) -> Subject:
+def _with_episodes(kind: str, finding: SpanSource, episodes: Sequence[Episode]) -> Subject:
     before, after, folder = _asked(finding), _ended(finding), _folder(finding)
 
     def told(texts: list[str]) -> str:
@@ -173,7 +173,7 @@ def _listed(texts: list[str], folder: str) -> list[str]:
     return ["done:", *lines]
 
 
-def _folder(finding: Finding) -> str:
+def _folder(finding: SpanSource) -> str:
     folder = finding.opener.payload.get("cwd")
     return folder if isinstance(folder, str) else ""
 

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from cc_otel.agent.describe import Finding, Summary
+from cc_otel.agent.describe import SpanSource, Summary
 from cc_otel.agent.summary import prompt, sentences
 from cc_otel.agent.summary.budget import Budget
 from cc_otel.agent.summary.cache import CacheUnavailable, Sentence, SharedCache
@@ -35,7 +35,7 @@ HOUSEKEEPING_S: Final = 5.0
 TRIM_S: Final = 3600.0
 COMPLAIN_S: Final = 60.0
 
-Choose = Callable[[Finding, Iterable[Episode]], Subject | None]
+Choose = Callable[[SpanSource, Iterable[Episode]], Subject | None]
 """Chooses what is worth a question, and words it."""
 
 
@@ -69,7 +69,7 @@ class Summariser:
 
     # What the agent's thread calls
 
-    def offer(self, finding: Finding) -> Summary | None:
+    def offer(self, finding: SpanSource) -> Summary | None:
         """Give the span's summary, or None: it is being asked for, and `settled` gives it in time."""
         rule = by_rule(finding)
         try:
@@ -99,7 +99,7 @@ class Summariser:
             self._tell_better(span_id, summary)
         return settled
 
-    def _subject(self, finding: Finding, rule: Summary) -> Subject | None:
+    def _subject(self, finding: SpanSource, rule: Summary) -> Subject | None:
         draft = finding.draft
         if draft.role is Role.SESSION:
             # Its first question comes in seconds, which is what the import takes.

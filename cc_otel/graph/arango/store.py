@@ -11,10 +11,11 @@ from typing import Final, TypeVar
 
 from arango.cursor import Cursor
 
-from cc_otel.graph import mapping, named
+from cc_otel.graph import mapping
 from cc_otel.graph.arango import address, prune, schema
 from cc_otel.graph.arango.client import Connection, Missing
 from cc_otel.graph.arango.insert import Item, insert
+from cc_otel.graph.queries import catalogue
 from cc_otel.graph.store import GraphBatch, Json, Query, Refusal, StoreUnavailable
 
 WRITE_TIME_MAX_S: Final = 4.0
@@ -70,7 +71,7 @@ class ArangoStore:
 
     def query(self, query: Query) -> Iterator[dict[str, Json]]:
         """Answer a named query, row by row, as the graph was when it was asked."""
-        text, values = named.text(query.name, "aql"), dict(named.bindings(query, "aql"))
+        text, values = catalogue.text(query.name, "aql"), dict(catalogue.bindings(query, "aql"))
         if "limit" in values and values["limit"] is None:
             values["limit"] = ROWS_MAX  # AQL has no word for "all" there.
         run = self._connection.run

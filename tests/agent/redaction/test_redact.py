@@ -12,7 +12,7 @@ from random import Random
 import pytest
 
 from cc_otel.agent.redaction.redact import Redacted, redact, redact_text
-from cc_otel.agent.values import Json
+from cc_otel.json_values import Json
 
 ANTHROPIC = "sk-ant-api03-Zm9vYmFyYmF6cXV4-Zm9vYmFyYmF6cXV4"
 GITHUB = "ghp_" + "a1B2c3D4e5F6" * 3

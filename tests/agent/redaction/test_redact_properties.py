@@ -31,7 +31,7 @@ from cc_otel.agent.redaction.patterns import (
     kept_patterns,
 )
 from cc_otel.agent.redaction.redact import CANDIDATES_MAX, might_hold_secret, redact, redact_text
-from cc_otel.agent.values import Json
+from cc_otel.json_values import Json
 
 GITHUB = "ghp_" + "a1B2c3D4e5F6" * 3
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N"

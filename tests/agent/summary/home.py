@@ -10,7 +10,7 @@ from typing import Any
 
 from cc_otel import conventions as c
 from cc_otel.agent.describe import Describer
-from cc_otel.agent.service import Agent, Limits
+from cc_otel.agent.pipeline import Agent, Limits
 from cc_otel.agent.summary.budget import Allowance, Budget
 from cc_otel.agent.summary.cache import SharedCache, SqliteCache
 from cc_otel.agent.summary.chain import Chain
@@ -18,10 +18,10 @@ from cc_otel.agent.summary.process import ModelProcess
 from cc_otel.agent.summary.questions import Pace
 from cc_otel.agent.summary.story import Story
 from cc_otel.agent.summary.summariser import Rooms, Summariser
-from cc_otel.agent.transcript.files import Transcripts
-from cc_otel.journal import Journal
-from cc_otel.otlp.convert import request
+from cc_otel.claude_code.transcript.files import Transcripts
+from cc_otel.journal.journal import Journal
 from cc_otel.otlp.decode import decode
+from cc_otel.otlp.encode import request
 from cc_otel.span import Span
 from cc_otel.spool import Spool
 

@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
-from cc_otel.agent.describe import Content, Finding
-from cc_otel.agent.events import HookEvent
+from cc_otel.agent.describe import Content, SpanSource
 from cc_otel.agent.summary.story import Episode
 from cc_otel.agent.summary.subject import Subject, subject_of
 from cc_otel.agent.tree import Draft, Role
+from cc_otel.event import HookEvent
 
 
 def finding(
     role: Role, name: str, payload: dict[str, Any], closing: dict[str, Any] | None = None, **about: Any
-) -> Finding:
+) -> SpanSource:
     """Give what the agent found; ``about`` is of the draft, or of its event."""
     of_event = {
         key: about.pop(key) for key in list(about) if key in {"tool_name", "tool_use_id", "prompt_id", "agent_type"}
@@ -21,10 +21,10 @@ def finding(
     event = HookEvent(name, 1, "s", "d", **of_event)
     closer = HookEvent("PostToolUse", 2, "s", "e") if closing is not None else None
     draft = Draft(role, event, "t", "i", None, 1, 2, closer=closer, **about)
-    return Finding(draft, Content(payload), Content(closing) if closing is not None else None)
+    return SpanSource(draft, Content(payload), Content(closing) if closing is not None else None)
 
 
-def call(tool: str, tool_input: dict[str, Any], response: object, **about: Any) -> Finding:
+def call(tool: str, tool_input: dict[str, Any], response: object, **about: Any) -> SpanSource:
     """Give a finished call."""
     payload = {"tool_name": tool, "tool_input": tool_input, "cwd": "/w"}
     about = {"closed_by": "PostToolUse"} | about
@@ -116,7 +116,7 @@ NOT_ASKED = {
 
 
 @pytest.mark.parametrize(("found", "kind", "text"), ASKED)
-def test_what_is_told(found: Finding, kind: str, text: str) -> None:
+def test_what_is_told(found: SpanSource, kind: str, text: str) -> None:
     """A model is told what was asked, how it ended and what came of it, without what differs by run."""
     subject = subject_of(found, EPISODES)
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cc_otel.graph import mapping, named
+from cc_otel.graph import mapping
 from cc_otel.graph.arango.store import ArangoStore
+from cc_otel.graph.queries import catalogue
 from cc_otel.graph.sqlite import SqliteStore
 from cc_otel.graph.store import GraphStore, Json, Query
 from cc_otel.span import AttributeValue, Span
@@ -23,7 +24,10 @@ TRACES = (TRACE_A1, TRACE_A2)
 SESSIONS = ("session-a", "session-b", None)
 WORDS = ("Ran pytest", "ran PYTEST", "", "50% [done]", "naïve 漢字")
 KINDS: dict[str, dict[str, AttributeValue]] = {
-    "invoke_agent claude-code": {"gen_ai.operation.name": "invoke_agent", "cc_otel.hook.event": "UserPromptSubmit"},
+    "invoke_agent claude-code": {
+        "gen_ai.operation.name": "invoke_agent",
+        "cc_otel.hook.event": "UserPromptSubmit",
+    },
     "execute_tool Bash": {
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": "Bash",
@@ -125,10 +129,10 @@ def answers_of(store: GraphStore, spans: list[Span]) -> dict[str, list[dict[str,
 
 def test_every_query_has_both_forms() -> None:
     """No query is answered by one store alone, and none is left out above."""
-    assert set(named.names("sql")) == set(named.names("aql")) == set(QUERIES)
+    assert set(catalogue.names("sql")) == set(catalogue.names("aql")) == set(QUERIES)
 
 
-@pytest.mark.parametrize("name", named.names("aql"))
+@pytest.mark.parametrize("name", catalogue.names("aql"))
 def test_both_forms_take_the_same_parameters(name: str) -> None:
     """A query is asked the same way of either store."""
-    assert named.parameters(name, "sql") == named.parameters(name, "aql")
+    assert catalogue.parameters(name, "sql") == catalogue.parameters(name, "aql")

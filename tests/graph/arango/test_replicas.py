@@ -9,8 +9,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from cc_otel.otlp.convert import encode, request
-from cc_otel.otlp.receive import EXPORT
+from cc_otel.otlp.encode import encode, request
+from cc_otel.otlp.receive_grpc import EXPORT
 from cc_otel.span import Span
 from tests.graph.arango.held import expected, held
 from tests.graph.arango.standin.server import StandIn, running

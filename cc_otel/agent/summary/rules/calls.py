@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from cc_otel.agent.events import DENIED, exit_code
 from cc_otel.agent.summary.rules.counts import counts_of
 from cc_otel.agent.summary.rules.words import (
     Members,
@@ -22,6 +21,7 @@ from cc_otel.agent.summary.rules.words import (
     text,
     word,
 )
+from cc_otel.event import DENIED, exit_code
 
 MCP_PREFIX: Final = "mcp__"
 ARGUMENTS_MAX: Final = 4

@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cc_otel.agent.describe import Finding, Summary
-from cc_otel.agent.events import PROMPT_EVENT
+from cc_otel.agent.describe import SpanSource, Summary
 from cc_otel.agent.summary.rules.calls import Answer, answer_of, bare_call_sentence, call_sentence, permission_sentence
 from cc_otel.agent.summary.rules.words import (
     SENTENCE_LENGTH_MAX,
@@ -27,9 +26,10 @@ from cc_otel.agent.summary.rules.words import (
     text,
     word,
 )
-from cc_otel.agent.transcript.failures import OTHER
 from cc_otel.agent.tree import Role
-from cc_otel.agent.vocabulary import is_told, is_word, word_or
+from cc_otel.claude_code.transcript.failures import OTHER
+from cc_otel.claude_code.vocabulary import is_told, is_word, word_or
+from cc_otel.event import PROMPT_EVENT
 
 _RESULT_EVENTS: Final = frozenset({"PostToolUse", "PostToolUseFailure", "PermissionDenied"})
 _NOTIFIED: Final = re.compile(r"\A<task-notification>.{0,2000}?<summary>([^<]{1,400})</summary>", re.DOTALL)
@@ -112,7 +112,7 @@ def sentence(
     return clipped(told, SENTENCE_LENGTH_MAX)
 
 
-def by_rule(finding: Finding, *, with_content: bool = True) -> Summary:
+def by_rule(finding: SpanSource, *, with_content: bool = True) -> Summary:
     """Give the sentence for a finished span."""
     draft, payload = finding.draft, finding.opener.payload
     if draft.role is Role.CHAT:

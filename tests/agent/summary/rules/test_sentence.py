@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cc_otel.agent.events import KNOWN_EVENTS
 from cc_otel.agent.summary.rules.sentence import sentence
+from cc_otel.event import KNOWN_EVENTS
 
 CWD = "/home/dev/project"
 SECOND_CALL = {

@@ -1,1 +1,0 @@
-"""The client's transcripts: model calls with tokens and cost, interruptions, launching calls."""

@@ -1,0 +1,1 @@
+"""What only Claude Code says: its events, tools, settings and transcripts."""

@@ -1,0 +1,206 @@
+"""
+What stands in Claude Code's settings: one handler of ours for each event, put in and taken out again.
+
+Pure: settings text and home in, settings text out. Whatever else stands in the settings stays byte for byte
+(docs/decisions/0010-settings-merge.md).
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from cc_otel.claude_code import json_text
+from cc_otel.claude_code.hook import wired_command, wired_home
+from cc_otel.claude_code.json_text import Container
+
+EVENTS: Final = tuple(
+    "SessionStart SessionEnd Setup UserPromptSubmit UserPromptExpansion PreToolUse PostToolUse PostToolUseFailure "
+    "PostToolBatch PermissionRequest PermissionDenied Notification Stop StopFailure SubagentStart SubagentStop "
+    "PreCompact PostCompact PreModelSwitch PostModelSwitch TaskCreated TaskCompleted TeammateIdle ConfigChange "
+    "InstructionsLoaded CwdChanged FileChanged DirectoryAdded WorktreeRemove Elicitation ElicitationResult".split()
+)
+"""The events of Claude Code 2.1.330 that are always wired; in settings, older clients ignore names they do not know."""
+
+MESSAGES: Final = "MessageDisplay"
+"""Wired only where it is asked for: it holds back what the user reads until the hook has run."""
+
+COMPACTIONS: Final = frozenset({"PreCompact", "PostCompact"})
+"""Wired unless somebody minds: the client lists their handlers after `/compact`, for the user and for the model."""
+
+STARTING: Final = frozenset({"SessionStart", "UserPromptSubmit"})
+"""The events whose handlers also start the agent."""
+
+TIMEOUT_S: Final = 5
+
+_KINDS: Final = {"[": "a list", "{": "an object"}
+
+
+class NotWirable(ValueError):
+    """These settings cannot take our wiring; the text says why and where."""
+
+
+def groups(home: Path, *, messages: bool = False, compactions: bool = True) -> dict[str, dict[str, object]]:
+    """Give what is wired: for each event the one group, with one handler in it, that is added to the event's list."""
+    asked_for = (*EVENTS, MESSAGES) if messages else EVENTS
+    events = [event for event in asked_for if compactions or event not in COMPACTIONS]
+    return {event: _group(wired_command(home, starts_agent=event in STARTING)) for event in events}
+
+
+def _group(command: str) -> dict[str, object]:
+    return {"hooks": [{"type": "command", "command": command, "timeout": TIMEOUT_S}]}
+
+
+def wired(text: str) -> dict[str, list[object]]:
+    """
+    Give what is wired in these settings, to whatever home: for each event the groups that hold a handler of ours.
+
+    Numbers in them are text. Raises NotWirable where these are no settings.
+    """
+    found: dict[str, list[object]] = {}
+    for _, (hooks, event), (listed, group), *_ in _trails(text):
+        part = listed.parts[group]
+        found.setdefault(hooks.parts[event].key, []).append(json_text.parse(text[part.value : part.end]))
+    return found
+
+
+def homes(text: str) -> set[Path]:
+    """Give the homes that these settings are wired to. Raises NotWirable where these are no settings."""
+    return {home for trail in _trails(text) if (home := _home(text, trail))}
+
+
+def wire(text: str, home: Path, *, messages: bool = False, compactions: bool = True, before: str | None = None) -> str:
+    """
+    Give the settings with our wiring; an older or other one of ours is replaced. Twice is the same as once.
+
+    ``before`` is what the settings were before the wiring that is there now, where that is known.
+
+    Raises:
+        NotWirable: there is no place for it in these settings.
+
+    """
+    wanted = groups(home, messages=messages, compactions=compactions)
+    if wired(text) == {event: [json_text.parse(json.dumps(group))] for event, group in wanted.items()}:
+        # Whoever wrote it in another form meanwhile liked it so.
+        return text
+    text = unwire(text, before)
+    if json_text.is_blank(text):
+        text += "{}\n"
+    settings = json_text.container(text, json_text.root(text))
+    hooks = settings.last("hooks")
+    if hooks is None:
+        return json_text.append(text, settings, {event: [group] for event, group in wanted.items()}, "hooks")
+    for event, group in wanted.items():
+        # What is added stands after the bracket that opens the hooks: that one does not move.
+        text = _add(text, _opened(text, hooks.value, "{", "hooks"), event, group)
+    return text
+
+
+def _add(text: str, hooks: Container, event: str, group: Mapping[str, object]) -> str:
+    member = hooks.last(event)
+    if member is None:
+        return json_text.append(text, hooks, [group], event)
+    return json_text.append(text, _opened(text, member.value, "[", f"hooks.{event}"), group)
+
+
+def _opened(text: str, at: int, bracket: str, name: str) -> Container:
+    if text[at] != bracket:
+        raise NotWirable(f"{json_text.position(text, at)}: {name} is not {_KINDS[bracket]}")
+    return json_text.container(text, at)
+
+
+def unwire(text: str, before: str | None = None, home: Path | None = None) -> str:
+    """
+    Give the settings without our wiring, or without that of one home.
+
+    What is left empty goes too, unless it was there ``before``: the settings as they were when they were wired, None
+    where that is not known. With it, what comes out is what went in, and what others changed since.
+
+    Raises:
+        NotWirable: these are no settings.
+
+    """
+    if before is not None and not json_text.is_blank(before):
+        try:
+            _check(before)
+        except NotWirable:
+            before = None
+    while trail := next((trail for trail in _trails(text) if home in (None, _home(text, trail))), None):
+        text = _without(text, trail, before)
+    return text
+
+
+def _without(text: str, trail: "Trail", before: str | None) -> str:
+    """Take one handler out, and what would be empty without it."""
+    keys = ("hooks", trail[1][0].parts[trail[1][1]].key)
+    for depth, (where, number) in reversed(list(enumerate(trail))):
+        # A group without handlers goes as a whole, its matcher too.
+        if len(where.parts) > 1 and depth != _GROUP:
+            return json_text.without(text, where, number)
+        inside = _inside(before, keys[:depth]) if depth < _GROUP else None
+        if inside is not None:
+            return text[: where.opened + 1] + inside + text[where.closed :]
+    if before is not None:
+        return before
+    settings, _ = trail[0]
+    return text[: settings.opened + 1] + text[settings.closed :]
+
+
+def _inside(before: str | None, keys: tuple[str, ...]) -> str | None:
+    """Give what an emptied container is to hold: the space that was in it, or nothing; None if it was not there."""
+    if before is None or json_text.is_blank(before):
+        return None
+    where = json_text.container(before, json_text.root(before))
+    for key in keys:
+        part = where.last(key)
+        if part is None or before[part.value] not in _KINDS:
+            return None
+        where = json_text.container(before, part.value)
+    return "" if where.parts else before[where.opened + 1 : where.closed]
+
+
+Trail = tuple[tuple[Container, int], ...]
+"""The way to a handler: a container of each level, with the number of the part to go on with."""
+
+_LEVELS: Final = (("{", "hooks"), ("{", None), ("[", None), ("{", "hooks"), ("[", None))
+"""Settings, their hooks, an event's groups, a group, its handlers: the bracket, and the one key to look at."""
+_GROUP: Final = 3
+
+
+def _trails(text: str) -> Iterator[Trail]:
+    """Give the way to each handler of ours, in the order they stand in the text."""
+    if json_text.is_blank(text):
+        return
+    _check(text)
+    for trail in _descend(text, json_text.root(text), _LEVELS):
+        if _home(text, trail):
+            yield trail
+
+
+def _check(text: str) -> None:
+    """Raise NotWirable where the text is not a JSON object."""
+    try:
+        json_text.parse(text)
+    except json_text.Malformed as error:
+        raise NotWirable(f"{error}: Claude Code cannot read it either") from None
+    _opened(text, json_text.root(text), "{", "the whole")
+
+
+def _descend(text: str, at: int, levels: Sequence[tuple[str, str | None]]) -> Iterator[Trail]:
+    (bracket, key), *deeper = levels
+    if text[at] != bracket:
+        return
+    where = json_text.container(text, at)
+    for number, part in enumerate(where.parts):
+        if key in (None, part.key):
+            for rest in _descend(text, part.value, deeper) if deeper else ((),):
+                yield ((where, number), *rest)
+
+
+def _home(text: str, trail: Trail) -> Path | None:
+    """Give the home that a handler is wired to, None if it is not ours."""
+    handlers, number = trail[-1]
+    part = handlers.parts[number]
+    handler = json_text.parse(text[part.value : part.end])
+    command = handler.get("command") if isinstance(handler, dict) else None
+    return wired_home(command) if isinstance(command, str) else None

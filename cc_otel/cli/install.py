@@ -1,0 +1,256 @@
+"""The command that wires Claude Code to a home: ``install``."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from cc_otel import toml_text
+from cc_otel.claude_code import json_text
+from cc_otel.claude_code.hook import install_script, install_starter
+from cc_otel.claude_code.installed import PLUGIN, Installed
+from cc_otel.claude_code.settings_file import Change, SettingsFile, Unusable
+from cc_otel.claude_code.wiring import NotWirable, groups, unwire, wire
+from cc_otel.cli.common import fail, home_option, json_option, print_json
+from cc_otel.cli.compose import check_addresses, prepare_home
+from cc_otel.cli.mounts import mounts, network_type
+from cc_otel.config import COLLECTOR_PORT, BadSettings, Home, Settings, load_file, resolve
+
+STACK: Final = {"exporter_otlp_endpoint": f"http://127.0.0.1:{COLLECTOR_PORT}", "exporter_otlp_protocol": "grpc"}
+"""The Collector that `docker compose up` runs."""
+
+_SCOPES: Final = {
+    "user": "All your sessions: ~/.claude/settings.json, or the one in CLAUDE_CONFIG_DIR.",
+    "project": "Everybody's sessions in this folder: .claude/settings.json.",
+    "local": "Your sessions in this folder: .claude/settings.local.json.",
+    PLUGIN: "No settings: the home alone, for the Claude Code plugin.",
+}
+
+
+def scope_options(command: Callable[..., object]) -> Callable[..., object]:
+    """
+    Add ``--user``, ``--project``, ``--local`` and ``--plugin``; the command gets ``scope``, None without any.
+
+    More than one of them is wrong usage.
+    """
+
+    @functools.wraps(command)
+    def run(**given: Any) -> object:
+        chosen = [scope for scope in _SCOPES if given.pop(scope)]
+        if len(chosen) > 1:
+            raise click.UsageError(f"--{' and --'.join(chosen)} exclude each other: run the command once for each")
+        return command(scope=chosen[0] if chosen else None, **given)
+
+    decorated: Callable[..., object] = run
+    for scope in reversed(_SCOPES):
+        decorated = click.option(f"--{scope}", scope, is_flag=True, help=_SCOPES[scope])(decorated)
+    return decorated
+
+
+dry_run_option = click.option("--dry-run", is_flag=True, help="Change nothing: show what would be changed.")
+
+
+@click.command()
+@scope_options
+@click.option("--stack", is_flag=True, help="Send to the Collector of `docker compose up`, on this machine.")
+@click.option("--messages", is_flag=True, help="Record MessageDisplay too, which holds back what you read meanwhile.")
+@click.option(
+    "--compactions/--no-compactions",
+    default=True,
+    help="Record PreCompact and PostCompact, which Claude Code lists after /compact.",
+)
+@dry_run_option
+@home_option
+@json_option
+def install(
+    home: Home, scope: str | None, stack: bool, messages: bool, compactions: bool, dry_run: bool, as_json: bool
+) -> None:
+    """
+    Wire Claude Code: from its next event on, its hooks are recorded. Without a scope: for all your sessions.
+
+    Nothing else in the settings is touched, and `cc-otel uninstall` puts them back as they were. Running it again,
+    with other options or after an upgrade, replaces the wiring.
+    """
+    scope = scope or "user"
+    with in_words():
+        settings = _check_home(home, scope, stack=stack)
+        memory = Installed(home.path)
+        plan = _plan(home, memory, scope, stack=stack, messages=messages, compactions=compactions)
+        for change in plan.changes:
+            if change.needed:
+                change.file.check_writable()
+        # JSON and TOML hold no other paths.
+        for path in (home.path, plan.target):
+            str(path).encode()
+    if not dry_run:
+        prepare_home(home)
+        with in_words():
+            # The settings last: what they name is there, and what they were is kept.
+            memory.remember(plan.target, plan.before)
+            install_script(home.path)
+            install_starter(home.path, sys.executable, Path.home(), settings.spool_max_mb << 20)
+            for change in plan.changes:
+                change.apply()
+    if as_json:
+        print_json(_report(home, plan, memory.backup(plan.target), dry_run=dry_run))
+    elif dry_run:
+        click.echo(show_diff(plan.changes) or "Nothing to change in any settings.\n", nl=False)
+        click.echo(f"Also written, in {home.path}: record.sh and start. Nothing was changed.", err=True)
+    else:
+        _tell(home, plan, memory.backup(plan.target))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    What to do: the changes in order, the home's own settings first.
+
+    ``target`` is the settings file that is wired (or stands for the plugin), ``before`` what it is without us, None
+    if it would not be there. ``events`` are what is wired in it.
+    """
+
+    target: Path
+    before: str | None
+    events: list[str]
+    changes: list[Change]
+
+
+def _plan(home: Home, memory: Installed, scope: str, *, stack: bool, messages: bool, compactions: bool) -> Plan:
+    """Look at everything and change nothing."""
+    own = _configure(home, stack)
+    if scope == PLUGIN:
+        return Plan(Path(PLUGIN), None, [], [own])
+    file = SettingsFile(settings_path(scope))
+    before, wiring = _wire(file, home, memory, messages=messages, compactions=compactions)
+    return Plan(file.path, before, list(groups(home.path, messages=messages, compactions=compactions)), [own, wiring])
+
+
+def _check_home(home: Home, scope: str, *, stack: bool) -> Settings:
+    """Give the settings that an agent of this home takes; raise or fail where no agent could work in it."""
+    if reason := unsupported(sys.platform):
+        fail(reason)
+    if not sys.executable:
+        fail("this Python does not know where it is: install cc-otel into a virtual environment")
+    if kind := network_type(home.path, mounts()):
+        fail(
+            f"{home.path} is on a network file system ({kind}): neither SQLite nor the agent's lock is safe there. "
+            "Name a folder on this machine's own disk with --home"
+        )
+    if scope == PLUGIN and home.path != Path.home() / ".cc-otel":
+        raise click.UsageError(f"the plugin knows one home only, {Path.home() / '.cc-otel'}: leave out --home")
+    # As the agent will take them: nothing that is set in this shell alone.
+    settings = resolve(home, STACK | {"autostart": "agent"} if stack else {}, {})
+    # Otherwise events would be recorded, none would ever be delivered, and nobody would be told.
+    check_addresses(home, settings)
+    return settings
+
+
+def unsupported(platform: str) -> str | None:
+    """Say why we do not work on a platform (``sys.platform``); None where we do."""
+    if platform in ("win32", "cygwin", "msys"):
+        return "native Windows is not supported yet: the hook needs a POSIX shell. Run Claude Code and cc-otel in WSL"
+    return None
+
+
+def settings_path(scope: str) -> Path:
+    """Give the settings file of a scope, for whoever types a command in this folder."""
+    if scope == "user":
+        # Claude Code's own variable; a person's shell has it where their client has it.
+        return Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude").absolute() / "settings.json"
+    return Path(".claude").absolute() / ("settings.json" if scope == "project" else "settings.local.json")
+
+
+def _wire(
+    file: SettingsFile, home: Home, memory: Installed, *, messages: bool, compactions: bool
+) -> tuple[str | None, Change]:
+    """Give what the settings are without us, and how to wire them."""
+    old = file.read()
+    before = memory.before(file.path)
+    try:
+        bare = unwire(old or "", before)
+        new = wire(old or "", home.path, messages=messages, compactions=compactions, before=before)
+    except NotWirable as error:
+        raise Unusable(f"{file.path}, {error}. Mend it, and run the command again") from None
+    was_there = old is not None and (memory.was_there(file.path) or not json_text.is_blank(bare))
+    return bare if was_there else None, Change(file, old, new)
+
+
+def _configure(home: Home, stack: bool) -> Change:
+    """Give how to change the home's own settings; an agent that is started later has nothing else to know them by."""
+    file = SettingsFile(home.config, new_mode=0o600)
+    old = file.read()
+    values = dict(STACK) if stack else {}
+    known = load_file(home.config)
+    if stack and "autostart" not in known:
+        # The stack has a graph-exporter of its own.
+        values["autostart"] = "agent"
+    config_dir = os.environ.get("CLAUDE_CONFIG_DIR")
+    if config_dir and "projects_dir" not in known:
+        values["projects_dir"] = str(Path(config_dir).absolute() / "projects")
+    new = old
+    for name, value in values.items():
+        try:
+            new = toml_text.with_value(new or "", name, value)
+        except toml_text.NotSettable as error:
+            raise Unusable(f"{file.path} cannot be changed by a program: {error}") from None
+    return Change(file, old, new)
+
+
+def _report(home: Home, plan: Plan, backup: Path | None, *, dry_run: bool) -> dict[str, object]:
+    report: dict[str, object] = {
+        "home": str(home.path),
+        "settings": str(plan.target) if plan.events else None,
+        "events": plan.events,
+        "changed": [str(change.file.path) for change in plan.changes if change.needed],
+        "backup": backup and str(backup),
+    }
+    return report | ({"diff": show_diff(plan.changes)} if dry_run else {})
+
+
+def _tell(home: Home, plan: Plan, backup: Path | None) -> None:
+    from cc_otel.agent.lock import is_locked
+
+    own, *wirings = plan.changes
+    for change in plan.changes:
+        if change.needed:
+            click.echo(f"Changed: {change.file.path}")
+    for wiring in wirings:
+        if not wiring.needed:
+            click.echo(f"Wired already: {wiring.file.path}")
+        settings = json_text.parse(wiring.new or "{}")
+        if isinstance(settings, dict) and settings.get("disableAllHooks") is True:
+            click.echo(f'"disableAllHooks" is true in {wiring.file.path}: Claude Code will run no hook.', err=True)
+    if backup:
+        click.echo(f"As it was: {backup}")
+    if own.needed and is_locked(home.path):
+        click.echo("The agent that is running keeps its settings until it is started again.", err=True)
+    if wirings:
+        click.echo(f"Claude Code's events are recorded in {home.path} from now on, in running sessions too.")
+    else:
+        click.echo(f"{home.path} is ready for the plugin: what Claude Code tells it is recorded there.")
+    click.echo("`cc-otel status` tells how it is, `cc-otel query sessions` what happened; `cc-otel uninstall` ends it.")
+
+
+def show_diff(changes: list[Change]) -> str:
+    """Give the changes as a unified diff that a terminal can show: settings of a project hold what others wrote."""
+    text = "".join(change.diff() for change in changes if change.needed)
+    return "".join(it if it.isprintable() or it in "\t\r\n" else "\N{REPLACEMENT CHARACTER}" for it in text)
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Fail in words where a file cannot be used."""
+    try:
+        yield
+    except (Unusable, BadSettings) as error:
+        fail(str(error))
+    except UnicodeEncodeError as error:
+        fail(f"{error.object!r} is not UTF-8: choose another path")
+    except OSError as error:
+        fail(f"{error.filename or 'the home'} cannot be written: {error.strerror}")

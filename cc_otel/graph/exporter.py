@@ -1,0 +1,92 @@
+"""The graph-exporter: OTLP in, a graph out, and OK only for what is durable."""
+
+import gc
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cc_otel.dead_letter import DeadLetter
+from cc_otel.graph.store import GraphStore
+from cc_otel.graph.writer import GroupWriter, Written
+from cc_otel.otlp.receive_grpc import TraceServer
+
+COLLECT_EVERY_OBJECTS: Final = 100_000
+SWITCH_INTERVAL_S: Final = 0.0003
+
+STOP_S: Final = 10.0
+"""How long the last write may take after no request is open any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What a graph-exporter has done since its start: how exports were answered, what was written, what waits."""
+
+    answers: Mapping[str, int]
+    written: Written
+    requests_waiting: int = 0
+
+
+class GraphExporter:
+    """
+    Receives OTLP on ``listen`` and writes it to ``store``, which it takes over: `stop` closes it.
+
+    ``listen`` and ``token`` are those of `TraceServer`. What can never be stored goes to ``dead_dir``. Documents
+    expire ``retention_days`` after their spans' end; 0 keeps them.
+    """
+
+    def __init__(
+        self, store: GraphStore, listen: str, dead_dir: Path, retention_days: float, token: str | None = None
+    ) -> None:
+        self._store = store
+        self._writer = GroupWriter(store, DeadLetter(dead_dir, time.time), retention_days, self._tell_health)
+        self._server = TraceServer(self._writer, listen, token)
+        self._address = ""
+
+    @property
+    def address(self) -> str:
+        """Where it listens, once started."""
+        return self._address
+
+    def start(self) -> str:
+        """
+        Begin, and answer the address; raise ListenError (an OSError) where it cannot be listened on.
+
+        A store that is down is no reason not to start: until it is back, clients are asked to come again.
+        """
+        _tune_interpreter()
+        self._address = self._server.start()
+        self._writer.start()
+        return self._address
+
+    def alive(self) -> bool:
+        """Whether it works; False before the start and after the end."""
+        return self._writer.alive()
+
+    def stats(self) -> Stats:
+        """What was done so far."""
+        return Stats(self._server.answers(), self._writer.written, self._writer.waiting)
+
+    def stop(self, grace_s: float) -> None:
+        """Accept no more, finish within ``grace_s`` seconds what was accepted, and close the store."""
+        self._server.stop(grace_s)
+        self._writer.stop(STOP_S)
+        self._store.close()
+
+    def _tell_health(self, serving: bool) -> None:
+        self._server.set_serving(serving=serving)
+
+
+def _tune_interpreter() -> None:
+    """
+    Suit the process to its work. The settings hold for all of it, and were measured (docs/graph.md, "Speed").
+
+    Spans are trees of small objects without circles, yet the collector looks through them every few dozen spans, and
+    now and then through all that was ever imported. And the writer, back from the disk, waits for the interpreter as
+    long as a busy thread may keep it.
+    """
+    gc.freeze()
+    gc.set_threshold(max(COLLECT_EVERY_OBJECTS, gc.get_threshold()[0]))
+    sys.setswitchinterval(min(SWITCH_INTERVAL_S, sys.getswitchinterval()))

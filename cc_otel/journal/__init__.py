@@ -1,0 +1,1 @@
+"""The journal: the agent's only state, one SQLite file."""

@@ -1,0 +1,1 @@
+"""Reading: what is asked of agent and graph together."""
