@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/lock.txt
+# Tests mostly wait for processes: more of them at once than there are cores.
+TEST_WORKERS ?= 3
 READY := $(VENV)/.ready
 
 .PHONY: all setup demo test lint types imports unit bench lock clean
@@ -37,7 +39,7 @@ imports: $(READY)
 	$(BIN)/lint-imports
 
 unit: $(READY)
-	$(BIN)/pytest -m "not stack"
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal -m "not stack"
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
