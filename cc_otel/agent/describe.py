@@ -73,6 +73,13 @@ class SpanSource:
     opener: Content
     closer: Content | None = None
 
+    @classmethod
+    def of(cls, draft: Draft, contents: Mapping[int, bytes]) -> "SpanSource":
+        """Return the draft with what its events said, as far as ``contents``, by event id, still has it."""
+        found = [contents.get(event.id) for event in draft.sources]
+        opener, *closers = [Content.from_json(data) if data else Content() for data in found]
+        return cls(draft, opener, closers[0] if closers else None)
+
     @property
     def response(self) -> object:
         """What the tool answered, wherever the closing event holds it; None where nothing did."""

@@ -9,14 +9,14 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from cc_otel.agent.assembler import Assembler
 from cc_otel.agent.describe import Content, Describer, SpanSource, Summary
 from cc_otel.agent.intake import Intake
-from cc_otel.agent.processes import Clients, Sight, alive
+from cc_otel.agent.processes import HIDDEN_NOTE, Clients, Sight, alive
 from cc_otel.agent.summary.contract import ByRule, Summaries
 from cc_otel.agent.transcript_intake import KEEP_NS, ChatWatch
 from cc_otel.agent.tree import Cause, Draft, Observation, Step, told_of, unplaced
@@ -51,9 +51,6 @@ SESSIONS_MAX: Final = 50
 
 RECALLED_MAX: Final = 200
 """How many sessions that were heard of lately have their transcripts looked at again after a restart."""
-
-HIDDEN_NOTE: Final = "hidden"
-"""The note of the sessions whose clients cannot be watched."""
 
 GONE_GRACE_S: Final = 2.0
 """A client that was seen alive is gone when its process is, and its last hooks have had this long to arrive."""
@@ -234,7 +231,7 @@ class Agent:
         fresh = [d for d in stretch.drafts if d.event.id in stretch.contents and d.span_id not in self._waiting]
         outgoing, encoded = [], []
         for draft in fresh:
-            finding = finding_of(draft, stretch.contents)
+            finding = SpanSource.of(draft, stretch.contents)
             if (summary := self._summary(finding)) is None:
                 self._waiting[draft.span_id] = draft
             else:
@@ -250,7 +247,7 @@ class Agent:
             contents: dict[int, bytes] = {}
             self._read_contents(drafts, contents)
             outgoing = [
-                self._outgoing(finding_of(draft, contents), summary)
+                self._outgoing(SpanSource.of(draft, contents), summary)
                 for draft, (_, summary) in zip(drafts, settled, strict=True)
             ]
             self._journal.commit([], outgoing, self._done(drafts))
@@ -258,15 +255,15 @@ class Agent:
 
     def _read_contents(self, drafts: Iterable[Draft], contents: dict[int, bytes]) -> None:
         """Add to ``contents`` what the journal still keeps of the drafts' events."""
-        needed = {event.id for draft in drafts for event in _sources(draft)}
+        needed = {event.id for draft in drafts for event in draft.sources}
         missing = sorted(needed - contents.keys())
         for start in range(0, len(missing), INPUTS_MAX):
             contents |= self._journal.contents(missing[start : start + INPUTS_MAX])
 
     def _done(self, encoded: Iterable[Draft]) -> list[int]:
         """Give the events that no span needs any more: an event may be part of one that still waits."""
-        held = {event.id for draft in self._waiting.values() for event in _sources(draft)}
-        return [event.id for draft in encoded for event in _sources(draft) if event.id not in held]
+        held = {event.id for draft in self._waiting.values() for event in draft.sources}
+        return [event.id for draft in encoded for event in draft.sources if event.id not in held]
 
     def _outgoing(self, finding: SpanSource, summary: Summary) -> Outgoing:
         draft = finding.draft
@@ -367,15 +364,3 @@ class Agent:
         self._journal.forget(now_ns - int(self._limits.keep_s * 1e9))
         for session_id in self._assembler.quiet_sessions(now_ns - FORGET_NS):
             self._forget(session_id)
-
-
-def finding_of(draft: Draft, contents: Mapping[int, bytes]) -> SpanSource:
-    """Give a draft with what its events said, as far as the journal still keeps it."""
-    found = [contents.get(event.id) for event in _sources(draft)]
-    opener, *closers = [Content.from_json(data) if data else Content() for data in found]
-    return SpanSource(draft, opener, closers[0] if closers else None)
-
-
-def _sources(draft: Draft) -> list[HookEvent]:
-    """Give the events whose content a span is made of: the one it stands for, and the one that ended it."""
-    return [draft.event, *([draft.closer] if draft.closer else [])]

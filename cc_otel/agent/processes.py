@@ -9,6 +9,9 @@ import psutil
 START_SLACK_NS: Final = 2_000_000_000
 """How far a process's start time may be off: it is kept in clock ticks since boot, and clocks are set."""
 
+HIDDEN_NOTE: Final = "hidden"
+"""The journal's note of the sessions whose clients cannot be watched."""
+
 
 def alive(pid: int, seen_ns: int) -> bool:
     """Whether the process of ours that had this pid at that time (ns since the epoch) is still running."""

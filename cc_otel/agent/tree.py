@@ -72,6 +72,11 @@ class Draft:
     wait_ms: float | None = None
     links: tuple[Reference, ...] = ()
 
+    @property
+    def sources(self) -> tuple[HookEvent, ...]:
+        """The events whose content the span is made of: the one it stands for, and the one that ended it."""
+        return (self.event, self.closer) if self.closer else (self.event,)
+
 
 def unplaced(event: HookEvent) -> Draft:
     """Give the span of an event that has no place because assembling it failed: an instant, a root of its own."""

@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from cc_otel.sqlite_file import connect_to_read
+
 VERSION: Final = 1
 BUSY_TIMEOUT_S: Final = 30.0
 BROKEN: Final = ".broken-"
@@ -70,15 +72,41 @@ def open_file(path: Path) -> tuple[sqlite3.Connection, int]:
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > VERSION:
-            raise sqlite3.NotSupportedError(f"written by a newer cc-otel (journal version {version}): upgrade cc-otel")
-        if version == 0:
+        if _version(db) == 0:
             db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
         return db, int(db.execute("SELECT coalesce(max(seq), 0) FROM inputs").fetchone()[0])
     except BaseException:
         db.close()
         raise
+
+
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """
+    Open a journal without writing to its disk.
+
+    Raises:
+        sqlite3.DatabaseError: it cannot be read, is damaged, or was written by a newer version.
+
+    """
+    db = connect_to_read(path, BUSY_TIMEOUT_S)
+    try:
+        if _version(db) == 0:
+            # Its agent has not made the tables yet: nothing is in them.
+            db.close()
+            db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            db.executescript(_SCHEMA)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _version(db: sqlite3.Connection) -> int:
+    """Return the version of a journal's tables, 0 where there are none."""
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        raise sqlite3.NotSupportedError(f"written by a newer cc-otel (journal version {version}): upgrade cc-otel")
+    return version
 
 
 def open_sound(path: Path) -> tuple[sqlite3.Connection, int, Path | None]:

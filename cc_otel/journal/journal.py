@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cc_otel.journal.file import is_damage, mark_damaged, open_file, open_sound
+from cc_otel.journal.file import is_damage, mark_damaged, open_file, open_sound, open_to_read
 from cc_otel.journal.retention import NEVER_NS, SESSIONS_UNHEARD_SINCE, forget_session, give_up_traces
 from cc_otel.span import EncodedSpan
 
@@ -96,9 +96,11 @@ class Count:
 class Journal:
     """The agent's only state. One process at a time may write it; any may read."""
 
-    def __init__(self, path: Path, *, owner: bool = False) -> None:
+    def __init__(self, path: Path, *, owner: bool = False, read_only: bool = False) -> None:
         """
         Open the journal at ``path``, or make it. For its ``owner`` a damaged one is set aside, counted, and made anew.
+
+        ``read_only`` writes nothing to its disk, which may be full: the journal has to be there, and stays as it is.
 
         Raises:
             JournalUnavailable: it cannot be opened, or was written by a newer version.
@@ -111,7 +113,10 @@ class Journal:
         self._stuck_until_s = 0.0
         aside: Path | None = None
         try:
-            self._db, self._seq, aside = open_sound(path) if owner else (*open_file(path), None)
+            if read_only:
+                self._db, self._seq = open_to_read(path), 0
+            else:
+                self._db, self._seq, aside = open_sound(path) if owner else (*open_file(path), None)
         except sqlite3.DatabaseError as error:
             hint = _MEND if is_damage(error) else ""
             raise JournalUnavailable(f"{path}: {error}{hint}") from error

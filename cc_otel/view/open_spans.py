@@ -9,8 +9,7 @@ from collections.abc import Iterator
 
 from cc_otel.agent.assembler import Assembler
 from cc_otel.agent.describe import SpanSource
-from cc_otel.agent.pipeline import HIDDEN_NOTE, finding_of
-from cc_otel.agent.processes import alive
+from cc_otel.agent.processes import HIDDEN_NOTE, alive
 from cc_otel.agent.tree import Draft, told_of
 from cc_otel.event import HookEvent
 from cc_otel.journal.journal import Journal
@@ -32,7 +31,7 @@ def unfinished(journal: Journal) -> list[SpanSource]:
     """Give them with what is known of them by now; raises as `open_spans`."""
     drafts = list(open_spans(journal))
     contents = journal.contents([draft.event.id for draft in drafts])
-    return [finding_of(draft, contents) for draft in drafts]
+    return [SpanSource.of(draft, contents) for draft in drafts]
 
 
 def owed(journal: Journal, *, at_hand: bool = False) -> int:

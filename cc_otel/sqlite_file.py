@@ -1,0 +1,47 @@
+"""SQLite files with a write-ahead log, as those who only read them open them."""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+_NO_SHARED_MEMORY: Final = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+_PRIMARY: Final = 0xFF
+
+
+def connect_to_read(path: Path, timeout_s: float) -> sqlite3.Connection:
+    """
+    Open a database that others write, without writing: its disk may be full, or it may be mounted read-only.
+
+    Readers share memory with the writer through a file beside the database, and where no writer has made it, they
+    would. Where that fails nobody is writing, and the file is read under a lock or, where that fails too, as it is.
+
+    Raises:
+        sqlite3.DatabaseError: it is not there, cannot be read, or is damaged.
+
+    """
+    address = path.absolute().as_uri()
+    try:
+        return _connected(f"{address}?mode=ro", timeout_s)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & _PRIMARY not in _NO_SHARED_MEMORY or not path.exists():
+            raise
+    try:
+        return _connected(f"{address}?mode=rw", timeout_s, "PRAGMA locking_mode = EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        log = path.with_name(path.name + "-wal")
+        if error.sqlite_errorcode & _PRIMARY not in _NO_SHARED_MEMORY or (log.exists() and log.stat().st_size):
+            raise
+    return _connected(f"{address}?immutable=1", timeout_s)
+
+
+def _connected(address: str, timeout_s: float, *settings: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(address, timeout=timeout_s, isolation_level=None, check_same_thread=False, uri=True)
+    try:
+        for setting in (*settings, "PRAGMA query_only = 1"):
+            connection.execute(setting)
+        # Nothing of the file is looked at before the first question.
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
