@@ -22,6 +22,7 @@ from tests.stack.process import Program, answers, free_port
 ROOT: Final = Path(__file__).parents[2]
 COLLECTOR_CONFIG: Final = ROOT / "collector-config.yaml"
 JAEGER_CONFIG: Final = ROOT / "stack" / "jaeger-config.yaml"
+JAEGER_UI: Final = ROOT / "stack" / "jaeger-ui.json"
 
 IN_MEMORY: Final = (
     "yaml:extensions::jaeger_storage::backends::memory::memory::max_traces: 1000",
@@ -53,6 +54,8 @@ class Collector(Program):
                 "CC_OTEL_COLLECTOR_RETRY_MAX": "1s",
                 "CC_OTEL_GRAPH_ENDPOINT": graph,
                 "CC_OTEL_JAEGER_ENDPOINT": jaeger,
+                # Spans are compared with what was sent; the view for people has tests of its own.
+                "CC_OTEL_JAEGER_NAMES": "plain",
                 **settings,
             },
             log=home / "collector.log",
@@ -91,6 +94,7 @@ class Jaeger(Program):
                 "CC_OTEL_JAEGER_QUERY_LISTEN": f"127.0.0.1:{query}",
                 "CC_OTEL_JAEGER_HEALTH_LISTEN": f"127.0.0.1:{health}",
                 "CC_OTEL_JAEGER_METRICS_PORT": str(metrics),
+                "CC_OTEL_JAEGER_UI_CONFIG": str(JAEGER_UI),
                 "CC_OTEL_JAEGER_DATA_DIR": str(home / "jaeger"),
             },
             log=home / "jaeger.log",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cc_otel.config import COLLECTOR_PORT, GRAPH_PORT, SETTINGS, variable
-from tests.stack.programs import COLLECTOR_CONFIG, JAEGER_CONFIG, ROOT, Built, defaults
+from tests.stack.programs import COLLECTOR_CONFIG, JAEGER_CONFIG, JAEGER_UI, ROOT, Built, defaults
 
 pytestmark = pytest.mark.stack
 
@@ -115,4 +115,4 @@ def test_what_is_mounted_from_the_tree_is_there(model: dict[str, Any]) -> None:
     mounts = [mount for service in model["services"].values() for mount in service.get("volumes", ())]
     bound = {Path(mount["source"]): mount.get("read_only") for mount in mounts if mount["type"] == "bind"}
 
-    assert bound == {COLLECTOR_CONFIG: True, JAEGER_CONFIG: True}
+    assert bound == {COLLECTOR_CONFIG: True, JAEGER_CONFIG: True, JAEGER_UI: True}
