@@ -114,7 +114,7 @@ def test_what_is_not_to_be_renamed_is_not(
     collector: MakeCollector, jaeger: Jaeger, sink: Receiver, send: Send, *, others: bool
 ) -> None:
     """With CC_OTEL_JAEGER_NAMES=plain, and for spans that other programs made, names and services stay."""
-    settings: Mapping[str, Any] = VIEW if others else {"CC_OTEL_JAEGER_NAMES": "plain"}
+    settings: Mapping[str, str] = VIEW if others else {"CC_OTEL_JAEGER_NAMES": "plain"}
     spans = session("plain", turns=1)
     if others:
         spans = [replace(s, attributes={k: v for k, v in s.attributes.items() if k != c.SUMMARY}) for s in spans]
