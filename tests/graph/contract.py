@@ -62,6 +62,15 @@ def put(store: GraphStore, spans: Sequence[Span], retention_days: float = 0) -> 
     assert list(refusals) == []
 
 
+def put_edge(store: GraphStore, parent: int, child: int) -> None:
+    """Write an edge alone that says of two spans of `TRACE_A1` that one is the other's parent."""
+    source, target = (f"{mapping.SPANS}/{TRACE_A1}-{span_id(number)}" for number in (parent, child))
+    document = {"label": "parent of", "trace_id": TRACE_A1}
+    edge = Edge(mapping.PARENT_OF, f"{TRACE_A1}-{span_id(child)}", source, target, document)
+
+    assert list(store.write(GraphBatch((), (edge,)))) == []
+
+
 class StoreContract:
     """What a GraphStore promises, case by case."""
 
@@ -263,11 +272,12 @@ class StoreContract:
             ask(store, "subtree", **ids),
             ask(store, "span", **ids),
             ask(store, "sessions"),
+            ask(store, "session_ids"),
             ask(store, "session_traces", session_id="session-a"),
             ask(store, "spans"),
             ask(store, "files"),
             ask(store, "cost"),
-        ] == [[]] * 8
+        ] == [[]] * 9
 
     def test_an_unknown_query_is_an_error(self, store: GraphStore) -> None:
         """A name that no query has is told at once, before any row is taken."""
@@ -397,6 +407,44 @@ class StoreContract:
 
         assert ask(store, "sessions") == [newest, oldest]
         assert ask(store, "sessions", limit=1) == [newest]
+
+    @pytest.mark.parametrize(
+        ("parameters", "ids"),
+        [
+            ({}, ["other", "run-1", "run-10", "run-2", "run_1", "run\x001"]),
+            ({"prefix": "run-1"}, ["run-1", "run-10"]),
+            ({"prefix": "run-", "limit": 2}, ["run-1", "run-10"]),
+            ({"prefix": "run_"}, ["run_1"]),
+            ({"prefix": "run\x00"}, ["run\x001"]),
+            ({"prefix": "RUN"}, []),
+            ({"prefix": "run%"}, []),
+            ({"prefix": "run-100"}, []),
+        ],
+        ids=str,
+    )
+    def test_sessions_by_the_beginning_of_their_ids(
+        self, store: GraphStore, parameters: dict[str, Any], ids: list[str]
+    ) -> None:
+        """A prefix finds the sessions whose ids begin with it, letter for letter."""
+        names = ("run-1", "run-10", "run-2", "run_1", "run\x001", "other")
+        put(store, [span(number, session=name) for number, name in enumerate(names, 1)])
+
+        assert sorted(str(row["session_id"]) for row in ask(store, "session_ids", **parameters)) == sorted(ids)
+
+    def test_sessions_by_their_beginning_come_in_order(self, store: GraphStore) -> None:
+        """Ids come in their own order, so that the exact one is the first of those it begins."""
+        put(store, [span(number, session=name) for number, name in enumerate(("a-2", "a", "a-1"), 1)])
+
+        assert column(ask(store, "session_ids", prefix="a"), "session_id") == [("a",), ("a-1",), ("a-2",)]
+
+    def test_an_edge_older_than_its_span_leads_nowhere(self, store: GraphStore) -> None:
+        """A tree follows what its spans say of their parents: an edge that says otherwise cannot close a circle."""
+        put(store, [span(2, parent=1), span(1, start_ms=1)])
+        put_edge(store, 2, 1)
+
+        assert column(ask(store, "tree", trace_id=TRACE_A1), "span_id", "depth") == [(span_id(1), 0), (span_id(2), 1)]
+        below = ask(store, "subtree", trace_id=TRACE_A1, span_id=span_id(2))
+        assert column(below, "span_id", "depth") == [(span_id(2), 0)]
 
     def test_traces_of_a_session(self, store: GraphStore) -> None:
         """A session's traces come in the order they began, with what each holds."""

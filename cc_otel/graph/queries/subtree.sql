@@ -11,8 +11,13 @@ WITH RECURSIVE placed (key, depth) AS (
   UNION ALL
   SELECT parent_of.key, placed.depth + 1
   FROM placed JOIN parent_of ON parent_of.source = 'spans/' || placed.key
-  -- A span has one parent, so the only way round in a circle leads through the start.
+  -- A span names one parent, so the only way round in a circle leads through the start. Edges may be older than that.
   WHERE parent_of.key <> :trace_id || '-' || :span_id
+    AND NOT EXISTS (
+      SELECT 1 FROM spans AS child
+      WHERE child.key = parent_of.key
+        AND 'spans/' || child.trace_id || '-' || child.parent_id IS NOT parent_of.source
+    )
 )
 SELECT
   spans.span_id, spans.parent_id, placed.depth, spans.kind, spans.name, spans.tool, spans.label, spans.status,

@@ -4,7 +4,8 @@
 --
 -- depth counts the levels below the span that nothing in the store is the parent of; it is null for spans that
 -- are each other's parents. Ordered by depth (null last), start_ms, span_id. An edge may lead to a span that is not
--- stored: the walk ends there, because what is below it begins at depth 0 itself.
+-- stored: the walk ends there, because what is below it begins at depth 0 itself. It goes only along edges that the
+-- child's own parent_id confirms, so that it comes to every span once and cannot go round.
 WITH RECURSIVE
   trace AS (
     SELECT
@@ -20,7 +21,11 @@ WITH RECURSIVE
     UNION ALL
     SELECT parent_of.target, placed.depth + 1
     FROM placed JOIN parent_of ON parent_of.source = placed.id
-    WHERE EXISTS (SELECT 1 FROM spans AS child WHERE child.key = substr(parent_of.target, 7))
+    WHERE EXISTS (
+      SELECT 1 FROM spans AS child
+      WHERE child.key = substr(parent_of.target, 7)
+        AND 'spans/' || child.trace_id || '-' || child.parent_id = parent_of.source
+    )
   )
 SELECT
   trace.trace_id, trace.span_id, trace.parent_id, placed.depth, trace.kind, trace.name, trace.tool, trace.label,

@@ -111,6 +111,7 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "MERGE": _merge,
     "PUSH": lambda array, value: [*array, value],
     "ROUND": lambda value: float(round(number(value))),
+    "STARTS_WITH": lambda value, prefix: text(value).startswith(text(prefix)),
     "UNION_DISTINCT": _union_distinct,
 }
 
