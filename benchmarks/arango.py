@@ -24,7 +24,7 @@ from cc_otel.graph.exporter import GraphExporter
 from cc_otel.graph.sqlite import SqliteStore
 from cc_otel.graph.store import GraphStore
 from cc_otel.otlp.encode import encode, request
-from cc_otel.otlp.receive_grpc import EXPORT
+from cc_otel.otlp.receive_grpc import EXPORT, TraceServer
 from cc_otel.span import Span
 
 SPANS = 20_480
@@ -135,7 +135,7 @@ def exporter_rate(store: str, url: str, home: Path, requests: Sequence[Sequence[
 def serve(store: str, url: str, home: Path) -> None:
     """Be a graph-exporter until standard input ends."""
     made: GraphStore = ArangoStore(url, PASSWORD) if store == "arango" else SqliteStore(home / "graph.db")
-    exporter = GraphExporter(made, f"unix:{home / 'otlp.sock'}", home / "dead", 30)
+    exporter = GraphExporter(made, [TraceServer(f"unix:{home / 'otlp.sock'}")], home / "dead", 30)
     print(exporter.start(), flush=True)
     sys.stdin.read()
     exporter.stop(grace_s=5)

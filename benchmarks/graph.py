@@ -56,8 +56,9 @@ import sys
 from pathlib import Path
 from cc_otel.graph.exporter import GraphExporter
 from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.otlp.receive_grpc import TraceServer
 home = Path(sys.argv[1])
-exporter = GraphExporter(SqliteStore(home / "graph.db"), f"unix:{home}/otlp.sock", home / "dead", 30)
+exporter = GraphExporter(SqliteStore(home / "graph.db"), [TraceServer(f"unix:{home}/otlp.sock")], home / "dead", 30)
 print(exporter.start(), flush=True)
 sys.stdin.read()
 exporter.stop(30)

@@ -103,7 +103,7 @@ def test_the_collector_listens_where_agents_are_pointed() -> None:
     """The Collector's default address is the one that ``cc-otel install --stack`` sends to."""
     listens = defaults(COLLECTOR_CONFIG)["CC_OTEL_COLLECTOR_GRPC_LISTEN"]
 
-    assert (f"127.0.0.1:{COLLECTOR_PORT}", f"http://{listens}") == (listens, STACK["exporter_otlp_endpoint"])
+    assert (listens, STACK["exporter_otlp_endpoint"]) == (f"127.0.0.1:{COLLECTOR_PORT}", f"http://{listens}")
 
 
 def test_the_configurations_agree_on_addresses() -> None:
@@ -122,7 +122,7 @@ def test_compose_has_the_defaults_of_our_settings() -> None:
     ours = {variable(name): setting.default for name, setting in SETTINGS.items()}
     given = {name: value for name, value in stack_defaults().items() if name in ours}
 
-    assert {"CC_OTEL_GRAPH_TOKEN", "CC_OTEL_RETENTION_DAYS"} == given.keys()
+    assert given.keys() == {"CC_OTEL_GRAPH_TOKEN", "CC_OTEL_RETENTION_DAYS"}
     assert given == {name: f"{ours[name]:g}" if isinstance(ours[name], float) else ours[name] for name in given}
 
 

@@ -24,9 +24,9 @@ from cc_otel.claude_code.transcript.files import Transcripts
 from cc_otel.complaints import Complaints
 from cc_otel.journal.file import remove_broken
 from cc_otel.journal.journal import Journal, JournalBroken, JournalUnavailable
-from cc_otel.otlp.connection import connect
 from cc_otel.otlp.destination import Destination
 from cc_otel.otlp.send import Sender
+from cc_otel.otlp.transport import connect
 from cc_otel.spool import Spool
 
 log = logging.getLogger(__name__)

@@ -219,14 +219,10 @@ def agent_at_work(home: Home, settings: Settings, *, at_hand: bool = False) -> I
 def graph_exporter_at_work(home: Home, settings: Settings) -> Iterator["GraphExporter"]:
     """Run a graph-exporter until the block ends; it finishes what it accepted."""
     from cc_otel.graph.exporter import GraphExporter
+    from cc_otel.otlp.receive_grpc import TraceServer
 
-    exporter = GraphExporter(
-        open_store(home, settings),
-        graph_address(home, settings),
-        home.dead,
-        retention_days=settings.retention_days,
-        token=settings.graph_token or None,
-    )
+    server = TraceServer(graph_address(home, settings), settings.graph_token or None)
+    exporter = GraphExporter(open_store(home, settings), [server], home.dead, settings.retention_days)
     exporter.start()
     try:
         yield exporter

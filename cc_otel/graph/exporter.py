@@ -3,7 +3,8 @@
 import gc
 import sys
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,7 @@ from typing import Final
 from cc_otel.dead_letter import DeadLetter
 from cc_otel.graph.store import GraphStore
 from cc_otel.graph.writer import GroupWriter, Written
-from cc_otel.otlp.receive_grpc import TraceServer
+from cc_otel.otlp.sink import Receiver
 
 COLLECT_EVERY_OBJECTS: Final = 100_000
 SWITCH_INTERVAL_S: Final = 0.0003
@@ -31,18 +32,16 @@ class Stats:
 
 class GraphExporter:
     """
-    Receives OTLP on ``listen`` and writes it to ``store``, which it takes over: `stop` closes it.
+    Writes what its receivers receive to ``store``, which it takes over: `stop` closes it.
 
-    ``listen`` and ``token`` are those of `TraceServer`. What can never be stored goes to ``dead_dir``. Documents
-    expire ``retention_days`` after their spans' end; 0 keeps them.
+    What can never be stored goes to ``dead_dir``. Documents expire ``retention_days`` after their spans' end; 0 keeps
+    them.
     """
 
-    def __init__(
-        self, store: GraphStore, listen: str, dead_dir: Path, retention_days: float, token: str | None = None
-    ) -> None:
+    def __init__(self, store: GraphStore, receivers: Sequence[Receiver], dead_dir: Path, retention_days: float) -> None:
         self._store = store
-        self._writer = GroupWriter(store, DeadLetter(dead_dir, time.time), retention_days, self._tell_health)
-        self._server = TraceServer(self._writer, listen, token)
+        self._receivers = receivers
+        self._writer = GroupWriter(store, DeadLetter(dead_dir, time.time), retention_days, self._set_serving)
         self._address = ""
 
     @property
@@ -52,31 +51,36 @@ class GraphExporter:
 
     def start(self) -> str:
         """
-        Begin, and answer the address; raise ListenError (an OSError) where it cannot be listened on.
+        Start receiving. Return the address. Raises ListenError (an OSError) where it cannot be listened on.
 
         A store that is down is no reason not to start: until it is back, clients are asked to come again.
         """
         _tune_interpreter()
-        self._address = self._server.start()
+        self._address = ", ".join(receiver.start(self._writer) for receiver in self._receivers)
         self._writer.start()
         return self._address
 
     def alive(self) -> bool:
-        """Whether it works; False before the start and after the end."""
+        """Return whether it runs: False before the start and after the end."""
         return self._writer.alive()
 
     def stats(self) -> Stats:
-        """What was done so far."""
-        return Stats(self._server.answers(), self._writer.written, self._writer.waiting)
+        """Return what was done so far."""
+        answers: Counter[str] = Counter()
+        for receiver in self._receivers:
+            answers.update(receiver.answers())
+        return Stats(answers, self._writer.written, self._writer.waiting)
 
     def stop(self, grace_s: float) -> None:
-        """Accept no more, finish within ``grace_s`` seconds what was accepted, and close the store."""
-        self._server.stop(grace_s)
+        """Refuse new requests, finish accepted ones within ``grace_s`` seconds, and close the store."""
+        for receiver in self._receivers:
+            receiver.stop(grace_s)
         self._writer.stop(STOP_S)
         self._store.close()
 
-    def _tell_health(self, serving: bool) -> None:
-        self._server.set_serving(serving=serving)
+    def _set_serving(self, serving: bool) -> None:
+        for receiver in self._receivers:
+            receiver.set_serving(serving=serving)
 
 
 def _tune_interpreter() -> None:

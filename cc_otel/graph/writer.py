@@ -20,7 +20,7 @@ from cc_otel.dead_letter import DeadLetter
 from cc_otel.graph import mapping
 from cc_otel.graph.store import GraphBatch, GraphStore, Refusal, StoreUnavailable
 from cc_otel.otlp.decode import Decoded, Rejection
-from cc_otel.otlp.receive_grpc import Outcome, Unavailable
+from cc_otel.otlp.sink import Outcome, Unavailable
 from cc_otel.span import Span
 
 log = logging.getLogger(__name__)

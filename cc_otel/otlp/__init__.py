@@ -1,1 +1,1 @@
-"""OTLP: our spans as protobuf, sent and received."""
+"""OTLP: spans as protobuf, sent and received."""

@@ -1,11 +1,13 @@
-"""Where spans are sent and how, in the terms that users of OpenTelemetry know; what cannot work is refused in words."""
+"""Where spans are sent and how, in OpenTelemetry's own terms, with an error for each setting that cannot work."""
 
 import math
 import os
 import re
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -23,22 +25,24 @@ _TRACES_PATH: Final = "/v1/traces"
 _GRPC_PORTS: Final = {"http": 4317, "https": 443}
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[\x20-\x7e]*")
+# RFC 9110 knows whole seconds only; some servers send fractions.
+_SECONDS: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _ADDRESS_FORM: Final = "write http://host:port or https://host:port"
 
 
 class BadDestination(ValueError):
-    """A setting of where and how to send is wrong; the text says which, and what to write instead."""
+    """A setting is wrong; the text says which, and what to write instead."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Destination:
     """
-    Where spans go: OpenTelemetry's ``OTEL_EXPORTER_OTLP_*`` settings as one value.
+    OpenTelemetry's ``OTEL_EXPORTER_OTLP_*`` settings as one value.
 
     ``endpoint`` is ``http://host:port`` or ``https://host:port``; for gRPC also ``host:port``, encrypted unless
-    ``insecure``, and ``unix:/path``. HTTP posts to ``/v1/traces`` below it, or right to it where ``endpoint_is_full``:
-    the specification's endpoint for all signals and its endpoint for traces. ``timeout_s`` is for one attempt.
-    Raises ``BadDestination`` when made of values that cannot work.
+    ``insecure``, and ``unix:/path``. HTTP posts to ``/v1/traces`` below it, or to exactly it if ``endpoint_is_full``
+    (the specification has one endpoint for all signals and one for traces). ``timeout_s`` limits one attempt.
+    Raises ``BadDestination`` for values that cannot work.
     """
 
     endpoint: str
@@ -58,7 +62,7 @@ class Destination:
         if self.compression not in COMPRESSIONS:
             raise BadDestination(f"compression {self.compression!r} is unknown: write one of {', '.join(COMPRESSIONS)}")
         if not (math.isfinite(self.timeout_s) and self.timeout_s > 0):
-            raise BadDestination(f"a timeout of {self.timeout_s} s is none: write a number of seconds above 0")
+            raise BadDestination(f"a timeout of {self.timeout_s} s cannot work: write a number of seconds above 0")
         if self.unix_path is None:
             self._check_address()
         else:
@@ -67,31 +71,31 @@ class Destination:
         self._check_tls()
 
     def __repr__(self) -> str:
-        """Without headers and query, which may hold keys."""
+        """Leave out headers and query, which may hold keys."""
         return f"Destination({self.name!r}, {self.protocol!r})"
 
     @property
     def name(self) -> str:
-        """The endpoint as it may be shown: without its query, which may hold a key."""
+        """The endpoint without its query, which may hold a key."""
         return self.endpoint if self.unix_path else self.endpoint.partition("?")[0]
 
     @property
     def unix_path(self) -> str | None:
-        """The path of the Unix socket, where the endpoint is one (gRPC Name Resolution: one slash or three)."""
+        """The path of the Unix socket, if the endpoint is one (gRPC Name Resolution: one slash or three)."""
         if not self.endpoint.startswith(_UNIX):
             return None
         return self.endpoint.removeprefix(_UNIX).removeprefix("//")
 
     @property
     def url(self) -> str:
-        """Where HTTP posts to."""
+        """The URL that HTTP posts to."""
         parts = urlsplit(self.endpoint)
         path = parts.path or "/"
         return urlunsplit(parts._replace(path=path if self.endpoint_is_full else path.rstrip("/") + _TRACES_PATH))
 
     @property
     def target(self) -> str:
-        """What gRPC connects to: that of `unix_target`, or ``host:port``."""
+        """The address that gRPC connects to: `unix_target` or ``host:port``."""
         if self.unix_path is not None:
             return unix_target(self.unix_path)
         parts = self._parts()
@@ -100,12 +104,12 @@ class Destination:
 
     @property
     def secure(self) -> bool:
-        """Whether the connection is encrypted; the scheme decides, where there is one."""
+        """Whether the connection is encrypted. A scheme takes precedence over ``insecure``."""
         return self.unix_path is None and self._parts().scheme == "https"
 
     @property
     def local(self) -> bool:
-        """Whether the receiver is on this machine, so that no proxy stands between."""
+        """Whether the receiver is on this machine, so that no proxy is used."""
         if self.unix_path is not None:
             return True
         host = self._parts().hostname or ""
@@ -118,7 +122,9 @@ class Destination:
 
     def _check_unix(self, path: str) -> None:
         if self.protocol != GRPC:
-            raise BadDestination(f"{self.endpoint} is a Unix socket, which speaks grpc: set the protocol to {GRPC!r}")
+            raise BadDestination(
+                f"{self.endpoint} is a Unix socket, which only gRPC uses: set the protocol to {GRPC!r}"
+            )
         if not path:
             raise BadDestination("the endpoint 'unix:' names no socket: write unix:/path/to/socket")
         check_socket_path(path)
@@ -126,7 +132,7 @@ class Destination:
     def _check_address(self) -> None:
         authority = re.split("[/?#]", self.endpoint.partition("://")[2] or self.endpoint, maxsplit=1)[0]
         if "@" in authority:
-            # Said without the endpoint: the user name may come with a password.
+            # The endpoint is left out of the message: the user name may come with a password.
             raise BadDestination("the endpoint holds a user name: leave it out, and set an Authorization header")
         if self.protocol == HTTP_PROTOBUF and "://" not in self.endpoint:
             raise BadDestination(f"the endpoint {self.name!r} has no scheme: {_ADDRESS_FORM}")
@@ -136,21 +142,21 @@ class Destination:
         except ValueError:
             usable = False
         if not usable:
-            raise BadDestination(f"the endpoint {self.name!r} is no address: {_ADDRESS_FORM}")
+            raise BadDestination(f"the endpoint {self.name!r} is not an address: {_ADDRESS_FORM}")
         if self.protocol == GRPC and (parts.path.strip("/") or parts.query):
             raise BadDestination(
-                f"the endpoint {self.name!r} has a path, and gRPC knows none: leave it out, or set the protocol to"
+                f"the endpoint {self.name!r} has a path, which gRPC does not use: leave it out, or set the protocol to"
                 f" {HTTP_PROTOBUF!r}"
             )
 
     def _check_headers(self) -> None:
         for name, value in self.headers.items():
             if not _HEADER_NAME.fullmatch(name):
-                raise BadDestination(f"the header name {name!r} has characters that no header may have")
+                raise BadDestination(f"the header name {name!r} has characters that are not allowed in one")
             if not _HEADER_VALUE.fullmatch(value):
                 raise BadDestination(f"the value of the header {name} may hold printable ASCII only")
             if self.protocol == GRPC and (name.lower().startswith("grpc-") or name.lower().endswith("-bin")):
-                raise BadDestination(f"gRPC keeps header names like {name} to itself: choose another, or leave it out")
+                raise BadDestination(f"gRPC reserves header names like {name}: choose another, or leave it out")
 
     def _check_tls(self) -> None:
         files = {
@@ -164,40 +170,40 @@ class Destination:
                 f"a {next(iter(given))} is set, but {self.name} is not encrypted: write https://, or leave it out"
             )
         if (self.client_key is None) != (self.client_certificate is None):
-            raise BadDestination("a client key and a client certificate come together: set both or neither")
+            raise BadDestination("a client key needs a client certificate and the reverse: set both or neither")
         for what, path in given.items():
             _check_pem(what, path)
 
 
 def check_socket_path(path: str) -> None:
-    """Raise ``BadDestination`` where no socket with this path could be listened on and reached."""
+    """Check the path of a Unix socket. Raises ``BadDestination`` if nothing could listen on it or reach it."""
     if "," in path:
-        raise BadDestination(f"the path of the socket {path} has a comma, and gRPC splits it there: choose another")
+        raise BadDestination(f"the path of the socket {path} has a comma, at which gRPC splits it: choose another")
     if len(os.fsencode(path)) > _UNIX_PATH_BYTES_MAX:
         raise BadDestination(
-            f"the path of the socket {path} has more than {_UNIX_PATH_BYTES_MAX} bytes, the most that this system"
-            " takes: choose a shorter one"
+            f"the path of the socket {path} has more than {_UNIX_PATH_BYTES_MAX} bytes, the limit of"
+            " this system: choose a shorter one"
         )
 
 
 def unix_target(path: str) -> str:
-    """Give the address by which gRPC, which reads it as a URI, means the socket with exactly this path."""
+    """Return the URI by which gRPC names the socket with exactly this path."""
     return _UNIX + quote(os.fsencode(path))
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host, without brackets, can be reached from its own machine alone: by its form, nothing is asked."""
+    """Return whether a host, without brackets, is loopback, judged by its form: no name is resolved."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        return host.lower() == "localhost"
 
 
 def parse_headers(text: str, what: str = "header") -> dict[str, str]:
     """
     Read ``name=value,name2=value2``, percent-encoded, the form of ``OTEL_EXPORTER_OTLP_HEADERS``.
 
-    ``what`` says what one of them is. Raises ``BadDestination``, without repeating what may be a secret.
+    ``what`` names one of them in messages. Raises ``BadDestination``, whose text never repeats a value.
     """
     headers = {}
     for number, pair in enumerate(text.split(","), 1):
@@ -209,10 +215,20 @@ def parse_headers(text: str, what: str = "header") -> dict[str, str]:
     return headers
 
 
+def retry_after_s(value: str) -> float | None:
+    """Return the seconds that a ``Retry-After`` header asks for, as a number or a date (RFC 9110 10.2.3), if any."""
+    if _SECONDS.fullmatch(value.strip()):
+        return float(value)
+    try:
+        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+    except (ValueError, OverflowError):
+        return None
+
+
 def _check_pem(what: str, path: Path) -> None:
     try:
         content = path.read_bytes()
     except OSError as error:
         raise BadDestination(f"the {what} {path} cannot be read: {error.strerror}") from None
     if b"-----BEGIN " not in content:
-        raise BadDestination(f"the {what} {path} is not in PEM form: it has no line '-----BEGIN ...'")
+        raise BadDestination(f"the {what} {path} is not in PEM format: it has no line '-----BEGIN ...'")

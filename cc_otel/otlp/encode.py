@@ -1,8 +1,8 @@
 """
-From our span to the bytes that are sent: ``Span``, the SDK's ``ReadableSpan``, the OTLP exporters' own encoder.
+From our `Span` to bytes, by way of the SDK's ``ReadableSpan`` and the OTLP exporters' own encoder.
 
-A span is encoded once in its life and kept as bytes; a request is framed around those bytes without touching them,
-so a span that is sent again is byte for byte the one sent before (docs/decisions/0005-own-sender.md).
+A span is encoded once and kept as bytes; a request is framed around those bytes without changing them, so a span that
+is sent again is byte for byte the one sent before (docs/decisions/0005-own-sender.md).
 """
 
 import base64
@@ -37,7 +37,7 @@ _UINT64_MAX: Final = (1 << 64) - 1
 _TRACE_ID: Final = re.compile("(?!0{32})[0-9a-fA-F]{32}")
 _SPAN_ID: Final = re.compile("(?!0{16})[0-9a-fA-F]{16}")
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
-# OTLP lets a receiver take an unspecified kind for internal, and the SDK has no other name for it.
+# OTLP lets a receiver read an unspecified kind as internal, and the SDK has no unspecified one.
 _KINDS: Final = {kind: SpanKind.INTERNAL if kind is Kind.UNSPECIFIED else SpanKind[kind.name] for kind in Kind}
 _STATUS_CODES: Final = {code: SdkStatusCode[code.name] for code in StatusCode}
 _ID_FIELDS: Final = ("traceId", "spanId", "parentSpanId")
@@ -46,18 +46,18 @@ _Item = TypeVar("_Item")
 
 
 class _Resource(Resource):
-    """A resource that is looked up by identity: the SDK's hash writes all of it as JSON, once for every span."""
+    """A resource hashed by identity: the SDK's hash serializes all of it to JSON, once for every span."""
 
     __hash__ = object.__hash__
 
 
 def encode(span: Span) -> EncodedSpan:
     """
-    Encode a span for the wire; equal spans give equal bytes. Never raises.
+    Return a span encoded for the wire; equal spans have equal bytes. Never raises.
 
-    Values that the wire or its readers cannot carry are replaced (``values``), times out of range by the nearest,
-    an id that is none by one derived from its text. Attributes, events and links beyond ``COUNT_MAX`` are left out
-    from the end, ours coming first, and counted in ``dropped_attributes_count`` and its like.
+    Values that the wire or its readers cannot carry are replaced (``values``), times out of range by the nearest, an
+    invalid id by one derived from its text. Attributes, events and links beyond ``COUNT_MAX`` are dropped from the end,
+    since ours come first, and counted in ``dropped_attributes_count`` and its like.
     """
     envelope = encode_spans([readable(span)]).resource_spans[0]
     message = envelope.scope_spans[0].spans[0]
@@ -68,9 +68,9 @@ def encode(span: Span) -> EncodedSpan:
 
 
 def readable(span: Span) -> ReadableSpan:
-    """Answer the SDK's form of a span, with every value made safe; an exporter of the SDK can send it as it is."""
+    """Return the SDK's form of a span, with every value made safe, which any exporter of the SDK can send."""
     failed = span.status is StatusCode.ERROR
-    # The SDK drops a description elsewhere, and warns (OTel specification, Set Status).
+    # With another status the SDK drops the description and warns (OTel specification, Set Status).
     status = Status(_STATUS_CODES[span.status], text_of(span.status_message) or None if failed else None)
     ours = not span.scope_name or span.scope_name == SCOPE_NAME
     schema_url = SCHEMA_URL if ours else None
@@ -78,7 +78,7 @@ def readable(span: Span) -> ReadableSpan:
         name=text_of(span.name),
         context=_context(span.trace_id, span.span_id),
         parent=_context(span.trace_id, span.parent_id) if span.parent_id else None,
-        # Resource.create() would add a random service.instance.id: no two encodings would be equal.
+        # Resource.create() would add a random service.instance.id, and no two encodings would be equal.
         resource=_Resource({text_of(key): value_of(value) for key, value in span.resource.items()}, schema_url),
         attributes=_attributes(span.attributes),
         events=_first([_event(event) for event in span.events]),
@@ -95,37 +95,37 @@ def readable(span: Span) -> ReadableSpan:
     )
 
 
-def request(parcels: Iterable[EncodedSpan]) -> bytes:
+def request(batch: Iterable[EncodedSpan]) -> bytes:
     """
-    Frame spans as one serialized ``ExportTraceServiceRequest``, equal envelopes merged in order of appearance.
+    Return spans framed as one serialized ``ExportTraceServiceRequest``, merging equal envelopes in order of appearance.
 
-    The bytes of every span stand in it unchanged.
+    The bytes of every span are in it unchanged.
     """
     groups: dict[bytes, list[bytes]] = {}
-    for parcel in parcels:
-        groups.setdefault(parcel.resource, []).append(parcel.span)
+    for encoded in batch:
+        groups.setdefault(encoded.resource, []).append(encoded.span)
     return b"".join(
         _field(ExportTraceServiceRequest.RESOURCE_SPANS_FIELD_NUMBER, _filled(envelope, spans))
         for envelope, spans in groups.items()
     )
 
 
-def to_json(parcels: Iterable[EncodedSpan]) -> str:
-    """Write the same request as OTLP/JSON on one line of ASCII (OTLP 1.11, JSON Protobuf Encoding)."""
-    message = ExportTraceServiceRequest.FromString(request(parcels))
+def to_json(batch: Iterable[EncodedSpan]) -> str:
+    """Return the same request as OTLP/JSON, one line of ASCII (OTLP 1.11, JSON Protobuf Encoding)."""
+    message = ExportTraceServiceRequest.FromString(request(batch))
     document = MessageToDict(message, use_integers_for_enums=True)
     for envelope in document.get("resourceSpans", ()):
         for span in envelope["scopeSpans"][0]["spans"]:
             for identified in (span, *span.get("links", ())):
-                # Ids are hexadecimal, where protobuf's own JSON mapping says base64.
+                # Ids are hexadecimal; protobuf's own JSON mapping uses base64.
                 identified.update({key: _hex(identified[key]) for key in _ID_FIELDS if key in identified})
-    # Escaped beyond ASCII: U+2028 and its like end a line for some readers.
+    # ASCII only: U+2028 and its like end a line for some readers.
     return json.dumps(document, separators=(",", ":"))
 
 
 def _context(trace_id: str, span_id: str) -> SpanContext:
     trace_digits = trace_id if _TRACE_ID.fullmatch(trace_id) else trace_id_of(trace_id)
-    # Derived alike wherever the text stands, so a parent that is no id still finds its children.
+    # The same text always gives the same id, so children still find a parent whose id is invalid.
     span_digits = span_id if _SPAN_ID.fullmatch(span_id) else span_id_of(span_id)
     return SpanContext(int(trace_digits, 16), int(span_digits, 16), is_remote=False, trace_flags=_SAMPLED)
 
@@ -134,7 +134,7 @@ def _attributes(attributes: Attributes) -> Attributes:
     kept = {text_of(key): value_of(value) for key, value in list(attributes.items())[:COUNT_MAX]}
     if len(attributes) <= COUNT_MAX:
         return kept
-    # Bounded by itself it would drop the oldest, and ours come first; it is only asked for the count.
+    # BoundedAttributes alone would drop the oldest, and ours come first; it only carries the count.
     bounded = BoundedAttributes(attributes=kept)
     bounded.dropped = len(attributes) - COUNT_MAX
     return bounded
@@ -169,7 +169,7 @@ def _filled(envelope: bytes, spans: Iterable[bytes]) -> bytes:
 
 
 def _field(number: int, payload: bytes) -> bytes:
-    """Frame a length-delimited field (protobuf encoding, wire type 2), which is how messages stand in messages."""
+    """Return a length-delimited field (protobuf encoding, wire type 2): how a message contains another."""
     head, rest = bytearray([number << 3 | 2]), len(payload)
     while rest > 0x7F:
         head.append(rest & 0x7F | 0x80)

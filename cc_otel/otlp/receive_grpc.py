@@ -13,11 +13,11 @@ import stat
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn, Protocol
+from typing import Final, NoReturn
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -28,8 +28,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from cc_otel.complaints import Complaints
-from cc_otel.otlp.decode import Decoded, NotARequest, decode
+from cc_otel.otlp.decode import NotARequest, decode
 from cc_otel.otlp.destination import is_loopback, unix_target
+from cc_otel.otlp.sink import RETRY_AFTER_S, ListenError, Outcome, Sink, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -48,42 +49,8 @@ WORKERS_MAX: Final = 32
 WAIT_S_MAX: Final = 30.0
 """How long a client without a deadline waits for the sink."""
 
-RETRY_AFTER_S: Final = 1.0
 MESSAGE_CHARS_MAX: Final = 1_000
 """Clients accept answers of 4 MiB, and logs want less."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a request: how many of its spans can never be stored, and why, or a warning."""
-
-    rejected_spans: int = 0
-    message: str = ""
-
-
-class Unavailable(Exception):
-    """The spans cannot be taken now; the client is asked to come again after ``retry_after_s`` seconds."""
-
-    def __init__(self, message: str, retry_after_s: float = RETRY_AFTER_S) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
-
-
-class Sink(Protocol):
-    """Where the spans go."""
-
-    def take(self, request: Decoded) -> Future[Outcome]:
-        """
-        Take a request's spans and rejections, and answer soon with the promise of an outcome.
-
-        The outcome MUST come only once every span that it does not count as rejected is durable; where that is
-        impossible now, `take` or the promise MUST raise Unavailable. The promise may be cancelled by who will not
-        wait longer; the same spans come again then.
-        """
-
-
-class ListenError(OSError):
-    """The address cannot be listened on; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +76,15 @@ class _Failure:
 
 class TraceServer:
     """
-    A TraceService and the standard health service on one address.
+    A `Receiver`: a TraceService and the standard health service on one address.
 
     ``listen`` is ``unix:/path``, with any path, or ``host:port``; port 0 takes a free one. With a ``token``, an export
     without ``authorization: Bearer <token>`` is UNAUTHENTICATED; health is told to anyone. Without one it listens on a
     socket or on loopback alone.
     """
 
-    def __init__(self, sink: Sink, listen: str, token: str | None = None) -> None:
-        self._sink = sink
+    def __init__(self, listen: str, token: str | None = None) -> None:
+        self._sink: Sink
         self._listen = listen
         self._token = token
         self._health = health.HealthServicer()
@@ -140,32 +107,33 @@ class TraceServer:
         self._answers: Counter[str] = Counter()
         self._bytes_in_flight = 0
 
-    def start(self) -> str:
-        """Listen; answer the address that clients reach it by. Raise ListenError where that is impossible."""
+    def start(self, sink: Sink) -> str:
+        """See `Receiver`."""
         if self._token is not None and not (self._token.isascii() and self._token.isprintable()):
             raise ListenError("the token must be letters, digits and signs of ASCII: gRPC carries no others")
         if not self._token and _is_open(self._listen):
             raise ListenError(
                 f"{self._listen} takes spans from other machines: set graph_token, or listen on 127.0.0.1"
             )
+        self._sink = sink
         self.set_serving(serving=True)
         address = _bind(self._server, self._listen)
         self._server.start()
         return address
 
     def set_serving(self, *, serving: bool) -> None:
-        """Tell health checks whether spans can be taken."""
+        """See `Receiver`."""
         status = health_pb2.HealthCheckResponse
         for service in ("", SERVICE):
             self._health.set(service, status.SERVING if serving else status.NOT_SERVING)
 
     def answers(self) -> Mapping[str, int]:
-        """Answer how many exports ended how: ok, partial, or the name of a gRPC status; ``failed``: by our fault."""
+        """See `Receiver`."""
         with self._lock:
             return dict(self._answers)
 
     def stop(self, grace_s: float) -> None:
-        """Take no more; let what was accepted finish within ``grace_s`` seconds."""
+        """See `Receiver`."""
         self._health.enter_graceful_shutdown()
         self._server.stop(grace_s).wait()
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,8 +1,8 @@
 """
-Out of the outbox, to a receiver, until it says it has them: a span is let go when it is acknowledged, not before.
+Delivery from the outbox to a receiver: a span is deleted when it is acknowledged, not before.
 
-Every failure is waited out or, where a span is at fault, narrowed down to that span, which is buried. The rules are in
-docs/delivery.md, the reason for a sender of our own in docs/decisions/0005-own-sender.md.
+Every failure is retried or, if a span causes it, narrowed down to that span, which goes to the dead letter. The rules
+are in docs/delivery.md, the reason for our own sender in docs/decisions/0005-own-sender.md.
 """
 
 import logging
@@ -15,44 +15,44 @@ from threading import Event
 from typing import Final, Protocol
 
 from cc_otel.otlp.encode import request
-from cc_otel.otlp.transport import Delivered, Outcome, Poison, Refused, Retry, Transport
+from cc_otel.otlp.transport import Delivered, ExportResult, Poison, Refused, Retry, Transport
 from cc_otel.span import EncodedSpan
 
 log = logging.getLogger(__name__)
 
 SPANS_MAX: Final = 512
 BYTES_MAX: Final = 2 << 20
-"""How many bytes of spans go in one request: receivers that were not told otherwise stop at 4 MiB."""
+"""How many bytes of spans go in one request; the default limit of receivers is 4 MiB."""
 BACKOFF_MIN_S: Final = 1.0
 BACKOFF_MAX_S: Final = 60.0
 THROTTLE_MAX_S: Final = 300.0
-"""How long a receiver may tell us to wait, s; a mistaken number must not end the delivery."""
+"""The longest delay accepted from a receiver, s: a mistaken number must not end the delivery."""
 IDLE_S: Final = 1.0
-"""How often an empty outbox is looked into without being woken, s."""
+"""How often an empty outbox is polled, s."""
 WARNING_S: Final = 60.0
-"""How often one cause is complained about, s."""
+"""How often one kind of failure is logged, s."""
 
 
 class Outbox(Protocol):
-    """Where encoded spans wait, oldest first, until they are acknowledged or buried."""
+    """Encoded spans, oldest first, until they are acknowledged or go to the dead letter."""
 
     def waiting(self, spans_max: int, bytes_max: int) -> Sequence[EncodedSpan]:
         """
-        Answer the oldest spans, at most ``spans_max`` of them with at most ``bytes_max`` bytes of ``span``.
+        Return the oldest spans, at most ``spans_max`` of them with at most ``bytes_max`` bytes of ``span``.
 
-        MUST answer at least one if there are any, however large; MUST answer the same ones, in the same order, until
-        they are acknowledged or buried.
+        MUST return at least one if there are any, however large; MUST return the same ones, in the same order, until
+        they are acknowledged or go to the dead letter.
         """
 
-    def acknowledge(self, parcels: Sequence[EncodedSpan]) -> None:
-        """Let go of spans that a receiver has. MUST return only once they will not be answered again."""
+    def acknowledge(self, batch: Sequence[EncodedSpan]) -> None:
+        """Delete spans that a receiver has. MUST return only once they will not be returned again."""
 
-    def bury(self, parcel: EncodedSpan, reason: str) -> None:
-        """Set aside a span that no receiver will ever take. MUST keep it until it is safe somewhere else."""
+    def bury(self, encoded: EncodedSpan, reason: str) -> None:
+        """Move a span that no receiver will ever take to the dead letter. MUST keep it here until it is safe there."""
 
 
 class Situation(StrEnum):
-    """How the delivery stands."""
+    """The state of the delivery."""
 
     IDLE = "idle"
     DELIVERING = "delivering"
@@ -64,10 +64,10 @@ class Situation(StrEnum):
 @dataclass(frozen=True, slots=True)
 class SenderState:
     """
-    What ``status`` tells of the delivery. Times are ns since the Unix epoch.
+    What ``status`` shows of the delivery. Times are ns since the Unix epoch.
 
-    ``last_error`` stays after the delivery works again, with ``last_error_ns``. ``next_attempt_ns`` is set while a
-    failure is waited out. ``sent`` and ``buried`` count spans, ``retried`` the attempts that left them where they were.
+    ``last_error`` and ``last_error_ns`` stay after the delivery has recovered. ``next_attempt_ns`` is set during a
+    backoff. ``sent`` and ``buried`` count spans, ``retried`` counts attempts after which they stayed in the outbox.
     """
 
     situation: Situation = Situation.IDLE
@@ -82,9 +82,9 @@ class SenderState:
 
 class Sender:
     """
-    Delivers what waits in an outbox over a transport, one request at a time.
+    Delivers an outbox over a transport, one request at a time.
 
-    ``jitter`` answers numbers from 0 to 1 and ``clock_ns`` the time, ns since the Unix epoch. Errors of the outbox
+    ``jitter`` returns numbers from 0 to 1 and ``clock_ns`` the time, ns since the Unix epoch. Errors of the outbox
     are not caught: nothing is acknowledged then, and ``step`` may be called again.
     """
 
@@ -103,19 +103,19 @@ class Sender:
         self._jitter = jitter
         self._clock_ns = clock_ns
         self._failures = 0
-        # After a failure that a span may be at fault for, requests have half as many spans, until the ones that were
-        # in it are through; then they grow again.
+        # After a failure that a span may have caused, requests carry half as many spans until all suspects are settled;
+        # then they grow again.
         self._spans_max = SPANS_MAX
         self._suspects = 0
         self._warned_ns: dict[Situation, int] = {}
         self.state = SenderState()
-        """How the delivery stands; replaced as a whole, so that any thread may read it."""
+        """The state of the delivery; replaced as a whole, so that any thread may read it."""
 
     def run(self, stop: Event, wake: Event) -> None:
         """
-        Deliver until ``stop`` is set. ``wake`` says that spans have come into an empty outbox.
+        Deliver until ``stop`` is set. ``wake`` is set when spans are added to an empty outbox.
 
-        A wait after a failure ends early for ``stop`` alone; new spans do not hurry a receiver that is down.
+        A backoff ends early for ``stop`` only: new spans are no reason to hurry a receiver that is down.
         """
         while not stop.is_set():
             wake.clear()
@@ -125,7 +125,7 @@ class Sender:
                 (wake if idle else stop).wait(wait_s)
 
     def step(self) -> float:
-        """Make one attempt, if anything waits; answer how long to wait before the next step, s (0: more may wait)."""
+        """Make one attempt if the outbox has spans. Return how long to wait before the next step, s (0: do not)."""
         batch = self._outbox.waiting(self._spans_max, BYTES_MAX)
         if not batch:
             self.state = replace(self.state, situation=Situation.IDLE, next_attempt_ns=None)
@@ -135,7 +135,7 @@ class Sender:
         self.state = replace(self.state, next_attempt_ns=next_attempt_ns)
         return wait_s
 
-    def _settle(self, batch: Sequence[EncodedSpan], outcome: Outcome) -> float:
+    def _settle(self, batch: Sequence[EncodedSpan], outcome: ExportResult) -> float:
         match outcome:
             case Delivered(rejected_spans=0, message=message):
                 return self._delivered(batch, message)
@@ -170,9 +170,9 @@ class Sender:
 
     def _rejected(self, batch: Sequence[EncodedSpan], answer: Delivered) -> float:
         if answer.rejected_spans >= len(batch):
-            # It may be bad spans, and it may be a receiver that is over its quota: one span at a time is risked.
+            # Either the spans are bad or the receiver is over its quota, so only one span at a time is risked.
             return self._poisoned(batch, f"rejected: {answer.message}")
-        # It says how many and not which. By the specification they would be lost; sent again in halves they are
+        # The response says how many and not which. The specification gives them up; sent again in halves they are
         # found, and the others are stored a second time under the same id.
         share = f"{answer.rejected_spans} of {len(batch)} spans"
         self._keep(Situation.ISOLATING, f"the receiver rejects {share}: {answer.message}")
@@ -185,14 +185,14 @@ class Sender:
             self._halve(batch)
             return BACKOFF_MIN_S
         self._bury(batch[0], reason)
-        # One span among good ones is at fault itself. If nothing is delivered between one and the next, it is the
-        # receiver that can take none; so the waits grow, and little is buried before somebody looks.
+        # Among good spans, a refused one is bad itself. If nothing is delivered between one and the next, the receiver
+        # refuses everything; so the waits grow, and few spans are set aside before somebody notices.
         return self._backoff_s()
 
-    def _bury(self, parcel: EncodedSpan, reason: str) -> None:
-        self._outbox.bury(parcel, reason)
+    def _bury(self, encoded: EncodedSpan, reason: str) -> None:
+        self._outbox.bury(encoded, reason)
         self.state = replace(self.state, buried=self.state.buried + 1)
-        self._note(Situation.ISOLATING, f"span {parcel.span_id} can never be delivered and was set aside: {reason}")
+        self._note(Situation.ISOLATING, f"span {encoded.span_id} can never be delivered and was set aside: {reason}")
         self._suspects = max(self._suspects - 1, 0)
 
     def _halve(self, batch: Sequence[EncodedSpan]) -> None:
@@ -200,8 +200,8 @@ class Sender:
         self._suspects = len(batch)
 
     def _backoff_s(self) -> float:
-        """Answer the next wait, s: doubled with every failure in a row, a random half of it taken off."""
-        # Bounded before it is raised: a receiver may be down for weeks.
+        """Return the next wait, s: doubled with every consecutive failure, minus up to half of it at random."""
+        # The exponent is bounded: a receiver may be down for weeks.
         self._failures += 1
         longest_s = min(BACKOFF_MIN_S * 2.0 ** min(self._failures, 10), BACKOFF_MAX_S)
         return longest_s * (0.5 + 0.5 * self._jitter())
@@ -214,7 +214,7 @@ class Sender:
         now_ns = self._clock_ns()
         self.state = replace(self.state, situation=situation, last_error=text, last_error_ns=now_ns)
         warned_ns = self._warned_ns.get(situation)
-        # Either way: a clock that was set back must not silence us.
+        # The absolute difference: a clock that was set back must not silence the log.
         if warned_ns is None or abs(now_ns - warned_ns) >= WARNING_S * 1e9:
             self._warned_ns[situation] = now_ns
             log.warning("%s", text)

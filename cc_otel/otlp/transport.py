@@ -1,8 +1,8 @@
 """
-One attempt to send, and the four things that can come of it.
+The contract of one attempt to send, and its four possible results.
 
-gRPC and HTTP have a module each; `connection` chooses. Which answer means what is the table in
-docs/delivery.md, "What an answer means": the rules of the OTLP specification, read so that nothing is lost.
+gRPC and HTTP have a module each, imported only where it is used; `connect` chooses. The table in docs/delivery.md,
+"What an answer means", maps responses to results: the rules of the OTLP specification, read so that nothing is lost.
 """
 
 from dataclasses import dataclass
@@ -12,15 +12,16 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from cc_otel import __version__
+from cc_otel.otlp.destination import GRPC, Destination
 
 USER_AGENT: Final = f"cc-otel/{__version__}"
-UNREADABLE: Final = "the spans were accepted with an answer that is not OTLP"
+UNREADABLE: Final = "the spans were accepted with a response that is not OTLP"
 _REASON_CHARS_MAX: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The receiver has the spans, but for ``rejected_spans`` of them; a message without any rejected is a warning."""
+    """The receiver has the spans except ``rejected_spans`` of them; a message without rejected spans is a warning."""
 
     rejected_spans: int = 0
     message: str = ""
@@ -28,7 +29,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """The same request may succeed later; by the receiver's own word, not before ``delay_s`` seconds."""
+    """The same request may succeed later, and not before ``delay_s`` seconds if the receiver gave a delay."""
 
     reason: str
     delay_s: float | None = None
@@ -36,37 +37,48 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Whoever answered takes nothing from us until somebody changes something: there, or in our settings."""
+    """The receiver takes nothing from us until its configuration or ours is changed."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Poison:
-    """This request will never be taken: its size, or a span in it, is at fault."""
+    """This request will never be accepted, because of its size or of a span in it."""
 
     reason: str
 
 
-Outcome = Delivered | Retry | Refused | Poison
+ExportResult = Delivered | Retry | Refused | Poison
 
 
 class Transport(Protocol):
     """A connection to one receiver, for one thread at a time."""
 
-    def export(self, request: bytes, timeout_s: float) -> Outcome:
+    def export(self, request: bytes, timeout_s: float) -> ExportResult:
         """
         Send a serialized ``ExportTraceServiceRequest`` as it is, once.
 
-        MUST give up after ``timeout_s`` seconds. What goes wrong on the way MUST be an outcome, not an exception.
+        MUST give up after ``timeout_s`` seconds. A failure MUST be a result, not an exception.
         """
 
     def close(self) -> None:
-        """Let go of the connection. From another thread, this ends a gRPC call that is under way."""
+        """Close the connection. From another thread, this also ends a gRPC call in progress."""
+
+
+def connect(destination: Destination) -> Transport:
+    """Return the transport for a destination. Nothing is connected before the first export."""
+    if destination.protocol == GRPC:
+        from cc_otel.otlp.transport_grpc import GrpcTransport  # noqa: PLC0415 - 60 ms and 20 MB
+
+        return GrpcTransport(destination)
+    from cc_otel.otlp.transport_http import HttpTransport  # noqa: PLC0415 - 150 ms
+
+    return HttpTransport(destination)
 
 
 def delivered(body: bytes) -> Delivered:
-    """Read the answer to an accepted request. One that cannot be read is a warning: the spans are delivered."""
+    """Return the result of an accepted request. An unreadable response is a warning: the spans are delivered."""
     try:
         partial = ExportTraceServiceResponse.FromString(body).partial_success
     except DecodeError:
@@ -75,13 +87,13 @@ def delivered(body: bytes) -> Delivered:
 
 
 def reason_of(what: str, details: str) -> str:
-    """Say what went wrong and what the other side says of it, if it does."""
+    """Return what went wrong, with the receiver's own words if there are any."""
     said = one_line(details)
     return f"{what}: {said}" if said else what
 
 
 def one_line(text: str) -> str:
-    """Make a stranger's text fit for a log and a terminal: one line of printable characters, not too long."""
+    """Return foreign text made safe for a log and a terminal: one line of printable characters, truncated."""
     start = text[: 4 * _REASON_CHARS_MAX]
     line = " ".join("".join(character if character.isprintable() else " " for character in start).split())
     return line if len(line) <= _REASON_CHARS_MAX else line[: _REASON_CHARS_MAX - 1] + "…"

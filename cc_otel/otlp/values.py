@@ -1,7 +1,7 @@
 """
-The last line before the wire: any attribute value as one that protobuf and its readers can carry.
+Any attribute value as one that protobuf and its readers can carry. Nothing here raises.
 
-Nothing here raises. What has to be replaced, and by what, is told to users in docs/delivery.md, "What is sent".
+What is replaced, and by what, is documented for users in docs/delivery.md, "What is sent".
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Final
 from cc_otel.span import AttributeValue
 
 DEPTH_MAX: Final = 16
-"""How deep lists and maps nest in a value. A map costs three of the 100 levels that protobuf's parsers accept."""
+"""How deep lists and maps may nest in a value. A map costs three of the 100 levels that protobuf's parsers accept."""
 
 _INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
 _NON_FINITE: Final = {math.inf: "Infinity", -math.inf: "-Infinity"}
@@ -20,7 +20,7 @@ _NON_FINITE: Final = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 def text_of(value: str) -> str:
     """
-    Answer a string that UTF-8 can carry and every reader can store.
+    Return a string that UTF-8 can carry and every reader can store.
 
     A lone surrogate cannot be encoded, and NUL, legal in protobuf, ends strings in C and is refused by some
     databases: each becomes U+FFFD. The two halves of a pair become the character they stand for.
@@ -33,9 +33,9 @@ def text_of(value: str) -> str:
 
 def value_of(value: object, depth: int = 0) -> AttributeValue:
     """
-    Answer an attribute value of OTLP's kinds: itself where it is one, else the nearest text.
+    Return an attribute value of OTLP's types: the value itself if it is one, else the nearest text.
 
-    ``depth`` counts the lists and maps around it; a list or map below ``DEPTH_MAX`` of them becomes its JSON text.
+    ``depth`` counts the enclosing lists and maps; a list or map below ``DEPTH_MAX`` of them becomes its JSON text.
     """
     if isinstance(value, str):
         return text_of(value)
@@ -51,7 +51,7 @@ def value_of(value: object, depth: int = 0) -> AttributeValue:
 def _number_of(value: float) -> int | float | str:
     if isinstance(value, int):
         return value if _INT64_MIN <= value <= _INT64_MAX else _digits_of(value)
-    # JSON, and with it many a store, knows no such numbers; protobuf's JSON mapping names them so.
+    # JSON, and so many a store, has no such numbers; protobuf's JSON mapping names them so.
     return value if math.isfinite(value) else _NON_FINITE.get(value, "NaN")
 
 
@@ -59,7 +59,7 @@ def _digits_of(value: int) -> str:
     try:
         return str(value)
     except ValueError:
-        # More digits than Python is willing to convert (sys.set_int_max_str_digits); hexadecimal has no such limit.
+        # More digits than Python converts (sys.set_int_max_str_digits); hexadecimal has no such limit.
         return hex(value)
 
 
@@ -77,5 +77,5 @@ def _json_of(value: object) -> str:
     try:
         return json.dumps(value, default=str)
     except (TypeError, ValueError, RecursionError):
-        # Keys that JSON has not, a value within itself, or a thousand levels more.
+        # Keys that JSON does not have, a circular value, or a thousand more levels.
         return f"nested deeper than {DEPTH_MAX} levels"

@@ -18,7 +18,8 @@ from cc_otel.graph.exporter import GraphExporter
 from cc_otel.graph.sqlite import SqliteStore
 from cc_otel.graph.writer import Written
 from cc_otel.otlp.encode import encode, request
-from cc_otel.otlp.receive_grpc import EXPORT, ListenError
+from cc_otel.otlp.receive_grpc import EXPORT, TraceServer
+from cc_otel.otlp.sink import ListenError
 from cc_otel.span import Span
 from tests.graph.contract import ask, column
 from tests.graph.faulty import FaultyStore
@@ -33,7 +34,7 @@ class Parts:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.store = FaultyStore(home / "graph.db")
-        self.exporter = GraphExporter(self.store, f"unix:{home}/otlp.sock", home / "dead", retention_days=0)
+        self.exporter = GraphExporter(self.store, [TraceServer(f"unix:{home}/otlp.sock")], home / "dead", 0)
 
     def send(self, *spans: Span, data: bytes = b"") -> ExportTraceServiceResponse:
         """Export spans, and bytes behind them."""

@@ -17,7 +17,7 @@ from cc_otel.graph.sqlite import SqliteStore
 from cc_otel.graph.store import Edge, Vertex
 from cc_otel.graph.writer import QUEUE_REQUESTS_MAX, GroupWriter, Written
 from cc_otel.otlp.decode import Decoded, Rejection
-from cc_otel.otlp.receive_grpc import Outcome, Unavailable
+from cc_otel.otlp.sink import Outcome, Unavailable
 from cc_otel.span import Span
 from tests.graph.contract import ask, column
 from tests.graph.faulty import FaultyStore

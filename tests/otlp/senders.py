@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from cc_otel.otlp.connection import connect
 from cc_otel.otlp.destination import HTTP_PROTOBUF, Destination
 from cc_otel.otlp.encode import encode, request
 from cc_otel.otlp.send import Sender, Situation
-from cc_otel.otlp.transport import Delivered, Outcome, Transport
+from cc_otel.otlp.transport import Delivered, ExportResult, Transport, connect
 from cc_otel.span import EncodedSpan, Kind, Link, Span, SpanEvent, StatusCode
 from tests.otlp.receivers import spans_in
 
@@ -40,7 +39,7 @@ FULL = Span(
 """A span with everything."""
 
 
-def parcels_of(count: int) -> list[EncodedSpan]:
+def encoded_spans(count: int) -> list[EncodedSpan]:
     """Make that many encoded spans, each other than the rest."""
     return [
         encode(Span("1" * 32, f"{n + 1:016x}", f"span {n}", n, n + 1, attributes={"n": n}, resource={"host.name": "h"}))
@@ -48,17 +47,17 @@ def parcels_of(count: int) -> list[EncodedSpan]:
     ]
 
 
-PARCELS = parcels_of(1200)
+ENCODED = encoded_spans(1200)
 NOW_NS = 1_764_000_000_000_000_000
 
-Answerer = Callable[[Sequence[trace_pb2.Span]], Outcome]
+Answerer = Callable[[Sequence[trace_pb2.Span]], ExportResult]
 
 
 class MemoryOutbox:
     """An ``Outbox`` in memory that keeps book."""
 
-    def __init__(self, parcels: Sequence[EncodedSpan]) -> None:
-        self.left = list(parcels)
+    def __init__(self, batch: Sequence[EncodedSpan]) -> None:
+        self.left = list(batch)
         self.acknowledged: list[EncodedSpan] = []
         self.buried: dict[str, str] = {}
 
@@ -66,23 +65,23 @@ class MemoryOutbox:
         """Answer the oldest."""
         batch: list[EncodedSpan] = []
         size_bytes = 0
-        for parcel in self.left[:spans_max]:
-            size_bytes += len(parcel.span)
+        for encoded in self.left[:spans_max]:
+            size_bytes += len(encoded.span)
             if batch and size_bytes > bytes_max:
                 break
-            batch.append(parcel)
+            batch.append(encoded)
         return batch
 
-    def acknowledge(self, parcels: Sequence[EncodedSpan]) -> None:
+    def acknowledge(self, batch: Sequence[EncodedSpan]) -> None:
         """Let go of the oldest, which is all that a sender can have been given."""
-        assert self.left[: len(parcels)] == list(parcels)
-        self.acknowledged += parcels
-        del self.left[: len(parcels)]
+        assert self.left[: len(batch)] == list(batch)
+        self.acknowledged += batch
+        del self.left[: len(batch)]
 
-    def bury(self, parcel: EncodedSpan, reason: str) -> None:
+    def bury(self, encoded: EncodedSpan, reason: str) -> None:
         """Set the oldest aside."""
-        assert self.left.pop(0) == parcel
-        self.buried[parcel.span_id] = reason
+        assert self.left.pop(0) == encoded
+        self.buried[encoded.span_id] = reason
 
 
 class ScriptedTransport:
@@ -90,10 +89,10 @@ class ScriptedTransport:
 
     def __init__(self, answer: Answerer) -> None:
         self.requests: list[bytes] = []
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[ExportResult] = []
         self._answer = answer
 
-    def export(self, request: bytes, timeout_s: float) -> Outcome:
+    def export(self, request: bytes, timeout_s: float) -> ExportResult:
         """Answer."""
         self.requests.append(request)
         self.outcomes.append(self._answer(spans_in(request)))
@@ -108,7 +107,7 @@ class ScriptedTransport:
         return [len(spans_in(request)) for request in self.requests]
 
 
-def by(outcomes: Iterable[Outcome]) -> ScriptedTransport:
+def by(outcomes: Iterable[ExportResult]) -> ScriptedTransport:
     """Answer with these, then with success."""
     script = deque(outcomes)
     return ScriptedTransport(lambda spans: script.popleft() if script else Delivered())
@@ -130,18 +129,18 @@ def drain(sender: Sender, steps_max: int = 10_000) -> list[float]:
     raise AssertionError(f"still sending after {steps_max} steps: {sender.state}")
 
 
-def ids(parcels: Iterable[EncodedSpan]) -> list[str]:
+def ids(batch: Iterable[EncodedSpan]) -> list[str]:
     """Name spans."""
-    return [parcel.span_id for parcel in parcels]
+    return [encoded.span_id for encoded in batch]
 
 
-REQUEST = request(parcels_of(3))
+REQUEST = request(encoded_spans(3))
 """Three spans."""
 
 PATIENT_S = 30.0
 
 
-def export(transport: Transport, timeout_s: float = PATIENT_S) -> Outcome:
+def export(transport: Transport, timeout_s: float = PATIENT_S) -> ExportResult:
     """Send three spans and close the connection."""
     try:
         return transport.export(REQUEST, timeout_s)

@@ -31,9 +31,9 @@ SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
 PLAIN = Span("00" * 15 + "01", "00" * 7 + "02", "plain", 1, 2)
 
 
-def message_of(parcel: EncodedSpan) -> trace_pb2.Span:
-    """Read the span of a parcel back."""
-    return trace_pb2.Span.FromString(parcel.span)
+def message_of(encoded: EncodedSpan) -> trace_pb2.Span:
+    """Read the span of a encoded back."""
+    return trace_pb2.Span.FromString(encoded.span)
 
 
 def key(name: str, value: AnyValue) -> KeyValue:
@@ -48,7 +48,7 @@ def text(value: str) -> AnyValue:
 
 def test_a_span_is_on_the_wire_whole() -> None:
     """Every field of a span, its resource and its scope stand where opentelemetry.proto puts them."""
-    parcel = encode(FULL)
+    encoded = encode(FULL)
 
     expected = ExportTraceServiceRequest(
         resource_spans=[
@@ -123,8 +123,8 @@ def test_a_span_is_on_the_wire_whole() -> None:
             )
         ]
     )
-    assert expected == ExportTraceServiceRequest.FromString(request([parcel]))
-    assert (FULL.trace_id, FULL.span_id) == (parcel.trace_id, parcel.span_id)
+    assert ExportTraceServiceRequest.FromString(request([encoded])) == expected
+    assert (FULL.trace_id, FULL.span_id) == (encoded.trace_id, encoded.span_id)
 
 
 @pytest.mark.parametrize("span", [PLAIN, FULL])
@@ -144,7 +144,7 @@ def test_a_span_of_another_library_names_it_and_claims_no_schema() -> None:
 
     (envelope,) = ExportTraceServiceRequest.FromString(request([encode(span)])).resource_spans
 
-    assert InstrumentationScope(name="other", version="7") == envelope.scope_spans[0].scope
+    assert envelope.scope_spans[0].scope == InstrumentationScope(name="other", version="7")
     assert (envelope.schema_url, envelope.scope_spans[0].schema_url) == ("", "")
 
 
@@ -152,7 +152,7 @@ def test_equal_spans_give_equal_bytes_in_every_process() -> None:
     """Two processes with different hash seeds encode a span into the same bytes."""
     program = (
         "from tests.otlp.senders import FULL; from cc_otel.otlp.encode import encode;"
-        " parcel = encode(FULL); print((parcel.resource + parcel.span).hex())"
+        " encoded = encode(FULL); print((encoded.resource + encoded.span).hex())"
     )
     outputs = {
         subprocess.run(
@@ -161,8 +161,8 @@ def test_equal_spans_give_equal_bytes_in_every_process() -> None:
         for seed in ("1", "2")
     }
 
-    parcel = encode(FULL)
-    assert {(parcel.resource + parcel.span).hex()} == outputs
+    encoded = encode(FULL)
+    assert outputs == {(encoded.resource + encoded.span).hex()}
 
 
 @pytest.mark.parametrize(("kind", "expected"), [(kind, max(kind, trace_pb2.Span.SPAN_KIND_INTERNAL)) for kind in Kind])
@@ -170,7 +170,7 @@ def test_a_kind_keeps_its_number(kind: Kind, expected: int) -> None:
     """Every kind goes out by its number; an unspecified one as internal, which OTLP lets receivers assume."""
     actual = message_of(encode(Span("1" * 32, "2" * 16, "n", 1, 2, kind=kind))).kind
 
-    assert expected == actual
+    assert actual == expected
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_only_an_error_says_why(status: StatusCode, message: str, expected: trac
     """A status has a message where it is an error, and nowhere else (OTel specification, Set Status)."""
     actual = message_of(encode(Span("1" * 32, "2" * 16, "n", 1, 2, status=status, status_message=message))).status
 
-    assert expected == actual
+    assert actual == expected
 
 
 @pytest.mark.parametrize("bad", ["", "xyz", "0" * 32, "0" * 16, "1" * 31, "-" + "1" * 31, " " * 32, "é" * 16, "\ud800"])
@@ -240,8 +240,8 @@ def test_what_is_too_many_is_left_out_from_the_end_and_counted() -> None:
         [event.name for event in message.events],
         message.dropped_events_count,
     )
-    assert {(COUNT_MAX, 3)} == {(len(link.attributes), link.dropped_attributes_count) for link in message.links}
-    assert {(COUNT_MAX, 3)} == {(len(event.attributes), event.dropped_attributes_count) for event in message.events}
+    assert {(len(link.attributes), link.dropped_attributes_count) for link in message.links} == {(COUNT_MAX, 3)}
+    assert {(len(event.attributes), event.dropped_attributes_count) for event in message.events} == {(COUNT_MAX, 3)}
 
 
 def test_exactly_as_many_as_are_kept_lose_nothing() -> None:
@@ -276,7 +276,7 @@ def test_a_value_that_json_has_not_is_told_in_text() -> None:
 def test_encoding_needs_neither_grpc_nor_requests() -> None:
     """Encoding and choosing a transport load no network library; those wait until they are used."""
     program = (
-        "import sys, cc_otel.otlp.encode, cc_otel.otlp.send, cc_otel.otlp.connection;"
+        "import sys, cc_otel.otlp.encode, cc_otel.otlp.send, cc_otel.otlp.transport;"
         " print([name for name in ('grpc', 'requests') if name in sys.modules])"
     )
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout

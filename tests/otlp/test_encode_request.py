@@ -25,18 +25,18 @@ from tests.otlp.senders import FULL
 def test_a_request_groups_equal_resources_and_keeps_the_order() -> None:
     """Spans of one resource and scope share an envelope; each keeps its bytes and its place among them."""
     resources: list[Attributes] = [{"host.name": "a"}, {"host.name": "b", "bytes": b"\xff"}]
-    parcels = [
+    batch = [
         encode(Span("1" * 32, f"{n + 1:016x}", f"span {n}", n, n + 1, resource=resources[n % 2])) for n in range(6)
     ]
 
-    sent = request(parcels)
+    sent = request(batch)
 
     message = ExportTraceServiceRequest.FromString(sent)
     assert [
         [span.name for scope_spans in envelope.scope_spans for span in scope_spans.spans]
         for envelope in message.resource_spans
     ] == [["span 0", "span 2", "span 4"], ["span 1", "span 3", "span 5"]]
-    assert [parcel.span in sent for parcel in parcels] == [True] * 6
+    assert [encoded.span in sent for encoded in batch] == [True] * 6
 
 
 def test_a_request_of_nothing_is_empty() -> None:
@@ -110,7 +110,7 @@ def test_json_is_one_line_by_the_rules_of_otlp() -> None:
         ],
         "status": {"code": 2, "message": "exit 1"},
     }
-    assert expected == first["scopeSpans"][0]["spans"][0]
+    assert first["scopeSpans"][0]["spans"][0] == expected
     assert second["scopeSpans"][0]["spans"][0]["name"] == "line\n\u2028end"
 
 
@@ -173,13 +173,13 @@ def by_base64(document: str) -> str:
 @settings(deadline=None)
 def test_any_span_is_encoded_and_read_back(given_spans: list[Span]) -> None:
     """Whatever a span holds, it is encoded without an exception, sent byte for byte, and JSON says the same."""
-    parcels = [encode(span) for span in given_spans]
+    batch = [encode(span) for span in given_spans]
 
-    sent = request(parcels)
-    document = to_json(parcels)
+    sent = request(batch)
+    document = to_json(batch)
 
     message = ExportTraceServiceRequest.FromString(sent)
-    assert sorted(parcel.span for parcel in parcels) == sorted(
+    assert sorted(encoded.span for encoded in batch) == sorted(
         span.SerializeToString(deterministic=True)
         for envelope in message.resource_spans
         for scope_spans in envelope.scope_spans

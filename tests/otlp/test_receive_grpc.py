@@ -25,7 +25,6 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-from cc_otel.otlp.connection import connect
 from cc_otel.otlp.decode import Decoded
 from cc_otel.otlp.destination import Destination
 from cc_otel.otlp.encode import encode, request
@@ -34,12 +33,10 @@ from cc_otel.otlp.receive_grpc import (
     EXPORT,
     MESSAGE_BYTES_MAX,
     SERVICE,
-    ListenError,
-    Outcome,
     TraceServer,
-    Unavailable,
 )
-from cc_otel.otlp.transport import Delivered
+from cc_otel.otlp.sink import ListenError, Outcome, Unavailable
+from cc_otel.otlp.transport import Delivered, connect
 from cc_otel.span import Span
 
 WAIT_S: Final = 30.0
@@ -57,7 +54,7 @@ class Sink:
         self.pool = ThreadPoolExecutor()
 
     def take(self, request: Decoded) -> Future[Outcome]:
-        """See `cc_otel.otlp.receive_grpc.Sink`."""
+        """See `cc_otel.otlp.sink.Sink`."""
         self.taken.append(request)
         return self.pool.submit(self.act, request)
 
@@ -73,8 +70,8 @@ def sink() -> Iterator[Sink]:
 @contextmanager
 def serving(sink: Sink, listen: str, token: str | None = None) -> Iterator[tuple[TraceServer, str]]:
     """Run a server; it stops with the block."""
-    server = TraceServer(sink, listen, token)
-    address = server.start()
+    server = TraceServer(listen, token)
+    address = server.start(sink)
     try:
         yield server, address
     finally:
@@ -362,7 +359,7 @@ class TestToken:
     def test_that_no_client_could_send(self, sink: Sink) -> None:
         """A token that gRPC does not carry is an error at the start, not one at every export."""
         with pytest.raises(ListenError, match="letters, digits and signs of ASCII"):
-            TraceServer(sink, "127.0.0.1:0", "sécret").start()
+            TraceServer("127.0.0.1:0", "sécret").start(sink)
 
     # Addresses kept for documentation (RFC 5737, RFC 3849): nothing would come of listening on them.
     @pytest.mark.parametrize("listen", ["192.0.2.1:0", "[2001:db8::1]:0", "ipv4:192.0.2.1:0"])
@@ -370,7 +367,7 @@ class TestToken:
     def test_beyond_loopback(self, sink: Sink, listen: str, token: str | None) -> None:
         """Where other machines could send, nothing listens without a token, and what to do is said."""
         with pytest.raises(ListenError, match=r"set graph_token, or listen on 127\.0\.0\.1"):
-            TraceServer(sink, listen, token).start()
+            TraceServer(listen, token).start(sink)
 
     @pytest.mark.parametrize("listen", ["localhost:0", "[::1]:0"])
     def test_on_loopback(self, sink: Sink, listen: str) -> None:
@@ -415,13 +412,13 @@ class TestAddress:
             serving(sink, "127.0.0.1:0") as (_, address),
             pytest.raises(ListenError, match=f"on {address}: is it taken"),
         ):
-            TraceServer(sink, address).start()
+            TraceServer(address).start(sink)
 
     @pytest.mark.parametrize("listen", ["", "4317", "otlp.sock"])
     def test_no_address(self, sink: Sink, listen: str) -> None:
         """What is no address is an error that says what one is."""
         with pytest.raises(ListenError, match="give unix:/path or host:port"):
-            TraceServer(sink, listen).start()
+            TraceServer(listen).start(sink)
 
     def test_a_socket_of_its_owner(self, sink: Sink, folder: Path) -> None:
         """The socket is 0600, and the process's umask is as before."""
@@ -447,7 +444,7 @@ class TestAddress:
             transport.close()
             listening = path.is_socket()
 
-        assert (Delivered(), True, 1) == (outcome, listening, len(sink.taken))
+        assert (outcome, listening, len(sink.taken)) == (Delivered(), True, 1)
 
     def test_a_socket_of_the_dead(self, sink: Sink, folder: Path) -> None:
         """A socket that a dead server left is replaced."""
@@ -462,7 +459,7 @@ class TestAddress:
         listen = f"unix:{folder}/otlp.sock"
         with serving(sink, listen) as (_, address):
             with pytest.raises(ListenError, match=r"otlp\.sock: another server does"):
-                TraceServer(Sink(), listen).start()
+                TraceServer(listen).start(Sink())
 
             assert (export(address, ONE), len(sink.taken)) == (ExportTraceServiceResponse(), 1)
 
@@ -471,19 +468,19 @@ class TestAddress:
         path = folder / "otlp.sock"
         path.write_text("mine")
         with pytest.raises(ListenError, match="it is a file, not a socket"):
-            TraceServer(sink, f"unix:{path}").start()
+            TraceServer(f"unix:{path}").start(sink)
 
         assert path.read_text() == "mine"
 
     def test_a_path_that_is_too_long(self, sink: Sink, folder: Path) -> None:
         """A path longer than the system's limit is an error that says so."""
         with pytest.raises(ListenError, match="path too long; a shorter path, or host:port, may do"):
-            TraceServer(sink, f"unix:{folder}/{'x' * 200}.sock").start()
+            TraceServer(f"unix:{folder}/{'x' * 200}.sock").start(sink)
 
     def test_a_folder_that_is_not_there(self, sink: Sink, folder: Path) -> None:
         """A socket in a folder that does not exist is an error."""
         with pytest.raises(ListenError, match=r"none/otlp\.sock"):
-            TraceServer(sink, f"unix:{folder}/none/otlp.sock").start()
+            TraceServer(f"unix:{folder}/none/otlp.sock").start(sink)
 
 
 class TestStop:
@@ -498,8 +495,8 @@ class TestStop:
             return Outcome(0, "finished")
 
         sink.act = act
-        server = TraceServer(sink, f"unix:{folder}/otlp.sock")
-        address = server.start()
+        server = TraceServer(f"unix:{folder}/otlp.sock")
+        address = server.start(sink)
         with ThreadPoolExecutor() as pool:
             sent = pool.submit(export, address, ONE)
             wait_for(lambda: len(sink.taken) == 1)

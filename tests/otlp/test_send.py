@@ -9,11 +9,11 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from cc_otel.otlp.encode import encode, request
 from cc_otel.otlp.send import BYTES_MAX, IDLE_S, Sender, SenderState, Situation
-from cc_otel.otlp.transport import Delivered, Outcome, Poison, Refused, Retry
+from cc_otel.otlp.transport import Delivered, ExportResult, Poison, Refused, Retry
 from cc_otel.span import EncodedSpan, Span
 from tests.otlp.senders import (
+    ENCODED,
     NOW_NS,
-    PARCELS,
     Answerer,
     MemoryOutbox,
     ScriptedTransport,
@@ -28,14 +28,14 @@ S_NS = 1_000_000_000
 
 def test_everything_goes_out_in_order_in_full_batches() -> None:
     """Spans leave oldest first, 512 in a request, and are acknowledged when the receiver has them."""
-    outbox, transport = MemoryOutbox(PARCELS), by([])
+    outbox, transport = MemoryOutbox(ENCODED), by([])
 
     waits = drain(sender_of(outbox, transport))
 
-    assert [512, 512, 176] == transport.sizes
-    assert [request(PARCELS[:512]), request(PARCELS[512:1024]), request(PARCELS[1024:])] == transport.requests
-    assert PARCELS == outbox.acknowledged
-    assert [0.0] * 3 == waits
+    assert transport.sizes == [512, 512, 176]
+    assert transport.requests == [request(ENCODED[:512]), request(ENCODED[512:1024]), request(ENCODED[1024:])]
+    assert outbox.acknowledged == ENCODED
+    assert waits == [0.0] * 3
 
 
 def test_an_empty_outbox_is_idle() -> None:
@@ -44,21 +44,21 @@ def test_an_empty_outbox_is_idle() -> None:
     sender = sender_of(MemoryOutbox([]), transport)
 
     assert sender.step() == IDLE_S
-    assert SenderState() == sender.state
-    assert [] == transport.requests
+    assert sender.state == SenderState()
+    assert transport.requests == []
 
 
 def test_large_spans_travel_in_smaller_company() -> None:
     """A request has 2 MiB of spans at most, but for a span that is larger by itself and travels alone."""
     sizes = [BYTES_MAX // 2, BYTES_MAX // 3, BYTES_MAX // 3, 2 * BYTES_MAX, 10]
-    parcels = [
+    batch = [
         encode(Span("1" * 32, f"{n + 1:016x}", "n", 1, 2, attributes={"x": "x" * size})) for n, size in enumerate(sizes)
     ]
     transport = by([])
 
-    drain(sender_of(MemoryOutbox(parcels), transport))
+    drain(sender_of(MemoryOutbox(batch), transport))
 
-    assert [2, 1, 1, 1] == transport.sizes
+    assert transport.sizes == [2, 1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -70,25 +70,25 @@ def test_large_spans_travel_in_smaller_company() -> None:
 )
 @pytest.mark.parametrize("failure", [Retry("down"), Refused("no")])
 def test_waits_double_up_to_a_minute_and_a_success_resets_them(
-    failure: Outcome, jitter: float, expected: list[float]
+    failure: ExportResult, jitter: float, expected: list[float]
 ) -> None:
     """Waits grow from 1 to 60 s, a random half of each left out; after a success they start again."""
-    outbox, transport = MemoryOutbox(PARCELS[:600]), by([failure] * 7 + [Delivered(), failure])
+    outbox, transport = MemoryOutbox(ENCODED[:600]), by([failure] * 7 + [Delivered(), failure])
 
     waits = drain(sender_of(outbox, transport, jitter))
 
-    assert [*expected, 0.0, expected[0], 0.0] == waits
-    assert [request(PARCELS[:512])] * 8 == transport.requests[:8]
-    assert ids(PARCELS[:600]) == ids(outbox.acknowledged)
+    assert waits == [*expected, 0.0, expected[0], 0.0]
+    assert transport.requests[:8] == [request(ENCODED[:512])] * 8
+    assert ids(outbox.acknowledged) == ids(ENCODED[:600])
 
 
 def test_a_receiver_that_is_down_for_weeks_is_tried_every_minute() -> None:
     """However many attempts fail, the next is at most a minute away and no number grows out of bounds."""
-    sender = sender_of(MemoryOutbox(PARCELS[:1]), ScriptedTransport(lambda spans: Retry("down")))
+    sender = sender_of(MemoryOutbox(ENCODED[:1]), ScriptedTransport(lambda spans: Retry("down")))
 
     waits = {sender.step() for _ in range(3000)}
 
-    assert {2.0, 4.0, 8.0, 16.0, 32.0, 60.0} == waits
+    assert waits == {2.0, 4.0, 8.0, 16.0, 32.0, 60.0}
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,9 @@ def test_a_receiver_that_is_down_for_weeks_is_tried_every_minute() -> None:
 )
 def test_a_receiver_decides_how_long_to_wait_within_reason(delay_s: float | None, expected: float) -> None:
     """What a receiver asks for is waited, up to 5 min, and never less than without its asking."""
-    sender = sender_of(MemoryOutbox(PARCELS[:1]), by([Retry("throttled", delay_s)]))
+    sender = sender_of(MemoryOutbox(ENCODED[:1]), by([Retry("throttled", delay_s)]))
 
-    assert expected == sender.step()
+    assert sender.step() == expected
 
 
 def poisonous(*names: str) -> Answerer:
@@ -109,7 +109,7 @@ def poisonous(*names: str) -> Answerer:
 def rejecting(*names: str) -> Answerer:
     """Reject these spans and take the rest."""
 
-    def answer(spans: Sequence[trace_pb2.Span]) -> Outcome:
+    def answer(spans: Sequence[trace_pb2.Span]) -> ExportResult:
         rejected = len({span.name for span in spans} & set(names))
         return Delivered(rejected, "bad" if rejected else "")
 
@@ -118,62 +118,62 @@ def rejecting(*names: str) -> Answerer:
 
 def test_a_span_at_fault_is_found_by_halving_and_buried() -> None:
     """Poison is narrowed down to one span, a second apart; the others go out, and requests grow again."""
-    outbox, transport = MemoryOutbox(PARCELS[:32]), ScriptedTransport(poisonous("span 5"))
+    outbox, transport = MemoryOutbox(ENCODED[:32]), ScriptedTransport(poisonous("span 5"))
 
     waits = drain(sender_of(outbox, transport))
 
     # 32, 16 and 8 are no good; 0-3 are; 4-7 are not, 4 and 5 together neither; 4 is good and 5 is it.
-    assert [32, 16, 8, 4, 4, 2, 1, 1, 1, 2, 4, 8, 11] == transport.sizes
-    assert [1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0] == waits
-    assert {PARCELS[5].span_id: "bad"} == outbox.buried
-    assert ids(PARCELS[:5] + PARCELS[6:32]) == ids(outbox.acknowledged)
+    assert transport.sizes == [32, 16, 8, 4, 4, 2, 1, 1, 1, 2, 4, 8, 11]
+    assert waits == [1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    assert outbox.buried == {ENCODED[5].span_id: "bad"}
+    assert ids(outbox.acknowledged) == ids(ENCODED[:5] + ENCODED[6:32])
 
 
 def test_a_rejected_span_is_found_by_halving_and_buried() -> None:
     """The spans among which some are rejected are searched without waiting; what was taken is taken a second time."""
-    outbox, transport = MemoryOutbox(PARCELS[:32]), ScriptedTransport(rejecting("span 5"))
+    outbox, transport = MemoryOutbox(ENCODED[:32]), ScriptedTransport(rejecting("span 5"))
 
     waits = drain(sender_of(outbox, transport))
 
-    assert [32, 16, 8, 4, 4, 2, 1, 1, 1, 2, 4, 8, 11] == transport.sizes
-    assert [*[0.0] * 7, 2.0, *[0.0] * 5] == waits
-    assert {PARCELS[5].span_id: "rejected: bad"} == outbox.buried
-    assert ids(PARCELS[:5] + PARCELS[6:32]) == ids(outbox.acknowledged)
+    assert transport.sizes == [32, 16, 8, 4, 4, 2, 1, 1, 1, 2, 4, 8, 11]
+    assert waits == [*[0.0] * 7, 2.0, *[0.0] * 5]
+    assert outbox.buried == {ENCODED[5].span_id: "rejected: bad"}
+    assert ids(outbox.acknowledged) == ids(ENCODED[:5] + ENCODED[6:32])
 
 
 def test_spans_that_are_all_rejected_are_risked_one_at_a_time() -> None:
     """A receiver that rejects all it was sent may be full: one span is buried, and more only while it goes on so."""
     answers = [Delivered(4, "quota"), Delivered(2, "quota"), Delivered(1, "quota"), Delivered(1, "quota")]
-    outbox, transport = MemoryOutbox(PARCELS[:4]), by(answers)
+    outbox, transport = MemoryOutbox(ENCODED[:4]), by(answers)
 
     waits = drain(sender_of(outbox, transport))
 
-    assert [4, 2, 1, 1, 1, 1] == transport.sizes
-    assert [1.0, 1.0, 2.0, 4.0, 0.0, 0.0] == waits
-    assert dict.fromkeys(ids(PARCELS[:2]), "rejected: quota") == outbox.buried
-    assert PARCELS[2:4] == outbox.acknowledged
+    assert transport.sizes == [4, 2, 1, 1, 1, 1]
+    assert waits == [1.0, 1.0, 2.0, 4.0, 0.0, 0.0]
+    assert outbox.buried == dict.fromkeys(ids(ENCODED[:2]), "rejected: quota")
+    assert outbox.acknowledged == ENCODED[2:4]
 
 
 def test_a_receiver_with_a_small_limit_gets_small_requests() -> None:
     """A receiver that takes no more than 100 spans at once gets them all, and none is buried."""
-    outbox = MemoryOutbox(PARCELS)
+    outbox = MemoryOutbox(ENCODED)
     transport = ScriptedTransport(lambda spans: Poison("too large") if len(spans) > 100 else Delivered())
 
     drain(sender_of(outbox, transport))
 
-    assert PARCELS == outbox.acknowledged
-    assert {} == outbox.buried
+    assert outbox.acknowledged == ENCODED
+    assert outbox.buried == {}
 
 
 @pytest.mark.parametrize("answer", [lambda spans: Poison("broken"), lambda spans: Delivered(len(spans), "quota")])
 def test_a_receiver_that_takes_nothing_at_all_does_not_get_everything_buried(answer: Answerer) -> None:
     """Where nothing is delivered between one burial and the next, the waits grow to a minute."""
-    sender = sender_of(MemoryOutbox(PARCELS * 10), ScriptedTransport(answer))
+    sender = sender_of(MemoryOutbox(ENCODED * 10), ScriptedTransport(answer))
 
     waits = [sender.step() for _ in range(20)]
 
-    assert [8.0, 16.0, 32.0, 60.0, 60.0] == [wait_s for wait_s in waits if wait_s > 4.0][:5]
-    assert {60.0} == set(waits[-3:])
+    assert [wait_s for wait_s in waits if wait_s > 4.0][:5] == [8.0, 16.0, 32.0, 60.0, 60.0]
+    assert set(waits[-3:]) == {60.0}
 
 
 def test_an_error_of_the_outbox_is_raised_and_nothing_is_lost() -> None:
@@ -182,12 +182,12 @@ def test_an_error_of_the_outbox_is_raised_and_nothing_is_lost() -> None:
     class Failing(MemoryOutbox):
         broken = True
 
-        def acknowledge(self, parcels: Sequence[EncodedSpan]) -> None:
+        def acknowledge(self, batch: Sequence[EncodedSpan]) -> None:
             if self.broken:
                 raise OSError("disk full")
-            super().acknowledge(parcels)
+            super().acknowledge(batch)
 
-    outbox, transport = Failing(PARCELS[:3]), by([])
+    outbox, transport = Failing(ENCODED[:3]), by([])
     sender = sender_of(outbox, transport)
 
     with pytest.raises(OSError, match="disk full"):
@@ -195,14 +195,14 @@ def test_an_error_of_the_outbox_is_raised_and_nothing_is_lost() -> None:
     outbox.broken = False
     drain(sender)
 
-    assert [request(PARCELS[:3])] * 2 == transport.requests
-    assert PARCELS[:3] == outbox.acknowledged
-    assert 3 == sender.state.sent
+    assert transport.requests == [request(ENCODED[:3])] * 2
+    assert outbox.acknowledged == ENCODED[:3]
+    assert sender.state.sent == 3
 
 
 def test_the_state_tells_the_whole_story() -> None:
     """The state tells what happened last, when, what comes next, and how much of each there was."""
-    outbox, now_ns = MemoryOutbox(PARCELS[:4]), NOW_NS
+    outbox, now_ns = MemoryOutbox(ENCODED[:4]), NOW_NS
     transport = by([Refused("HTTP 401"), Delivered(1, "bad"), Delivered(), Poison("odd"), Retry("gone"), Poison("odd")])
     sender = Sender(outbox, transport, jitter=lambda: 1.0, clock_ns=lambda: now_ns)
     states = []
@@ -216,7 +216,7 @@ def test_the_state_tells_the_whole_story() -> None:
 
     refused = "the receiver takes nothing from us: HTTP 401"
     isolating = "the receiver cannot take a request of 2 spans: odd"
-    buried = f"span {PARCELS[2].span_id} can never be delivered and was set aside: odd"
+    buried = f"span {ENCODED[2].span_id} can never be delivered and was set aside: odd"
     assert states == [
         SenderState(Situation.REFUSED, None, refused, at(0), at(2), retried=1),
         SenderState(Situation.ISOLATING, None, "the receiver rejects 1 of 4 spans: bad", at(1), None, retried=2),
@@ -235,7 +235,7 @@ def test_a_cause_is_complained_about_once_a_minute(caplog: pytest.LogCaptureFixt
     """However often something fails, its cause is logged once a minute; a clock set back does not silence it."""
     now_ns = NOW_NS
     transport = by([Retry("down")] * 9 + [Refused("no")] + [Retry("down")] * 3)
-    sender = Sender(MemoryOutbox(PARCELS[:1]), transport, clock_ns=lambda: now_ns)
+    sender = Sender(MemoryOutbox(ENCODED[:1]), transport, clock_ns=lambda: now_ns)
     times: dict[str, list[int]] = {}
     with caplog.at_level(logging.WARNING):
         for second in (0, 1, 2, 59, 60, 61, 119, 120, 121, 122, 123, 40, 41):
@@ -245,20 +245,20 @@ def test_a_cause_is_complained_about_once_a_minute(caplog: pytest.LogCaptureFixt
                 times.setdefault(record.getMessage(), []).append(second)
             caplog.clear()
 
-    assert {
+    assert times == {
         "not delivered yet: down": [0, 60, 120, 40],
         "the receiver takes nothing from us: no": [122],
-    } == times
+    }
 
 
 def test_a_warning_of_the_receiver_is_passed_on(caplog: pytest.LogCaptureFixture) -> None:
     """A message with no rejected span is a warning: the spans are acknowledged, and it is logged."""
-    outbox = MemoryOutbox(PARCELS[:2])
+    outbox = MemoryOutbox(ENCODED[:2])
     with caplog.at_level(logging.WARNING):
         drain(sender_of(outbox, by([Delivered(0, "mind the quota")])))
 
-    assert PARCELS[:2] == outbox.acknowledged
-    assert ["the receiver warns: mind the quota"] == [record.getMessage() for record in caplog.records]
+    assert outbox.acknowledged == ENCODED[:2]
+    assert [record.getMessage() for record in caplog.records] == ["the receiver warns: mind the quota"]
 
 
 # Over real connections

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from cc_otel.otlp.send import BYTES_MAX, SPANS_MAX, Sender
-from cc_otel.otlp.transport import Delivered, Outcome, Poison, Refused, Retry
+from cc_otel.otlp.transport import Delivered, ExportResult, Poison, Refused, Retry
 from tests.otlp.receivers import (
     spans_in,
 )
-from tests.otlp.senders import PARCELS, MemoryOutbox, ScriptedTransport, by, drain, ids, sender_of
+from tests.otlp.senders import ENCODED, MemoryOutbox, ScriptedTransport, by, drain, ids, sender_of
 
 
-def any_outcome() -> st.SearchStrategy[Outcome]:
+def any_outcome() -> st.SearchStrategy[ExportResult]:
     """Answer what a receiver may, in its right mind or not."""
     return st.one_of(
         st.builds(Delivered, st.sampled_from([0, 0, 0, 1, 2, 100, 512, 10_000]), st.sampled_from(["", "why"])),
@@ -27,17 +27,17 @@ def any_outcome() -> st.SearchStrategy[Outcome]:
 
 
 @given(
-    st.integers(0, len(PARCELS)),
+    st.integers(0, len(ENCODED)),
     st.lists(any_outcome(), max_size=60),
     st.floats(0, 1),
     st.randoms(use_true_random=False),
 )
 @settings(deadline=None)
 def test_any_sequence_of_answers_is_handled_by_the_rules(
-    count: int, outcomes: list[Outcome], jitter: float, chance: random.Random
+    count: int, outcomes: list[ExportResult], jitter: float, chance: random.Random
 ) -> None:
     """Every span is acknowledged or buried exactly when the rules say; failures are followed by a wait."""
-    outbox, transport = MemoryOutbox(PARCELS[:count]), by(outcomes)
+    outbox, transport = MemoryOutbox(ENCODED[:count]), by(outcomes)
     sender = Sender(outbox, transport, jitter=lambda: jitter if chance.random() < 0.5 else chance.random())
 
     waits = drain(sender)
@@ -61,7 +61,7 @@ def test_any_sequence_of_answers_is_handled_by_the_rules(
             case Retry(delay_s=delay_s):
                 assert max(1.0, min(delay_s or 0.0, 300.0)) <= wait_s <= max(60.0, min(delay_s or 0.0, 300.0))
     assert (acknowledged, buried) == (ids(outbox.acknowledged), list(outbox.buried))
-    assert sorted(ids(PARCELS[:count])) == sorted(acknowledged + buried)
+    assert sorted(acknowledged + buried) == sorted(ids(ENCODED[:count]))
     assert (len(acknowledged), len(buried)) == (sender.state.sent, sender.state.buried)
 
 
@@ -70,25 +70,25 @@ def test_any_sequence_of_answers_is_handled_by_the_rules(
     st.lists(st.none() | st.sampled_from([Retry("later"), Refused("no")]), max_size=60),
 )
 @settings(deadline=None)
-def test_whatever_is_at_fault_is_found_at_bounded_cost(faults: list[str], troubles: list[Outcome | None]) -> None:
+def test_whatever_is_at_fault_is_found_at_bounded_cost(faults: list[str], troubles: list[ExportResult | None]) -> None:
     """A receiver that always answers alike gets every good span; the bad ones are buried after not too many tries."""
-    parcels, script = PARCELS[: len(faults)], deque(troubles)
-    fault_of = {parcel.span_id: fault for parcel, fault in zip(parcels, faults, strict=True)}
+    batch, script = ENCODED[: len(faults)], deque(troubles)
+    fault_of = {encoded.span_id: fault for encoded, fault in zip(batch, faults, strict=True)}
 
-    def answer(spans: Sequence[trace_pb2.Span]) -> Outcome:
+    def answer(spans: Sequence[trace_pb2.Span]) -> ExportResult:
         trouble = script.popleft() if script else None
         if trouble is not None:
             return trouble
         found = [fault_of[span.span_id.hex()] for span in spans]
         return Poison("bad") if "poison" in found else Delivered(found.count("rejected"), "bad")
 
-    outbox, transport = MemoryOutbox(parcels), ScriptedTransport(answer)
+    outbox, transport = MemoryOutbox(batch), ScriptedTransport(answer)
     drain(sender_of(outbox, transport))
 
-    bad = [parcel.span_id for parcel in parcels if fault_of[parcel.span_id] != "good"]
-    assert [parcel for parcel in parcels if fault_of[parcel.span_id] == "good"] == outbox.acknowledged
+    bad = [encoded.span_id for encoded in batch if fault_of[encoded.span_id] != "good"]
+    assert outbox.acknowledged == [encoded for encoded in batch if fault_of[encoded.span_id] == "good"]
     assert bad == list(outbox.buried)
     # Down to a span by halves and up again by doubling, once for each, beside the requests that carry the rest.
-    assert len(transport.requests) <= len(troubles) + len(parcels) // SPANS_MAX + 1 + len(bad) * 3 * 10
+    assert len(transport.requests) <= len(troubles) + len(batch) // SPANS_MAX + 1 + len(bad) * 3 * 10
     for sent in transport.requests:
-        assert {span.SerializeToString(deterministic=True) for span in spans_in(sent)} <= {p.span for p in parcels}
+        assert {span.SerializeToString(deterministic=True) for span in spans_in(sent)} <= {p.span for p in batch}

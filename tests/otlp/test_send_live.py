@@ -8,11 +8,10 @@ from pathlib import Path
 import grpc
 import pytest
 
-from cc_otel.otlp.connection import connect
 from cc_otel.otlp.destination import HTTP_PROTOBUF, Destination
 from cc_otel.otlp.encode import encode, request
 from cc_otel.otlp.send import Sender
-from cc_otel.otlp.transport import Retry
+from cc_otel.otlp.transport import Retry, connect
 from cc_otel.span import EncodedSpan, Span
 from tests.otlp.receivers import (
     WAIT_S,
@@ -25,7 +24,7 @@ from tests.otlp.receivers import (
     spans_in,
     succeed,
 )
-from tests.otlp.senders import NOW_NS, PARCELS, MemoryOutbox, by, drain, ids, sender_of
+from tests.otlp.senders import ENCODED, NOW_NS, MemoryOutbox, by, drain, ids, sender_of
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -57,11 +56,11 @@ def test_a_running_sender_is_woken_and_stopped() -> None:
     """New spans are sent when the sender is woken, and without that soon after; it ends when it is told to."""
     outbox = MemoryOutbox([])
     with Running(sender_of(outbox, by([]))) as running:
-        outbox.left += PARCELS[:1]
+        outbox.left += ENCODED[:1]
         running.wake.set()
-        wait_for(lambda: outbox.acknowledged == PARCELS[:1])
-        outbox.left += PARCELS[1:2]
-        wait_for(lambda: outbox.acknowledged == PARCELS[:2])
+        wait_for(lambda: outbox.acknowledged == ENCODED[:1])
+        outbox.left += ENCODED[1:2]
+        wait_for(lambda: outbox.acknowledged == ENCODED[:2])
 
 
 def test_a_sender_with_nothing_to_do_rests() -> None:
@@ -86,14 +85,14 @@ def test_a_sender_with_nothing_to_do_rests() -> None:
 
 def test_a_stop_ends_a_long_wait_and_new_spans_do_not() -> None:
     """A sender that waits a failure out is not hurried by new spans, and stops at once when told to."""
-    outbox, transport = MemoryOutbox(PARCELS[:1]), by([Retry("throttled", 300.0)])
+    outbox, transport = MemoryOutbox(ENCODED[:1]), by([Retry("throttled", 300.0)])
     with Running(sender_of(outbox, transport)) as running:
         wait_for(lambda: len(transport.outcomes) == 1)
         for _ in range(20):
             running.wake.set()
             time.sleep(0.005)
 
-        assert 1 == len(transport.requests)
+        assert len(transport.requests) == 1
 
 
 MANY = [
@@ -126,14 +125,14 @@ def test_ten_thousand_spans_arrive(kind: str, tmp_path: Path) -> None:
         waits = drain(Sender(outbox, transport, WAIT_S))
         transport.close()
 
-    assert [parcel.span for parcel in outbox.acknowledged] == received(receiver.requests)
+    assert received(receiver.requests) == [encoded.span for encoded in outbox.acknowledged]
     assert ids(outbox.acknowledged) == [span.span_id for span in MANY]
-    assert {0.0} == set(waits)
+    assert set(waits) == {0.0}
 
 
 def test_a_receiver_that_restarts_in_the_middle_gets_everything(unused_port: int) -> None:
     """A receiver that goes away and comes back, on the same address, misses no span; each attempt sends equal bytes."""
-    outbox = MemoryOutbox(PARCELS)
+    outbox = MemoryOutbox(ENCODED)
     transport = connect(Destination(f"http://127.0.0.1:{unused_port}"))
     sender = Sender(outbox, transport, WAIT_S)
     requests: list[bytes] = []
@@ -145,14 +144,14 @@ def test_a_receiver_that_restarts_in_the_middle_gets_everything(unused_port: int
             requests += receiver.requests
     transport.close()
 
-    assert [False, True] * 3 == [wait_s == 0.0 for wait_s in waits]
-    assert [request(PARCELS[:512]), request(PARCELS[512:1024]), request(PARCELS[1024:])] == requests
-    assert PARCELS == outbox.acknowledged
+    assert [wait_s == 0.0 for wait_s in waits] == [False, True] * 3
+    assert requests == [request(ENCODED[:512]), request(ENCODED[512:1024]), request(ENCODED[1024:])]
+    assert outbox.acknowledged == ENCODED
 
 
 def test_a_real_receiver_with_every_kind_of_trouble_gets_everything() -> None:
     """Codes, rejections and a poisonous span over one real connection: each span ends where it belongs."""
-    outbox = MemoryOutbox(PARCELS[:16])
+    outbox = MemoryOutbox(ENCODED[:16])
     with grpc_receiver() as receiver:
         receiver.script += [
             fail(grpc.StatusCode.UNAVAILABLE),
@@ -169,8 +168,8 @@ def test_a_real_receiver_with_every_kind_of_trouble_gets_everything() -> None:
         waits = drain(Sender(outbox, transport, WAIT_S))
         transport.close()
 
-    assert [16, 16, 16, 16, 8, 8, 4, 2, 1, 1, 2, 4] == [len(spans_in(sent)) for sent in receiver.requests]
-    assert {PARCELS[8].span_id: "rejected: odd one"} == outbox.buried
-    assert ids(PARCELS[:8] + PARCELS[9:16]) == ids(outbox.acknowledged)
-    assert [True] * 4 == [wait_s >= 1.0 for wait_s in waits[:4]]
-    assert {parcel.span for parcel in PARCELS[:16]} == set(received(receiver.requests))
+    assert [len(spans_in(sent)) for sent in receiver.requests] == [16, 16, 16, 16, 8, 8, 4, 2, 1, 1, 2, 4]
+    assert outbox.buried == {ENCODED[8].span_id: "rejected: odd one"}
+    assert ids(outbox.acknowledged) == ids(ENCODED[:8] + ENCODED[9:16])
+    assert [wait_s >= 1.0 for wait_s in waits[:4]] == [True] * 4
+    assert set(received(receiver.requests)) == {encoded.span for encoded in ENCODED[:16]}

@@ -9,10 +9,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from cc_otel import __version__
-from cc_otel.otlp.connection import connect
 from cc_otel.otlp.destination import Destination
 from cc_otel.otlp.encode import encode, readable, request
-from cc_otel.otlp.transport import UNREADABLE, Delivered, Outcome, Poison, Refused, Retry
+from cc_otel.otlp.transport import UNREADABLE, Delivered, ExportResult, Poison, Refused, Retry, connect
 from cc_otel.span import Span
 from tests.otlp.receivers import (
     SUCCESS,
@@ -49,7 +48,7 @@ REFUSED = (
 )
 
 
-def outcome_of(answer: GrpcAnswer) -> Outcome:
+def outcome_of(answer: GrpcAnswer) -> ExportResult:
     """Get one answer from a real receiver."""
     with grpc_receiver() as receiver:
         receiver.script.append(answer)
@@ -79,7 +78,7 @@ def test_a_receiver_says_when_to_come_back(trailing: Sequence[tuple[str, bytes]]
     """RetryInfo is found in the status details and in the SDK's own place; what is not one is passed over."""
     code = grpc.StatusCode.UNAVAILABLE
 
-    assert Retry("UNAVAILABLE: later", expected_s) == outcome_of(fail(code, "later", trailing))
+    assert outcome_of(fail(code, "later", trailing)) == Retry("UNAVAILABLE: later", expected_s)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +116,7 @@ def test_a_receiver_that_says_when_to_come_back_is_believed() -> None:
 
     actual = outcome_of(fail(grpc.StatusCode.RESOURCE_EXHAUSTED, details, trailing))
 
-    assert Retry(f"RESOURCE_EXHAUSTED: {details}", 4.0) == actual
+    assert actual == Retry(f"RESOURCE_EXHAUSTED: {details}", 4.0)
 
 
 def test_a_real_limit_is_recognised() -> None:
@@ -138,7 +137,7 @@ def test_an_exception_in_the_receiver_is_tried_again() -> None:
     def crash(context: grpc.ServicerContext) -> bytes:
         raise ZeroDivisionError("by accident")
 
-    assert Retry("UNKNOWN: Exception calling application: by accident") == outcome_of(crash)
+    assert outcome_of(crash) == Retry("UNKNOWN: Exception calling application: by accident")
 
 
 def test_a_server_without_a_trace_service_refuses() -> None:
@@ -146,7 +145,7 @@ def test_a_server_without_a_trace_service_refuses() -> None:
     with grpc_receiver(service="metrics.v1.MetricsService") as receiver:
         actual = export(local_grpc(receiver.port))
 
-    assert Refused("UNIMPLEMENTED: Method not found!") == actual
+    assert actual == Refused("UNIMPLEMENTED: Method not found!")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +161,7 @@ def test_a_server_without_a_trace_service_refuses() -> None:
 )
 def test_success_comes_with_rejections_and_warnings(answer: bytes, expected: Delivered) -> None:
     """Rejected spans and a receiver's words are told, on one line and not too long."""
-    assert expected == outcome_of(succeed(answer))
+    assert outcome_of(succeed(answer)) == expected
 
 
 def test_the_bytes_are_sent_as_they_are() -> None:
@@ -171,7 +170,7 @@ def test_the_bytes_are_sent_as_they_are() -> None:
         destination = Destination(f"http://127.0.0.1:{receiver.port}", headers={"Authorization": "Bearer s3cret"})
         outcome = export(connect(destination))
 
-    assert Delivered() == outcome
+    assert outcome == Delivered()
     assert receiver.requests == [REQUEST]
     (headers,) = receiver.headers
     assert headers["authorization"] == "Bearer s3cret"
@@ -186,7 +185,7 @@ def test_the_sdk_sends_the_same_message() -> None:
         assert exporter.export([readable(span) for span in spans]) is SpanExportResult.SUCCESS
         exporter.shutdown()
         transport = local_grpc(receiver.port)
-        assert Delivered() == transport.export(request(map(encode, spans)), PATIENT_S)
+        assert transport.export(request(map(encode, spans)), PATIENT_S) == Delivered()
         transport.close()
 
     of_the_sdk, ours = (ExportTraceServiceRequest.FromString(sent) for sent in receiver.requests)
@@ -203,6 +202,6 @@ def test_compression_makes_less_of_it(compression: str) -> None:
         outcome = transport.export(large, PATIENT_S)
         transport.close()
 
-    assert Delivered() == outcome
+    assert outcome == Delivered()
     assert [large] == receiver.requests
     assert 0 < between.sent_bytes < 1 << 16

@@ -8,9 +8,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from cc_otel.otlp.connection import connect
 from cc_otel.otlp.destination import Destination
-from cc_otel.otlp.transport import Delivered, Outcome, Retry
+from cc_otel.otlp.transport import Delivered, ExportResult, Retry, connect
 from tests.otlp.receivers import (
     SUCCESS,
     TLS,
@@ -29,7 +28,7 @@ def test_a_unix_socket_is_spoken_to(tmp_path: Path, form: str) -> None:
     with grpc_receiver(f"unix:{path}") as receiver:
         outcome = export(connect(Destination(form.format(path=path))))
 
-    assert Delivered() == outcome
+    assert outcome == Delivered()
     assert receiver.requests == [REQUEST]
 
 
@@ -46,7 +45,7 @@ def test_tls_delivers_to_the_receiver_that_is_trusted() -> None:
     with grpc_receiver(credentials=server_credentials()) as receiver:
         outcome = export(connect(Destination(f"https://localhost:{receiver.port}", certificate=TLS / "receiver.pem")))
 
-    assert Delivered() == outcome
+    assert outcome == Delivered()
 
 
 def test_tls_sends_nothing_to_a_stranger() -> None:
@@ -72,7 +71,7 @@ def test_a_receiver_may_ask_for_our_certificate() -> None:
         unknown = Destination(endpoint, certificate=TLS / "receiver.pem")
         outcomes = export(connect(known)), export(connect(unknown))
 
-    assert Delivered() == outcomes[0]
+    assert outcomes[0] == Delivered()
     assert isinstance(outcomes[1], Retry), outcomes[1]
 
 
@@ -130,7 +129,7 @@ def test_a_connection_that_is_reset_is_made_again() -> None:
         mended = export(transport)
 
     assert isinstance(broken, Retry), broken
-    assert Delivered() == mended
+    assert mended == Delivered()
 
 
 def test_a_connection_that_is_dead_is_replaced() -> None:
@@ -142,9 +141,9 @@ def test_a_connection_that_is_dead_is_replaced() -> None:
         frozen = transport.export(REQUEST, 0.3)
         after = export(transport)
 
-    assert Delivered() == before
+    assert before == Delivered()
     assert isinstance(frozen, Retry), frozen
-    assert Delivered() == after
+    assert after == Delivered()
     assert between.connections == 2
 
 
@@ -155,7 +154,7 @@ def test_a_receiver_that_comes_back_is_found_at_once(unused_port: int) -> None:
         assert isinstance(transport.export(REQUEST, PATIENT_S), Retry)
     for _ in range(3):
         with grpc_receiver(f"127.0.0.1:{unused_port}") as receiver:
-            assert Delivered() == transport.export(REQUEST, PATIENT_S)
+            assert transport.export(REQUEST, PATIENT_S) == Delivered()
             assert receiver.requests == [REQUEST]
         assert isinstance(transport.export(REQUEST, PATIENT_S), Retry)
     transport.close()
@@ -170,7 +169,7 @@ def test_a_proxy_does_not_stand_before_this_machine(monkeypatch: pytest.MonkeyPa
     with grpc_receiver() as receiver:
         outcome = export(local_grpc(receiver.port))
 
-    assert Delivered() == outcome
+    assert outcome == Delivered()
 
 
 def test_closing_ends_a_call_under_way() -> None:
@@ -182,7 +181,7 @@ def test_closing_ends_a_call_under_way() -> None:
         release.wait(WAIT_S)
         return SUCCESS
 
-    outcomes: list[Outcome] = []
+    outcomes: list[ExportResult] = []
     with grpc_receiver() as receiver:
         receiver.script.append(hang)
         transport = local_grpc(receiver.port)
@@ -193,7 +192,7 @@ def test_closing_ends_a_call_under_way() -> None:
         thread.join(WAIT_S)
         release.set()
 
-    assert [Retry("CANCELLED: Channel closed!")] == outcomes
+    assert outcomes == [Retry("CANCELLED: Channel closed!")]
 
 
 def test_closing_at_any_moment_is_an_outcome() -> None:

@@ -9,10 +9,9 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from cc_otel import __version__
-from cc_otel.otlp.connection import connect
 from cc_otel.otlp.destination import HTTP_PROTOBUF, Destination
 from cc_otel.otlp.encode import encode, readable, request
-from cc_otel.otlp.transport import UNREADABLE, Delivered, Outcome, Poison, Refused, Retry
+from cc_otel.otlp.transport import UNREADABLE, Delivered, ExportResult, Poison, Refused, Retry, connect
 from cc_otel.span import Span
 from tests.otlp.receivers import (
     HttpAnswer,
@@ -27,7 +26,7 @@ CLIENT_ERRORS = sorted({*range(401, 419), 421, 423, 424, 426, 428, 451, 499} - {
 SERVER_ERRORS = (500, 502, 503, 504, 505, 506, 507, 508, 510, 511, 520, 521, 522, 523, 524, 525, 526, 527, 530, 599)
 
 
-def outcome_of(answer: HttpAnswer) -> Outcome:
+def outcome_of(answer: HttpAnswer) -> ExportResult:
     """Get one answer from a real receiver."""
     with http_receiver() as receiver:
         receiver.script.append(answer)
@@ -54,7 +53,7 @@ def test_every_status_means_what_the_table_says(
     actual = outcome_of(reply(status, body))
 
     if isinstance(expected, Delivered):
-        assert expected == actual
+        assert actual == expected
     else:
         assert isinstance(actual, expected), actual
         assert actual.reason.startswith(f"HTTP {status}")
@@ -65,7 +64,7 @@ def test_a_receiver_says_when_to_come_back_in_seconds() -> None:
     """Retry-After in seconds is the wait that a receiver asks for."""
     actual = outcome_of(reply(503, b"", {"Retry-After": "7"}))
 
-    assert Retry("HTTP 503 Service Unavailable", 7.0) == actual
+    assert actual == Retry("HTTP 503 Service Unavailable", 7.0)
 
 
 def test_a_receiver_says_when_to_come_back_as_a_date() -> None:
@@ -77,16 +76,16 @@ def test_a_receiver_says_when_to_come_back_as_a_date() -> None:
     assert isinstance(later, Retry)
     assert later.delay_s is not None
     assert 900 < later.delay_s < 1001
-    assert Retry("HTTP 429 Too Many Requests", 0.0) == now
+    assert now == Retry("HTTP 429 Too Many Requests", 0.0)
 
 
-@pytest.mark.parametrize("value", ["soon", "", "-1", "1.5", "²", "Wed, 99 Foo 2026 00:00:00 GMT", "9" * 400])
+@pytest.mark.parametrize("value", ["soon", "", "-1", "1.5s", "²", "Wed, 99 Foo 2026 00:00:00 GMT", "9" * 400])
 def test_a_wait_that_cannot_be_read_is_none_or_very_long(value: str) -> None:
     """A Retry-After that is neither seconds nor a date is passed over, and no number is too large to read."""
     actual = outcome_of(reply(503, b"", {"Retry-After": value}))
 
     expected_s = float("inf") if value.startswith("9") else None
-    assert Retry("HTTP 503 Service Unavailable", expected_s) == actual
+    assert actual == Retry("HTTP 503 Service Unavailable", expected_s)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +108,7 @@ def test_a_wait_that_cannot_be_read_is_none_or_very_long(value: str) -> None:
 )
 def test_success_comes_with_rejections_and_warnings(body: bytes, content_type: str, expected: Delivered) -> None:
     """Rejected spans and a receiver's words are read from protobuf and JSON; anything else delivered with a warning."""
-    assert expected == outcome_of(reply(200, body, {"Content-Type": content_type}))
+    assert outcome_of(reply(200, body, {"Content-Type": content_type})) == expected
 
 
 def test_a_web_page_is_not_an_acknowledgement() -> None:
@@ -124,8 +123,8 @@ def test_an_error_in_any_form_is_told_on_one_line() -> None:
     plain = outcome_of(reply(400, b"bad\r\n\x1b[31m\xffspan " + b"x" * 5000, {"Content-Type": "text/plain"}))
     garbage = outcome_of(reply(400, b"\xff\xff"))
 
-    assert Poison("HTTP 400 Bad Request: " + ("bad [31m\ufffdspan " + "x" * 300)[:299] + "…") == plain
-    assert Poison("HTTP 400 Bad Request: with an answer that is not OTLP") == garbage
+    assert plain == Poison("HTTP 400 Bad Request: " + ("bad [31m\ufffdspan " + "x" * 300)[:299] + "…")
+    assert garbage == Poison("HTTP 400 Bad Request: with a response that is not OTLP")
 
 
 def test_a_redirect_is_not_followed() -> None:
@@ -136,7 +135,7 @@ def test_a_redirect_is_not_followed() -> None:
         actual = export(local_http(receiver.port))
 
     assert isinstance(actual, Refused), actual
-    assert [] == elsewhere.requests
+    assert elsewhere.requests == []
 
 
 def test_the_bytes_are_sent_as_they_are() -> None:
@@ -147,16 +146,16 @@ def test_the_bytes_are_sent_as_they_are() -> None:
         )
         outcome = export(connect(destination))
 
-    assert Delivered() == outcome
-    assert [REQUEST] == receiver.requests
-    assert ["/base/v1/traces"] == receiver.paths
+    assert outcome == Delivered()
+    assert receiver.requests == [REQUEST]
+    assert receiver.paths == ["/base/v1/traces"]
     (headers,) = receiver.headers
-    assert ("Bearer s3cret", "application/x-protobuf", f"cc-otel/{__version__}", None) == (
+    assert (
         headers["authorization"],
         headers["content-type"],
         headers["user-agent"],
         headers.get("content-encoding"),
-    )
+    ) == ("Bearer s3cret", "application/x-protobuf", f"cc-otel/{__version__}", None)
 
 
 def test_the_sdk_sends_the_same_spans() -> None:
@@ -167,7 +166,7 @@ def test_the_sdk_sends_the_same_spans() -> None:
         assert exporter.export([readable(span) for span in spans]) is SpanExportResult.SUCCESS
         exporter.shutdown()  # type: ignore[no-untyped-call]
         transport = local_http(receiver.port)
-        assert Delivered() == transport.export(request(map(encode, spans)), PATIENT_S)
+        assert transport.export(request(map(encode, spans)), PATIENT_S) == Delivered()
         transport.close()
 
     assert spans_in(receiver.requests[0]) == spans_in(receiver.requests[1])
@@ -183,7 +182,7 @@ def test_compression_makes_less_of_it(compression: str) -> None:
         outcome = transport.export(large, PATIENT_S)
         transport.close()
 
-    assert Delivered() == outcome
+    assert outcome == Delivered()
     assert [large] == receiver.requests
     assert compression == receiver.headers[0]["content-encoding"]
     assert len(receiver.bodies[0]) < 1 << 16

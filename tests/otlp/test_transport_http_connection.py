@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cc_otel.otlp.connection import connect
 from cc_otel.otlp.destination import HTTP_PROTOBUF, Destination
-from cc_otel.otlp.transport import Delivered, Retry
+from cc_otel.otlp.transport import Delivered, Retry, connect
 from tests.otlp.receivers import (
     TLS,
     HttpAnswer,
@@ -33,8 +32,8 @@ def test_a_connection_is_kept() -> None:
             transport.export(REQUEST, PATIENT_S)
         transport.close()
 
-    assert 4 == len(receiver.clients)
-    assert 1 == len(set(receiver.clients))
+    assert len(receiver.clients) == 4
+    assert len(set(receiver.clients)) == 1
 
 
 def server_context(*, mutual: bool = False) -> ssl.SSLContext:
@@ -53,7 +52,7 @@ def test_tls_delivers_to_the_receiver_that_is_trusted() -> None:
         endpoint = f"https://localhost:{receiver.port}"
         outcome = export(connect(Destination(endpoint, HTTP_PROTOBUF, certificate=TLS / "receiver.pem")))
 
-    assert Delivered() == outcome
+    assert outcome == Delivered()
 
 
 @pytest.mark.parametrize("certificate", [TLS / "stranger.pem", None])
@@ -65,7 +64,7 @@ def test_tls_sends_nothing_to_a_stranger(certificate: Path | None) -> None:
 
     assert isinstance(actual, Retry), actual
     assert "CERTIFICATE_VERIFY_FAILED" in actual.reason
-    assert [] == receiver.requests
+    assert receiver.requests == []
 
 
 def test_a_receiver_may_ask_for_our_certificate() -> None:
@@ -82,9 +81,9 @@ def test_a_receiver_may_ask_for_our_certificate() -> None:
         unknown = Destination(endpoint, HTTP_PROTOBUF, certificate=TLS / "receiver.pem")
         outcomes = export(connect(known)), export(connect(unknown))
 
-    assert Delivered() == outcomes[0]
+    assert outcomes[0] == Delivered()
     assert isinstance(outcomes[1], Retry), outcomes[1]
-    assert 1 == len(receiver.requests)
+    assert len(receiver.requests) == 1
 
 
 def test_a_key_that_does_not_fit_is_an_outcome(tmp_path: Path) -> None:
@@ -102,7 +101,7 @@ def test_nobody_there_is_tried_again(unused_port: int) -> None:
     destination = Destination(f"http://127.0.0.1:{unused_port}/?api-key=s3cret", HTTP_PROTOBUF)
 
     refused = ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
-    assert Retry(f"ConnectionRefusedError: {refused}") == export(connect(destination))
+    assert export(connect(destination)) == Retry(f"ConnectionRefusedError: {refused}")
 
 
 def reset(handler: BaseHTTPRequestHandler) -> None:
@@ -148,8 +147,8 @@ def test_a_connection_that_breaks_is_tried_again(answer: HttpAnswer) -> None:
         mended = export(transport)
 
     assert isinstance(broken, Retry), broken
-    assert Delivered() == mended
-    assert [REQUEST, REQUEST] == receiver.requests
+    assert mended == Delivered()
+    assert receiver.requests == [REQUEST, REQUEST]
 
 
 def test_a_receiver_that_never_answers_is_left_at_the_deadline() -> None:
@@ -169,7 +168,7 @@ def test_a_receiver_that_never_answers_is_left_at_the_deadline() -> None:
         outcomes = export(local_http(receiver.port), 0.3), export(local_http(port), 0.3)
         release.set()
 
-    assert [Retry("ReadTimeout: the answer did not end in time"), Retry("TimeoutError: timed out")] == list(outcomes)
+    assert list(outcomes) == [Retry("ReadTimeout: the response did not end in time"), Retry("TimeoutError: timed out")]
 
 
 def test_an_endless_answer_is_not_read() -> None:
@@ -188,7 +187,7 @@ def test_an_endless_answer_is_not_read() -> None:
         receiver.script.append(flood)
         actual = export(local_http(receiver.port))
 
-    assert Retry("HTTP 500 Internal Server Error: " + "x" * 299 + "…") == actual
+    assert actual == Retry("HTTP 500 Internal Server Error: " + "x" * 299 + "…")
 
 
 def test_a_proxy_does_not_stand_before_this_machine(monkeypatch: pytest.MonkeyPatch, unused_port: int) -> None:
@@ -200,7 +199,7 @@ def test_a_proxy_does_not_stand_before_this_machine(monkeypatch: pytest.MonkeyPa
     with http_receiver() as receiver:
         outcome = export(local_http(receiver.port))
 
-    assert Delivered() == outcome
+    assert outcome == Delivered()
 
 
 def test_a_proxy_is_asked_for_a_receiver_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,8 +210,8 @@ def test_a_proxy_is_asked_for_a_receiver_elsewhere(monkeypatch: pytest.MonkeyPat
         monkeypatch.delenv("NO_PROXY", raising=False)
         outcome = export(connect(Destination("http://otel.example:4318", HTTP_PROTOBUF)))
 
-    assert Delivered() == outcome
-    assert ["http://otel.example:4318/v1/traces"] == proxy.paths
+    assert outcome == Delivered()
+    assert proxy.paths == ["http://otel.example:4318/v1/traces"]
 
 
 def test_a_netrc_does_not_replace_our_authorization(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +224,7 @@ def test_a_netrc_does_not_replace_our_authorization(tmp_path: Path, monkeypatch:
         destination = Destination(f"http://127.0.0.1:{receiver.port}", HTTP_PROTOBUF, headers={"authorization": "Ours"})
         export(connect(destination))
 
-    assert "Ours" == receiver.headers[0]["authorization"]
+    assert receiver.headers[0]["authorization"] == "Ours"
 
 
 def test_our_headers_win_where_the_protocol_needs_them() -> None:
@@ -236,4 +235,4 @@ def test_our_headers_win_where_the_protocol_needs_them() -> None:
         )
         export(connect(destination))
 
-    assert "application/x-protobuf" == receiver.headers[0]["content-type"]
+    assert receiver.headers[0]["content-type"] == "application/x-protobuf"

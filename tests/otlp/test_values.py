@@ -38,7 +38,7 @@ def test_text_that_cannot_be_carried_is_replaced_character_by_character(text: st
     """A lone surrogate and a NUL become U+FFFD, the halves of a pair their character; other text stays as it is."""
     actual = text_of(text)
 
-    assert expected == actual
+    assert actual == expected
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from cc_otel.otlp import encode
-from cc_otel.otlp.connection import connect
 from cc_otel.otlp.destination import Destination
-from cc_otel.otlp.transport import Delivered
+from cc_otel.otlp.transport import Delivered, connect
 from cc_otel.span import Span
 from tests.stack.programs import ROOT, Built, Collector, GraphExporter, Jaeger, MakeCollector, Send
 from tests.stack.receiver import Receiver

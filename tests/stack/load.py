@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 
-from cc_otel.otlp.connection import connect
 from cc_otel.otlp.destination import Destination
 from cc_otel.otlp.encode import encode, request
-from cc_otel.otlp.transport import Delivered, Retry
+from cc_otel.otlp.transport import Delivered, Retry, connect
 from cc_otel.span import Span
 from tests.stack.process import wait_for
 from tests.stack.trees import session

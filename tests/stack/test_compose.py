@@ -26,7 +26,7 @@ def load(loader: Path, **environment: str) -> subprocess.CompletedProcess[str]:
 def model(built: Built) -> dict[str, Any]:
     """What Compose would run."""
     loaded = load(built("compose"), **PASSWORDS)
-    assert (0, "") == (loaded.returncode, loaded.stderr)
+    assert (loaded.returncode, loaded.stderr) == (0, "")
     found: dict[str, Any] = json.loads(loaded.stdout)
     return found
 
@@ -51,9 +51,9 @@ def test_everything_is_published_on_this_machine_alone(model: dict[str, Any]) ->
     """Each published port is on 127.0.0.1, under its own number."""
     ports = [port for service in model["services"].values() for port in service.get("ports", ())]
 
-    assert {"127.0.0.1"} == {port["host_ip"] for port in ports}
+    assert {port["host_ip"] for port in ports} == {"127.0.0.1"}
     assert {str(port["target"]) for port in ports} == {port["published"] for port in ports}
-    assert {COLLECTOR_PORT, 4318, 6379, 8529, 8888, 13133, 16686} == {port["target"] for port in ports}
+    assert {port["target"] for port in ports} == {COLLECTOR_PORT, 4318, 6379, 8529, 8888, 13133, 16686}
 
 
 def test_images_are_pinned_by_version(model: dict[str, Any]) -> None:

@@ -85,7 +85,7 @@ def test_what_was_accepted_while_the_graph_exporter_was_down_reaches_it_once(
     with graph.listening():
         wait_for("the queue to drain", lambda: len(graph.accepted) == len(sent))
 
-    assert dict.fromkeys((span.span_id for span in sent), 1) == graph.accepted
+    assert graph.accepted == dict.fromkeys((span.span_id for span in sent), 1)
     assert as_sent(sent) == as_sent(graph.spans().values())
 
 

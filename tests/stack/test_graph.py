@@ -34,7 +34,7 @@ def test_jaeger_and_the_graph_hold_the_same_trees(
         of_graph = {(r["span_id"], r["parent_id"], r["name"], r["status"], r["start_ms"]) for r in rows}
 
         assert of_jaeger == of_graph
-        assert [None] == [row["parent_id"] for row in rows if row["depth"] == 0]
+        assert [row["parent_id"] for row in rows if row["depth"] == 0] == [None]
 
 
 def test_collector_and_graph_exporter_killed_under_load_leave_each_span_once(
@@ -50,7 +50,7 @@ def test_collector_and_graph_exporter_killed_under_load_leave_each_span_once(
     expected = graph_of(load.sent, tmp_path / "expected.db")
     wait_for("the graph", lambda: len(graph_in(graph_exporter.database)) >= len(expected))
 
-    assert expected == graph_in(graph_exporter.database)
+    assert graph_in(graph_exporter.database) == expected
 
 
 def test_the_graph_catches_up_after_its_exporter_was_away(
@@ -68,4 +68,4 @@ def test_the_graph_catches_up_after_its_exporter_was_away(
     graph_exporter.start()
     expected = graph_of(before + during, tmp_path / "expected.db")
     wait_for("the graph", lambda: len(graph_in(graph_exporter.database)) >= len(expected))
-    assert expected == graph_in(graph_exporter.database)
+    assert graph_in(graph_exporter.database) == expected

@@ -69,7 +69,7 @@ def test_the_image_holds_the_command_and_no_more_than_it_needs(image: Path) -> N
 
     missing = run(image / "build" / "bin" / "python", "-m", "pip", "--python", python, "check")
 
-    assert "No broken requirements found.\n" == missing.stdout
+    assert missing.stdout == "No broken requirements found.\n"
     assert version.stdout.strip() == f"cc-otel, version {__version__}"
     assert {"cc-otel", "python-arango"} <= installed
     assert not {"litellm", "pip", "setuptools", "hatchling", "redis", "pytest"} & installed

@@ -65,7 +65,7 @@ def test_secrets_in_values_are_masked_wherever_attributes_stand(through: Through
     count = {"redaction.masked.count": len(SECRETS)}
     assert {**masked, **count} == arrived.attributes
     assert {**RESOURCE, "process.command_line": masked["anthropic"], "redaction.masked.count": 1} == arrived.resource
-    assert (SpanEvent("output", 1, {"line": masked["github"], "redaction.masked.count": 1}),) == arrived.events
+    assert arrived.events == (SpanEvent("output", 1, {"line": masked["github"], "redaction.masked.count": 1}),)
 
 
 def test_secrets_in_commands_and_results_are_masked(through: Through) -> None:
@@ -90,7 +90,7 @@ def test_secrets_in_commands_and_results_are_masked(through: Through) -> None:
         "cut off": "****",
         "redaction.masked.count": 4,
     }
-    assert expected == arrived.attributes
+    assert arrived.attributes == expected
 
 
 def test_names_that_hold_secrets_are_masked_whatever_the_value(through: Through) -> None:
@@ -134,4 +134,4 @@ def test_it_does_not_see_inside_maps(through: Through) -> None:
     [arrived] = through(span)
 
     expected = {"map": {"key": secret}, "list": [secret], "text": "****", "redaction.masked.count": 1}
-    assert expected == arrived.attributes
+    assert arrived.attributes == expected

@@ -189,7 +189,7 @@ def play(payloads: Iterable[bytes], home: Path) -> None:
     hook = Hook(["sh"], home)
     with subprocess.Popen(["sleep", "600"]) as client:
         try:
-            assert {SILENT} == {hook.run(payload, {"CLAUDE_PID": str(client.pid)}) for payload in payloads}
+            assert {hook.run(payload, {"CLAUDE_PID": str(client.pid)}) for payload in payloads} == {SILENT}
         finally:
             client.kill()
 

@@ -11,13 +11,12 @@ import os
 import re
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
-from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any, BinaryIO, Final
 
 from cc_otel.agent.summary.wire import CALLS_MAX, Answer, Failure, Question
+from cc_otel.otlp.destination import retry_after_s
 
 RETRY_AFTER_S_MAX: Final = 3600.0
 DETAIL_LENGTH_MAX: Final = 200
@@ -179,16 +178,7 @@ def _retry_after_s(error: Exception) -> float:
         getattr(error, "response", None), "headers", None
     )
     value = headers.get("retry-after") if headers else None
-    if not value:
-        return 0.0
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - time.time()
-        except ValueError:
-            return 0.0
-    return min(max(seconds, 0.0), RETRY_AFTER_S_MAX)
+    return min((value and retry_after_s(str(value))) or 0.0, RETRY_AFTER_S_MAX)
 
 
 if __name__ == "__main__":

@@ -85,8 +85,7 @@ def _agent(home: Home, settings: Settings) -> Iterator[Check]:
 
 
 def _endpoint(home: Home, settings: Settings) -> Iterator[Check]:
-    from cc_otel.otlp.connection import connect
-    from cc_otel.otlp.transport import Delivered
+    from cc_otel.otlp.transport import Delivered, connect
 
     check_addresses(home, settings)
     target = destination(home, settings)

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from cc_otel.otlp.destination import is_loopback
 
 DATABASE_DEFAULT: Final = "cc_otel"
 PORT_DEFAULT: Final = 8529
@@ -65,16 +66,9 @@ def _base_urls(scheme: str, hosts: str) -> Iterator[str]:
         port = int((match and match["port"]) or default)
         if match is None or not 0 < port <= 65535:
             raise BadAddress(f"{host!r} is no host and port; write {_EXAMPLE}")
-        if scheme == "http" and not _is_loopback(match["name"].strip("[]")):
+        if scheme == "http" and not is_loopback(match["name"].strip("[]")):
             raise BadAddress(f"{match['name']} is another machine: use arangodb+https://, or a tunnel to 127.0.0.1")
         yield f"{scheme}://{match['name']}:{port}"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _certificates(scheme: str, query: str) -> str | None:
