@@ -78,7 +78,7 @@ def test_new_credentials_are_used_at_once(tmp_path: Path, endpoint: Endpoint) ->
     os.utime(path, ns=(1, 1))
 
     assert (False, True) == before
-    assert (True, 0, False) == (process.end_if_idle(), process.memory_bytes(), process.rest())
+    assert (True, 0, False) == (process.end_if_idle(), process.memory_bytes(), process.end_if_idle())
     process.stop()
 
 
@@ -91,7 +91,7 @@ def test_mended_credentials_are_noticed(tmp_path: Path, endpoint: Endpoint) -> N
     before = process.end_if_idle()
     path.chmod(0o600)
 
-    assert [False, True, False] == [before, process.end_if_idle(), process.rest()]
+    assert [False, True, False] == [before, process.end_if_idle(), process.end_if_idle()]
     process.stop()
 
 
