@@ -20,18 +20,24 @@ def connect_to_read(path: Path, timeout_s: float) -> sqlite3.Connection:
 
     """
     address = path.absolute().as_uri()
+    # Not "ro", which leaves its shared memory behind: "rw" makes no file that is not there, and becomes "ro" by itself
+    # where the file cannot be written.
     try:
-        return _connected(f"{address}?mode=ro", timeout_s)
+        return _connected(f"{address}?mode=rw", timeout_s)
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & _PRIMARY not in _NO_SHARED_MEMORY or not path.exists():
+        if not _without_shared_memory(error) or not path.exists():
             raise
     try:
         return _connected(f"{address}?mode=rw", timeout_s, "PRAGMA locking_mode = EXCLUSIVE")
     except sqlite3.OperationalError as error:
         log = path.with_name(path.name + "-wal")
-        if error.sqlite_errorcode & _PRIMARY not in _NO_SHARED_MEMORY or (log.exists() and log.stat().st_size):
+        if not _without_shared_memory(error) or (log.exists() and log.stat().st_size):
             raise
     return _connected(f"{address}?immutable=1", timeout_s)
+
+
+def _without_shared_memory(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorcode & _PRIMARY in _NO_SHARED_MEMORY
 
 
 def _connected(address: str, timeout_s: float, *settings: str) -> sqlite3.Connection:

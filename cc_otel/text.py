@@ -20,7 +20,8 @@ def line(text: str) -> str:
 
 def squeezed(text: str) -> str:
     """Return the text as `line` does, with runs of blanks as one and none at its ends."""
-    return " ".join(line(text).split())
+    joined = " ".join(text.split())
+    return joined if joined.isprintable() else " ".join(line(joined).split())
 
 
 def json_line(text: str) -> str:

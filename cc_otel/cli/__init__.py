@@ -10,13 +10,15 @@ from cc_otel.cli.cache import cache
 from cc_otel.cli.demo import demo
 from cc_otel.cli.doctor.doctor import doctor
 from cc_otel.cli.errors import Commands
-from cc_otel.cli.flush import flush, run
+from cc_otel.cli.flush import flush
 from cc_otel.cli.install import install
+from cc_otel.cli.off_on import off, on
 from cc_otel.cli.prune import prune
 from cc_otel.cli.query import query
 from cc_otel.cli.replay import replay, send
+from cc_otel.cli.run import run
 from cc_otel.cli.settings import settings
-from cc_otel.cli.status import off, on, status
+from cc_otel.cli.status import status
 from cc_otel.cli.uninstall import uninstall
 from cc_otel.cli.up import agent, graph_exporter, up
 

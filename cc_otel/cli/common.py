@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 import click
 
 from cc_otel.config import DAYS_MAX, SETTINGS, BadSettings, Home, Settings, default_home, flag, resolve, variable
+from cc_otel.text import json_line, line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,9 +21,6 @@ Flags = Mapping[str, Any]
 """Settings by name as they were typed; None where they were not."""
 
 PIPE_WIDTH: Final = 160
-
-DOCTOR_SESSION: Final = "cc-otel-doctor"
-"""The session of doctor's test events."""
 
 DAYS: Final = click.FloatRange(0, DAYS_MAX)
 """A number of days back; click's own range lets nan pass, `not_nan` does not."""
@@ -112,9 +110,32 @@ def console() -> "Console":
 
 def fail(message: str) -> NoReturn:
     """End with exit code 1 and a message that says what to do next."""
-    raise click.ClickException(message)
+    raise click.ClickException("\n".join(map(line, message.splitlines())))
+
+
+def say(text: str) -> None:
+    """Print a text as one line, whatever is in it."""
+    click.echo(line(text))
 
 
 def print_json(value: object) -> None:
     """Print one JSON value on a line of its own."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        # JSON has no infinity, which a sum of what others wrote may be.
+        text = json.dumps(_finite(value), ensure_ascii=False)
+    click.echo(json_line(text))
+
+
+def _finite(value: object) -> object:
+    """Return a value with null for every number in it that JSON cannot write."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {name: _finite(member) for name, member in value.items()}
+        case list() | tuple():
+            return [_finite(member) for member in value]
+        case _:
+            return value

@@ -21,7 +21,6 @@ import click
 from cc_otel.claude_code.hook import install_script, wired_command
 from cc_otel.cli.common import console, fail
 from cc_otel.cli.compose import clean_environment
-from cc_otel.cli.query import tree_rows
 from cc_otel.cli.tree_view import trees
 from cc_otel.config import Home
 
@@ -145,10 +144,12 @@ def _run(*arguments: str) -> None:
 
 def _show(home: Home) -> None:
     from cc_otel.graph.sqlite import SqliteStore
+    from cc_otel.view.sessions import LAST
+    from cc_otel.view.trees import spans_of
 
     terminal = console()
     with closing(SqliteStore(home.graph)) as store:
-        rows = list(tree_rows(store, "last"))
+        rows = spans_of(store, LAST)
     for drawn in trees(rows, everything=False):
         terminal.print(drawn)
     terminal.print(f"{len(rows)} spans, read back from the graph.")

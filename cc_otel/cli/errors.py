@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import click
 
+from cc_otel.text import squeezed
+
 _NO_ROOM: Final = "make room on that disk, and run the command again"
 _NOT_ALLOWED: Final = "allow it to this user, or name another home with --home"
 _DAMAGED: Final = "move the file aside: a new one is made, without what this one holds"
@@ -52,7 +54,7 @@ def in_words(error: Exception, otherwise: str = _LOOK) -> str:
     told = str(error) if isinstance(error, mishaps()) else f"{type(error).__name__}: {error}"
     if isinstance(error, OSError) and error.strerror:
         told = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return "; ".join(filter(None, (" ".join(told.split()), _advice(error, otherwise))))
+    return "; ".join(filter(None, (squeezed(told), _advice(error, otherwise))))
 
 
 def _advice(error: Exception, otherwise: str) -> str:

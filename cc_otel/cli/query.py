@@ -1,45 +1,49 @@
-"""The commands that look into the graph: ``query`` and what can be asked."""
+"""The commands that read the graph: ``query`` and what can be asked."""
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cc_otel.cli.common import DAYS, DOCTOR_SESSION, console, fail, json_option, not_nan, print_json, with_settings
+from cc_otel.cli.common import DAYS, Command, console, fail, json_option, not_nan, print_json, with_settings
 from cc_otel.cli.compose import destination, open_store, with_content
-from cc_otel.cli.tree_view import duration, printable, trees, whole
+from cc_otel.cli.table import Column, Row, dollars, duration, moment, print_rows
 from cc_otel.config import Home, Settings
+from cc_otel.view.costs import GROUPINGS
 
 if TYPE_CHECKING:
-    from cc_otel.agent.describe import SpanSource
     from cc_otel.graph.store import GraphStore
-
-Row = dict[str, Any]
+    from cc_otel.view.trees import TreeSpan
 
 ROWS: Final = 20
-_GROUPS: Final = {
-    "session": ("session_id",),
-    "turn": ("session_id", "trace_id"),
-    "agent": ("session_id", "agent", "label"),
-    "model": ("model",),
-}
-_SUMMED: Final = ("calls", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd")
-SESSION_CHARS: Final = 8
-"""How much of a session's id a table shows: the beginning is enough for every command."""
+ROWS_MAX: Final = 2**63 - 1
+"""The largest number that a store takes."""
 
-_CUT: Final = {"label", "name", "error", "path", "agent"}
-"""Columns that are cut where the line ends; others are of no use in parts."""
-
-_KINDS: Final = ("turn", "subagent", "tool", "chat", "session", "compact", "hook", "span")
-_at_most = click.option(
-    "--limit", type=click.IntRange(min=1), default=ROWS, show_default=True, help="How many at most."
+_SESSIONS: Final = tuple(map(Column, ("session_id", "began", "took", "turns", "tools", "errors", "spans")))
+_SPANS: Final = (Column("began"), Column("session_id"), Column("took"), Column("name", "end"), Column("label", "end"))
+_FAILED_SPANS: Final = (*_SPANS[:-1], Column("error", "end"), _SPANS[-1])
+_FILES: Final = (*map(Column, ("last", "reads", "edits", "writes", "errors")), Column("path", "start"))
+_COSTS: Final = (
+    *map(Column, ("calls", "input_tokens", "output_tokens")),
+    *(Column("cache_read_tokens", spare=1), Column("cache_write_tokens", spare=2), Column("cost_usd")),
 )
-
-_TRACE_ID: Final = re.compile("[0-9a-f]{32}")
+_CUT: Final = {"agent": "end", "label": "end"}
+_KINDS: Final = ("turn", "subagent", "tool", "chat", "session", "compact", "hook", "span")
+_STATUSES: Final = ("ERROR", "UNSET", "OK")
 _SPAN_KEY: Final = re.compile("([0-9a-f]{32})-([0-9a-f]{16})")
+
+_at_most = click.option(
+    "--limit", type=click.IntRange(1, ROWS_MAX), default=ROWS, show_default=True, help="How many at most."
+)
+_of_session = click.option("--session", "session_id", help="Only of this session; the beginning of its id is enough.")
+_of_trace = click.option("--trace", "trace_id", help="Only of this trace.")
+
+
+def _of_days(help_text: str) -> Callable[[Command], Command]:
+    return click.option("--days", type=DAYS, callback=not_nan, default=7.0, show_default=True, help=help_text)
 
 
 @click.group()
@@ -50,107 +54,27 @@ def query() -> None:
 @query.command()
 @click.argument("what", metavar="SESSION|TRACE|last")
 @with_settings("store", "arango_password_file")
-@click.option("--all", "everything", is_flag=True, help="Show every hook event, also those that tell nothing new.")
+@click.option("--all", "everything", is_flag=True, help="Show every hook event, also those without news.")
 @click.option("--ids", is_flag=True, help="Show the name by which `cc-otel query span` knows each span.")
 @json_option
 def tree(home: Home, settings: Settings, what: str, everything: bool, ids: bool, as_json: bool) -> None:
     """
-    Show a session or a trace as a tree of spans, also those that are going on.
+    Show a session or a trace as a tree of spans, with those that are still open.
 
     A session may be named by its beginning; `last` is the newest one, doctor's own aside.
     """
+    from cc_otel.cli.tree_view import trees
+    from cc_otel.view.trees import spans_of
+
     with _reading(home, settings) as store:
-        rows = list(tree_rows(store, what, open_rows(home, settings)))
-    if not rows:
-        fail(f"nothing is known of {what!r}; `cc-otel query sessions` lists what is")
+        spans = spans_of(store, what, _open_spans(home, settings))
     if as_json:
-        for row in rows:
-            print_json(row)
+        for it in spans:
+            print_json(it.to_json())
         return
     terminal = console()
-    for drawn in trees(rows, everything=everything, ids=ids):
+    for drawn in trees(spans, everything=everything, ids=ids):
         terminal.print(drawn)
-
-
-def tree_rows(store: "GraphStore", what: str, running: Sequence[Row] = ()) -> Iterator[Row]:
-    """Give the spans of a trace, or of all traces of a session; what is ``running`` is in no store yet."""
-    from cc_otel.graph.store import Query
-
-    if _TRACE_ID.fullmatch(what):
-        yield from store.query(Query("tree", {"trace_id": what}))
-        yield from (row for row in running if row["trace_id"] == what)
-        return
-    session_id = _session_named(store, what, running)
-    for trace in store.query(Query("session_traces", {"session_id": session_id})):
-        yield from store.query(Query("tree", {"trace_id": str(trace["trace_id"])}))
-    yield from (row for row in running if row["session_id"] == session_id)
-
-
-def open_rows(home: Home, settings: Settings) -> list[Row]:
-    """Give the spans of this home that are going on, like rows of the ``tree`` query; ``open`` tells them apart."""
-    from cc_otel.journal.journal import Journal, JournalUnavailable
-    from cc_otel.view.open_spans import unfinished
-
-    if not home.journal.exists():
-        return []
-    now_ms = time.time() * 1000
-    try:
-        with closing(Journal(home.journal)) as journal:
-            found = unfinished(journal)
-    except JournalUnavailable as error:
-        fail(str(error))
-    told = with_content(settings, destination(home, settings))
-    return [_open_row(finding, now_ms, with_content=told) for finding in found]
-
-
-def _open_row(finding: "SpanSource", now_ms: float, *, with_content: bool) -> Row:
-    from cc_otel.agent.describe import name_of
-    from cc_otel.agent.summary.rules.sentence import by_rule
-    from cc_otel.agent.tree import Role
-
-    span = finding.draft
-    start_ms = span.start_ns / 1e6
-    return {
-        "trace_id": span.trace_id,
-        "span_id": span.span_id,
-        "parent_id": span.parent_id,
-        "depth": None,
-        # As the graph will call it.
-        "kind": str(Role.HOOK if span.role is Role.WAIT else span.role),
-        "name": name_of(span),
-        "tool": span.event.tool_name or None,
-        "label": by_rule(finding, with_content=with_content).text,
-        "status": "UNSET",
-        "error_type": None,
-        "session_id": span.event.session_id,
-        "start_ms": start_ms,
-        "end_ms": None,
-        "duration_ms": max(now_ms - start_ms, 0.0),
-        "open": True,
-    }
-
-
-def _whole_ids(store: "GraphStore", wanted: Row) -> Row:
-    """Give the parameters with the session's whole id, where its beginning names one."""
-    session_id = wanted.get("session_id")
-    return wanted | {"session_id": _session_named(store, session_id, ())} if session_id else wanted
-
-
-def _session_named(store: "GraphStore", what: str, running: Sequence[Row]) -> str:
-    from cc_otel.graph.store import Query
-
-    if next(store.query(Query("session_traces", {"session_id": what})), None):
-        return what
-    stored = list(store.query(Query("sessions", {"limit": 2 if what == "last" else None})))
-    # Where recording began in the middle of a session, there may be nothing of it in the store yet.
-    began = {str(row["session_id"]): row["start_ms"] for row in (*reversed(running), *stored)}
-    if what == "last":
-        began.pop(DOCTOR_SESSION, None)
-        return max(began, key=began.__getitem__, default=what)
-    named = [session for session in began if session.startswith(what)]
-    if len(named) > 1:
-        fail(f"{len(named)} sessions begin with {what!r}: {', '.join(named[:5])}")
-    return named[0] if named else what
 
 
 @query.command()
@@ -159,10 +83,11 @@ def _session_named(store: "GraphStore", what: str, running: Sequence[Row]) -> st
 @json_option
 def span(home: Home, settings: Settings, name: str, as_json: bool) -> None:
     """
-    Show one span with everything it says.
+    Show one span with all its attributes.
 
     TRACE-SPAN is its key in the graph; `cc-otel query tree --ids` shows it.
     """
+    from cc_otel.cli.tree_view import whole
     from cc_otel.graph.store import Query
 
     ids = _SPAN_KEY.fullmatch(name)
@@ -173,7 +98,7 @@ def span(home: Home, settings: Settings, name: str, as_json: bool) -> None:
     with _reading(home, settings) as store:
         row = next(store.query(Query("span", {"trace_id": ids[1], "span_id": ids[2]})), None)
     if row is None:
-        fail(f"the graph has no span {name}; one that goes on is in it when it has ended")
+        fail(f"the graph has no span {name}; an open one is in it when it has ended")
     if as_json:
         print_json(row)
         return
@@ -190,21 +115,19 @@ def sessions(home: Home, settings: Settings, limit: int, as_json: bool) -> None:
     from cc_otel.graph.store import Query
 
     with _reading(home, settings) as store:
-        rows = list(store.query(Query("sessions", {"limit": limit})))
-    columns = ("session_id", "began", "took", "turns", "tools", "errors", "spans")
-    _print_rows(rows, columns, _when, as_json=as_json)
+        rows: list[Row] = list(store.query(Query("sessions", {"limit": limit})))
+        shown = [] if as_json else [row | _when(row) for row in _with_short_ids(store, rows)]
+    print_rows(rows, as_json=as_json, shown=shown, columns=_SESSIONS)
 
 
 @query.command()
 @with_settings("store", "arango_password_file")
-@click.option("--session", "session_id", help="Only of this session; the beginning of its id is enough.")
-@click.option("--trace", "trace_id", help="Only of this trace.")
+@_of_session
+@_of_trace
 @click.option("--name", help="Only with this name.")
 @click.option("--kind", type=click.Choice(_KINDS, case_sensitive=False), help="Only of this kind.")
 @click.option("--tool", help="Only of this tool.")
-@click.option(
-    "--status", type=click.Choice(("ERROR", "UNSET", "OK"), case_sensitive=False), help="Only with this status."
-)
+@click.option("--status", type=click.Choice(_STATUSES, case_sensitive=False), help="Only with this status.")
 @click.option("--text", help="Only with this text in the summary or the command.")
 @_at_most
 @json_option
@@ -213,24 +136,17 @@ def spans(home: Home, settings: Settings, as_json: bool, **wanted: Any) -> None:
     from cc_otel.graph.store import Query
 
     with _reading(home, settings) as store:
-        rows = list(store.query(Query("spans", _whole_ids(store, wanted))))
-    errors = ("error",) if any(row["status"] == "ERROR" for row in rows) else ()
-    columns = ("began", "session_id", "took", "name", *errors, "label")
-    _print_rows(rows, columns, lambda row: _when(row) | _failure(row), as_json=as_json)
+        rows: list[Row] = list(store.query(Query("spans", _with_whole_id(store, home, settings, wanted))))
+        shown = [] if as_json else [row | _when(row) | _failure(row) for row in _with_short_ids(store, rows)]
+    failed = any(row["status"] == "ERROR" for row in rows)
+    print_rows(rows, as_json=as_json, shown=shown, columns=_FAILED_SPANS if failed else _SPANS)
 
 
 @query.command()
 @with_settings("store", "arango_password_file")
-@click.option("--session", "session_id", help="Only of this session; the beginning of its id is enough.")
-@click.option("--trace", "trace_id", help="Only of this trace.")
-@click.option(
-    "--days",
-    type=DAYS,
-    callback=not_nan,
-    default=7.0,
-    show_default=True,
-    help="Only what was touched in the last days.",
-)
+@_of_session
+@_of_trace
+@_of_days("Only what was touched in the last days.")
 @_at_most
 @json_option
 def files(home: Home, settings: Settings, days: float, as_json: bool, **wanted: Any) -> None:
@@ -238,19 +154,18 @@ def files(home: Home, settings: Settings, days: float, as_json: bool, **wanted: 
     from cc_otel.graph.store import Query
 
     with _reading(home, settings) as store:
-        rows: list[Row] = list(store.query(Query("files", {**_whole_ids(store, wanted), "since_ms": _since_ms(days)})))
-    columns = ("last", "reads", "edits", "writes", "errors", "path")
-    _print_rows(rows, columns, lambda row: {"last": _moment(row["last_ms"])}, as_json=as_json)
+        wanted = _with_whole_id(store, home, settings, wanted)
+        rows: list[Row] = list(store.query(Query("files", wanted | {"since_ms": _since_ms(days)})))
+    shown = [{**row, "last": moment(row["last_ms"])} for row in rows]
+    print_rows(rows, as_json=as_json, shown=shown, columns=_FILES)
 
 
 @query.command()
 @with_settings("store", "arango_password_file")
-@click.option("--session", "session_id", help="Only of this session; the beginning of its id is enough.")
-@click.option("--trace", "trace_id", help="Only of this trace.")
-@click.option(
-    "--days", type=DAYS, callback=not_nan, default=7.0, show_default=True, help="Only calls of the last days."
-)
-@click.option("--by", type=click.Choice(list(_GROUPS)), default="session", show_default=True, help="What a row is.")
+@_of_session
+@_of_trace
+@_of_days("Only calls of the last days.")
+@click.option("--by", type=click.Choice(list(GROUPINGS)), default="session", show_default=True, help="What a row is.")
 @json_option
 def cost(home: Home, settings: Settings, days: float, by: str, as_json: bool, **wanted: Any) -> None:
     """
@@ -258,48 +173,67 @@ def cost(home: Home, settings: Settings, days: float, by: str, as_json: bool, **
 
     Each call is counted once. Dollars are LiteLLM's prices; a model it does not know has none.
     """
-    from cc_otel.graph.store import Query
+    from cc_otel.view.costs import costs
 
     with _reading(home, settings) as store:
-        rows = _sums(
-            store.query(Query("cost", {**_whole_ids(store, wanted), "since_ms": _since_ms(days)})), _GROUPS[by]
+        wanted = _with_whole_id(store, home, settings, wanted)
+        rows = [it.to_json() for it in costs(store, by, wanted | {"since_ms": _since_ms(days)})]
+        shown = (
+            [] if as_json else [{**row, "cost_usd": dollars(row["cost_usd"])} for row in _with_short_ids(store, rows)]
         )
-    columns = (*_GROUPS[by], *_SUMMED)
-    _print_rows(rows, columns, lambda row: {"cost_usd": _dollars(row["cost_usd"])}, as_json=as_json)
-
-
-def _sums(rows: Iterable[dict[str, Any]], keys: tuple[str, ...]) -> list[dict[str, Any]]:
-    sums: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for row in rows:
-        group = tuple(row[key] for key in keys)
-        total = sums.setdefault(
-            group, dict(zip(keys, group, strict=True)) | dict.fromkeys(_SUMMED, 0) | {"cost_usd": None}
-        )
-        for name in _SUMMED:
-            if row[name] is not None:
-                total[name] = round((total[name] or 0) + row[name], 9)
-    return list(sums.values())
-
-
-def _dollars(amount: float | None) -> str:
-    return "" if amount is None else f"${amount:.4f}"
+    columns = (*(Column(name, _CUT.get(name, "")) for name in GROUPINGS[by]), *_COSTS)
+    print_rows(rows, as_json=as_json, shown=shown, columns=columns)
 
 
 @contextmanager
 def _reading(home: Home, settings: Settings) -> Iterator["GraphStore"]:
-    """Open the store for questions; fail in words where it cannot answer."""
+    """Open the store to be asked; fail with a message where it cannot answer, or nothing has that name."""
     from cc_otel.graph.store import StoreUnavailable
+    from cc_otel.journal.journal import JournalUnavailable
+    from cc_otel.view.sessions import Ambiguous, NoSuchSession
 
     if not settings.store and not home.graph.exists():
         fail(f"there is no graph in {home.path} yet: start `cc-otel up`, or try `cc-otel demo`")
     try:
         with closing(open_store(home, settings)) as store:
             yield store
-    except StoreUnavailable as error:
+    except NoSuchSession as error:
+        fail(f"{error}; `cc-otel query sessions` lists what is")
+    except (StoreUnavailable, JournalUnavailable, Ambiguous) as error:
         fail(str(error))
 
 
-def _failure(row: Row) -> Row:
+def _open_spans(home: Home, settings: Settings) -> "Sequence[TreeSpan]":
+    from cc_otel.view.open_spans import open_spans
+
+    quoting = with_content(settings, destination(home, settings))
+    return open_spans(home.journal, time.time() * 1000, with_content=quoting)
+
+
+def _with_whole_id(store: "GraphStore", home: Home, settings: Settings, wanted: Row) -> dict[str, Any]:
+    """Return a query's parameters with the session's whole id, where its beginning was given."""
+    from cc_otel.view.sessions import NoSuchSession, session_named
+
+    what = wanted.get("session_id")
+    if not what:
+        return {**wanted}
+    try:
+        session_id = session_named(store, what)
+    except NoSuchSession:
+        # It may be so new that nothing of it has been delivered.
+        session_id = session_named(store, what, _open_spans(home, settings))
+    return {**wanted, "session_id": session_id}
+
+
+def _with_short_ids(store: "GraphStore", rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return rows with sessions' ids as short as every command still knows them."""
+    from cc_otel.view.sessions import short_ids
+
+    short = short_ids(store, [row["session_id"] for row in rows if row.get("session_id")])
+    return [{**row, "session_id": short.get(row.get("session_id") or "", "")} for row in rows]
+
+
+def _failure(row: Row) -> dict[str, Any]:
     return {"error": (row["error_type"] or "error") if row["status"] == "ERROR" else ""}
 
 
@@ -307,49 +241,5 @@ def _since_ms(days: float) -> int:
     return int((time.time() - days * 86_400) * 1000)
 
 
-def _moment(at_ms: float) -> str:
-    return time.strftime("%F %T", time.localtime(at_ms / 1000))
-
-
-def _when(row: Row) -> Row:
-    return {"began": _moment(row["start_ms"]), "took": duration(row["end_ms"] - row["start_ms"])}
-
-
-def _print_rows(rows: Sequence[Row], columns: tuple[str, ...], shown: Callable[[Row], Row], *, as_json: bool) -> None:
-    """Print rows whole for programs; for people as a table of these columns, some of them as they are ``shown``."""
-    if not as_json:
-        _print_table(columns, [row | shown(row) for row in rows])
-        return
-    for row in rows:
-        print_json(row)
-
-
-def _print_table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    if not rows:
-        click.echo("Nothing found.")
-        return
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        numbers = isinstance(rows[0].get(column), int | float)
-        # What may not wrap keeps its width: only columns that may be cut get narrower.
-        table.add_column(
-            column.removesuffix("_id").replace("_", " "),
-            justify="right" if numbers else "left",
-            no_wrap=column not in _CUT,
-        )
-    for row in rows:
-        cells = (printable(_cell(column, row)) for column in columns)
-        table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in cells))
-    console().print(table)
-
-
-def _cell(column: str, row: Row) -> str:
-    value = row.get(column)
-    if column == "session_id":
-        return str(value or "")[:SESSION_CHARS]
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if isinstance(value, float) else str(value)
+def _when(row: Row) -> dict[str, Any]:
+    return {"began": moment(row["start_ms"]), "took": duration(row["end_ms"] - row["start_ms"])}

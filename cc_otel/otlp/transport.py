@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from cc_otel import __version__
 from cc_otel.otlp.destination import GRPC, Destination
+from cc_otel.text import squeezed
 
 USER_AGENT: Final = f"cc-otel/{__version__}"
 UNREADABLE: Final = "the spans were accepted with a response that is not OTLP"
@@ -94,6 +95,5 @@ def reason_of(what: str, details: str) -> str:
 
 def one_line(text: str) -> str:
     """Return foreign text made safe for a log and a terminal: one line of printable characters, truncated."""
-    start = text[: 4 * _REASON_CHARS_MAX]
-    line = " ".join("".join(character if character.isprintable() else " " for character in start).split())
+    line = squeezed(text[: 4 * _REASON_CHARS_MAX])
     return line if len(line) <= _REASON_CHARS_MAX else line[: _REASON_CHARS_MAX - 1] + "…"

@@ -1,59 +1,86 @@
 """
-What no receiver knows yet: spans that go on, and spans that are over and wait for their summary.
+Spans that no receiver has yet because they are still open.
 
-The journal keeps what the assembler was told, so whoever may read it can tell the same as the agent, without asking it.
+The journal keeps the assembler's inputs, so anybody who may read it can assemble the same spans as the agent.
 """
 
-import json
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 from cc_otel.agent.assembler import Assembler
-from cc_otel.agent.describe import SpanSource
-from cc_otel.agent.processes import HIDDEN_NOTE, alive
-from cc_otel.agent.tree import Draft, told_of
-from cc_otel.event import HookEvent
+from cc_otel.agent.tree import Draft, Role, told_of
 from cc_otel.journal.journal import Journal
+from cc_otel.view.trees import TreeSpan
 
 
-def open_spans(journal: Journal) -> Iterator[Draft]:
+def open_spans(journal: Path, now_ms: float, *, with_content: bool) -> list[TreeSpan]:
     """
-    Give all open spans, those of a session together, the earlier before the later, as if they ended now.
+    Return the open spans of a home, those of a session together, as far as they are known by now (ms).
+
+    ``with_content`` says whether their sentences may quote what was said.
 
     Raises:
         JournalUnavailable: the journal cannot be read.
 
     """
-    for session_id in journal.live_sessions():
-        yield from _assembled(journal, session_id)[0].open_spans(session_id)
+    if not journal.exists():
+        return []
+    with closing(Journal(journal, read_only=True)) as opened:
+        drafts = list(_open_drafts(opened))
+        contents = opened.contents([draft.event.id for draft in drafts])
+    return [_tree_span(draft, contents, now_ms, with_content=with_content) for draft in drafts]
 
 
-def unfinished(journal: Journal) -> list[SpanSource]:
-    """Give them with what is known of them by now; raises as `open_spans`."""
-    drafts = list(open_spans(journal))
-    contents = journal.contents([draft.event.id for draft in drafts])
-    return [SpanSource.of(draft, contents) for draft in drafts]
-
-
-def owed(journal: Journal, *, at_hand: bool = False) -> int:
+def count_open(journal: Journal) -> int:
     """
-    Give how many events' spans are still to be sent although nothing more will happen to them.
-
-    They are over and wait for a summary, or their client is gone and the agent will close them. Where the agent looks
-    for clients ``at_hand``, one that names no pid is gone as well.
+    Return how many spans are open.
 
     Raises:
         JournalUnavailable: the journal cannot be read.
 
     """
-    live = [HookEvent.from_json(item.fields, item.id) for item in journal.live()]
-    drafts = [draft for session_id in {it.session_id for it in live} for draft in _assembled(journal, session_id)[1]]
-    over = {event.id for draft in drafts for event in (draft.event, draft.closer) if event}
-    hidden = {*json.loads(journal.notes().get(HIDDEN_NOTE, "[]"))}
-    gone = {it.id for it in live if it.session_id not in hidden and not alive(it.pid, it.clock_ns)}
-    return sum(it.id in over or (it.id in gone and (it.pid != 0 or at_hand)) for it in live)
+    return sum(1 for _ in _open_drafts(journal))
 
 
-def _assembled(journal: Journal, session_id: str) -> tuple[Assembler, list[Draft]]:
+def assembled(journal: Journal, session_id: str) -> tuple[Assembler, list[Draft]]:
+    """
+    Return an assembler that has what the journal keeps of a session, and the spans that were finished by it.
+
+    Raises:
+        JournalUnavailable: the journal cannot be read.
+
+    """
     assembler = Assembler()
-    told = (told_of(item.fields, item.id) for item in journal.told(session_id))
-    return assembler, [draft for it in told for draft in assembler.add(it).drafts]
+    inputs = (told_of(item.fields, item.id) for item in journal.told(session_id))
+    return assembler, [draft for it in inputs for draft in assembler.add(it).drafts]
+
+
+def _open_drafts(journal: Journal) -> Iterator[Draft]:
+    for session_id in journal.live_sessions():
+        yield from assembled(journal, session_id)[0].open_spans(session_id)
+
+
+def _tree_span(draft: Draft, contents: dict[int, bytes], now_ms: float, *, with_content: bool) -> TreeSpan:
+    from cc_otel.agent.describe import SpanSource, name_of  # noqa: PLC0415 - 20 ms, and mostly nothing is open
+    from cc_otel.agent.summary.rules.sentence import by_rule  # noqa: PLC0415 - the same
+
+    start_ms = draft.start_ns / 1e6
+    return TreeSpan(
+        trace_id=draft.trace_id,
+        span_id=draft.span_id,
+        parent_id=draft.parent_id,
+        depth=None,
+        # As the graph will call it.
+        kind=str(Role.HOOK if draft.role is Role.WAIT else draft.role),
+        name=name_of(draft),
+        tool=draft.event.tool_name or None,
+        label=by_rule(SpanSource.of(draft, contents), with_content=with_content).text,
+        status="UNSET",
+        error_type=None,
+        session_id=draft.event.session_id,
+        start_ms=start_ms,
+        end_ms=None,
+        duration_ms=max(now_ms - start_ms, 0.0),
+        open=True,
+    )

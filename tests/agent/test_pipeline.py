@@ -19,7 +19,7 @@ from cc_otel.event import HookEvent
 from cc_otel.journal.journal import Journal, JournalUnavailable
 from cc_otel.span import INSTANT_NS
 from cc_otel.spool import Spool
-from cc_otel.view.open_spans import owed
+from cc_otel.view.undelivered import owed
 
 SESSIONS: Final = Path(__file__).parents[1] / "sessions"
 NAMES: Final = ("subagent", "denied", "kill_sigkill", "compact", "made_ambiguous_agents")

@@ -2,33 +2,17 @@
 
 import io
 import time
-from typing import Any
 
 from rich.console import Console
 
 from cc_otel.cli.tree_view import LEVELS_MAX, trees
-
-
-def row(number: int) -> dict[str, Any]:
-    """Give a span below the one with the number before."""
-    return {
-        "trace_id": "t",
-        "span_id": f"s{number}",
-        "parent_id": f"s{number - 1}" if number else None,
-        "kind": "tool",
-        "name": f"span {number}",
-        "label": "",
-        "status": "UNSET",
-        "error_type": None,
-        "start_ms": float(number),
-        "duration_ms": 5.0,
-    }
+from tests.view.made import tree_span
 
 
 def test_a_tree_of_many_levels() -> None:
     """A tree of any depth is drawn, each span on a line of its own that can be read: the deep ones with their level."""
     terminal = Console(file=io.StringIO(), width=160, highlight=False)
-    for tree in trees([row(number) for number in range(2000)], everything=True):
+    for tree in trees([tree_span(number, number - 1 if number else None) for number in range(2000)], everything=True):
         terminal.print(tree)
     lines = terminal.file.getvalue().splitlines()  # type: ignore[attr-defined]
 

@@ -12,13 +12,13 @@ class Summaries(Protocol):
 
     def offer(self, finding: SpanSource) -> Summary | None:
         """
-        Return the span's summary, or None where it is worth waiting for a better one.
+        Give the span's summary, or None where it is worth waiting for a better one.
 
         MUST return at once, and MUST give every span that waits through `settled`, in the time that was promised.
         """
 
     def settled(self) -> Sequence[tuple[str, Summary]]:
-        """Return the summaries of spans that waited and may go now, by span id, each once."""
+        """Give the summaries of spans that waited and may go now, by span id, each once."""
 
 
 class ByRule:
@@ -29,9 +29,9 @@ class ByRule:
         self._with_content = with_content
 
     def offer(self, finding: SpanSource) -> Summary:
-        """Return the rule's text."""
+        """Give the rule's text."""
         return by_rule(finding, with_content=self._with_content)
 
     def settled(self) -> Sequence[tuple[str, Summary]]:
-        """Return nothing: no span waits."""
+        """Give nothing: no span waits."""
         return ()

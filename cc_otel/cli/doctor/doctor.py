@@ -12,7 +12,7 @@ from typing import Final
 import click
 
 from cc_otel import __version__, conventions
-from cc_otel.cli.common import DOCTOR_SESSION, Flags, json_option, print_json, with_flags
+from cc_otel.cli.common import Flags, json_option, print_json, with_flags
 from cc_otel.cli.compose import (
     check_addresses,
     destination,
@@ -24,9 +24,10 @@ from cc_otel.cli.compose import (
 from cc_otel.cli.doctor import home as home_checks
 from cc_otel.cli.doctor.checks import BROKEN, NOTE, OK, Check, command, looked
 from cc_otel.cli.flush import deliver
-from cc_otel.cli.status import gather
+from cc_otel.cli.status import status_of
 from cc_otel.cli.up import SENDING, STORING
 from cc_otel.config import BadSettings, Home, Settings, resolve
+from cc_otel.view.sessions import DOCTOR_SESSION
 
 DELIVERY_S: Final = 20.0
 JAEGER_WAIT_S: Final = 0.5
@@ -69,19 +70,19 @@ def _examine(home: Home, flags: Flags) -> Iterator[Check]:
 
 
 def _agent(home: Home, settings: Settings) -> Iterator[Check]:
-    report = gather(home, settings)
-    agent = report["agent"]
-    if not agent["running"] and settings.autostart == "off":
+    report = status_of(home, settings)
+    agent = report.agent
+    if not agent.running and settings.autostart == "off":
         yield Check("agent", NOTE, "not running, and autostart is off", command(home, "up"))
-    elif not agent["running"]:
+    elif not agent.running:
         yield Check("agent", NOTE, "not running; the next session starts it")
-    elif agent.get("version") != __version__:
-        told = f"runs version {agent.get('version')}, installed is {__version__}"
-        yield Check("agent", BROKEN, told, f"kill {agent['pid']}; {command(home, 'up')}")
+    elif agent.version != __version__:
+        told = f"runs version {agent.version}, installed is {__version__}"
+        yield Check("agent", BROKEN, told, f"kill {agent.pid}; {command(home, 'up')}")
     else:
-        yield Check("agent", OK, f"pid {agent['pid']}, version {__version__}")
-    for what, count in report["counts"].items():
-        yield Check("losses", NOTE, f"{what.replace('_', ' ')}: {count['count']}", command(home, "status"))
+        yield Check("agent", OK, f"pid {agent.pid}, version {__version__}")
+    for what, count in report.counts.items():
+        yield Check("losses", NOTE, f"{what.replace('_', ' ')}: {count.count}", command(home, "status"))
 
 
 def _endpoint(home: Home, settings: Settings) -> Iterator[Check]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from cc_otel.text import squeezed
+
 SENTENCE_LENGTH_MAX: Final = 120
 """Longest sentence, characters."""
 
@@ -21,54 +23,52 @@ Members = Mapping[str, object]
 
 
 def members(value: object) -> Members:
-    """Return the members of an object, or an empty mapping for anything else."""
+    """Give the members of an object; of anything else none."""
     return value if isinstance(value, dict) else {}
 
 
 def items(value: object) -> Sequence[object]:
-    """Return the items of a list, or an empty list for anything else."""
+    """Give the items of a list; of anything else none."""
     return value if isinstance(value, list) else ()
 
 
 def text(value: object) -> str:
-    """Return a text as it is, or an empty string for anything else."""
+    """Give a text as it is, anything else as nothing."""
     return value if isinstance(value, str) else ""
 
 
 def number(value: object) -> int | None:
-    """Return a count; None for anything else."""
+    """Give a count; None for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 53 else None
 
 
 def counted(count: int, what: str) -> str:
-    """Return a count with its noun: ``1 line``, ``2 lines``."""
+    """Give a count with its noun: ``1 line``, ``2 lines``."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def clipped(value: str, length_max: int) -> str:
-    """Return a text as one line without control characters, cut to its limit in characters."""
+    """Give a text as one line without control characters, cut to its limit in characters."""
     head = value[:_READ_LENGTH_MAX]
-    line = " ".join(head.split())
-    if not line.isprintable():
-        line = " ".join("".join(c if c.isprintable() else " " for c in line).split())
+    line = squeezed(head)
     if len(line) <= length_max and len(head) == len(value):
         return line
     return line[: max(length_max - 1, 0)].rstrip() + "…"
 
 
 def first_line(value: object, length_max: int = RESULT_LENGTH_MAX) -> str:
-    """Return the first line of a text that says something."""
+    """Give the first line of a text that says something."""
     lines = (clipped(line, length_max) for line in text(value)[:_READ_LENGTH_MAX].splitlines())
     return next((line for line in lines if line), "")
 
 
 def word(value: object, length_max: int = WORD_LENGTH_MAX) -> str:
-    """Return a short value of the client's own, an enumeration or a name, as a person writes it."""
+    """Give a short value of the client's own, an enumeration or a name, as a person writes it."""
     return clipped(text(value).replace("_", " "), length_max)
 
 
 def argument(value: object, length_max: int = WORD_LENGTH_MAX) -> str:
-    """Return one argument of a call: a text as it is, a container by its size."""
+    """Give one argument of a call: a text as it is, a container by its size."""
     match value:
         case str():
             return clipped(value, length_max)
@@ -85,7 +85,7 @@ def argument(value: object, length_max: int = WORD_LENGTH_MAX) -> str:
 
 
 def path(value: object, folder: str) -> str:
-    """Return a path as seen from a folder; of one that lies elsewhere, and is long, its end."""
+    """Give a path as seen from a folder; of one that lies elsewhere, and is long, its end."""
     whole = text(value)
     if folder and whole.startswith(folder.rstrip("/") + "/"):
         whole = whole[len(folder.rstrip("/")) + 1 :]

@@ -1,0 +1,55 @@
+"""What model calls took, added up by what one wants to see: session, turn, agent, model."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from cc_otel.graph.store import GraphStore, Json, Query
+
+GROUPINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "session": ("session_id",),
+    "turn": ("session_id", "trace_id"),
+    "agent": ("session_id", "agent", "label"),
+    "model": ("model",),
+}
+"""What a sum is of, and the columns of the ``cost`` query that tell one sum from another."""
+
+SUMMED: Final = ("calls", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd")
+
+_DIGITS: Final = 9
+"""Sums of dollars are rounded to a billionth: what is beyond comes from adding binary fractions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The sum of some model calls: what they have in common, and their amounts; ``cost_usd`` is None if unknown."""
+
+    group: Mapping[str, Json]
+    amounts: Mapping[str, float | None]
+
+    def to_json(self) -> dict[str, Json]:
+        """Return it as one object."""
+        return {**self.group, **self.amounts}
+
+
+def costs(store: GraphStore, by: str, wanted: Mapping[str, str | int | float | None]) -> list[Cost]:
+    """
+    Return the sums over the ``cost`` query with these parameters, in the order in which their first calls began.
+
+    Raises:
+        StoreUnavailable: the store cannot answer.
+
+    """
+    return sums(store.query(Query("cost", wanted)), GROUPINGS[by])
+
+
+def sums(rows: Iterable[Mapping[str, Json]], keys: tuple[str, ...]) -> list[Cost]:
+    """Return the rows of the ``cost`` query added up, one sum for all rows that are equal in these columns."""
+    added: dict[tuple[Json, ...], dict[str, float | None]] = {}
+    for row in rows:
+        none: dict[str, float | None] = {**dict.fromkeys(SUMMED, 0), "cost_usd": None}
+        amounts = added.setdefault(tuple(row[key] for key in keys), none)
+        for name in SUMMED:
+            if isinstance(amount := row[name], int | float):
+                amounts[name] = round((amounts[name] or 0) + amount, _DIGITS)
+    return [Cost(dict(zip(keys, group, strict=True)), amounts) for group, amounts in added.items()]

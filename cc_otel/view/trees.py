@@ -1,0 +1,147 @@
+"""Traces as trees: the spans of a session, delivered or still open, and which of them stands below which."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final
+
+from cc_otel.graph.store import GraphStore, Json, Query
+from cc_otel.view.sessions import LAST, NoSuchSession, is_trace_id, session_named
+
+_Key = tuple[str, str]
+"""A trace id and a span id: span ids alone are unique within a trace."""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeSpan:
+    """
+    A span with what a tree shows of it, as the ``tree`` query has it (docs/graph.md).
+
+    While it is ``open`` its end is unknown, its duration is the time until now, and no receiver has it.
+    """
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    depth: int | None
+    kind: str
+    name: str
+    tool: str | None
+    label: str
+    status: str
+    error_type: str | None
+    session_id: str | None
+    start_ms: float
+    end_ms: float | None
+    duration_ms: float
+    open: bool = False
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "TreeSpan":
+        """Return the span that a row of the ``tree`` query stands for."""
+        return cls(**{name: row[name] for name in _COLUMNS})
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the row; ``open`` is in it only where it is so."""
+        row = asdict(self)
+        if not self.open:
+            del row["open"]
+        return row
+
+    @property
+    def key(self) -> _Key:
+        """What identifies it."""
+        return self.trace_id, self.span_id
+
+
+_COLUMNS: Final = tuple(field.name for field in fields(TreeSpan) if field.name != "open")
+
+
+def spans_of(store: GraphStore, what: str, open_spans: Sequence[TreeSpan] = ()) -> list[TreeSpan]:
+    """
+    Return the spans of a trace, or of all traces of a session, with those of them that are still open.
+
+    A session may be named by the beginning of its id. `LAST` is the newest session, or the newest trace where no span
+    names a session.
+
+    Raises:
+        NoSuchSession: nothing is known by that name.
+        Ambiguous: several sessions begin so.
+        StoreUnavailable: the store cannot answer.
+
+    """
+    spans = list(_found(store, what, open_spans))
+    if not spans:
+        raise NoSuchSession(what)
+    return spans
+
+
+def _found(store: GraphStore, what: str, open_spans: Sequence[TreeSpan]) -> Iterator[TreeSpan]:
+    if is_trace_id(what):
+        yield from _trace(store, what)
+        yield from (span for span in open_spans if span.trace_id == what)
+        return
+    try:
+        session_id = session_named(store, what, open_spans)
+    except NoSuchSession:
+        if what == LAST:
+            yield from _newest_trace(store)
+        return
+    for trace in store.query(Query("session_traces", {"session_id": session_id})):
+        yield from _trace(store, str(trace["trace_id"]))
+    yield from (span for span in open_spans if span.session_id == session_id)
+
+
+def _newest_trace(store: GraphStore) -> Iterator[TreeSpan]:
+    for newest in store.query(Query("spans", {"limit": 1})):
+        yield from _trace(store, str(newest["trace_id"]))
+
+
+def _trace(store: GraphStore, trace_id: str) -> Iterator[TreeSpan]:
+    return map(TreeSpan.of, store.query(Query("tree", {"trace_id": trace_id})))
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """Spans as trees: the roots, the earliest first, and what stands below each span in the same order."""
+
+    roots: Sequence[TreeSpan]
+    children: Mapping[_Key, Sequence[TreeSpan]]
+
+    def below(self, span: TreeSpan) -> Sequence[TreeSpan]:
+        """Return the children of a span."""
+        return self.children.get(span.key, ())
+
+
+def forest(spans: Iterable[TreeSpan]) -> Forest:
+    """
+    Return the spans as trees that hold each of them exactly once.
+
+    A span whose parent is not among them is a root. Of spans that are each other's parents the earliest is taken for
+    a root.
+    """
+    ordered = sorted({span.key: span for span in spans}.values(), key=lambda span: (span.start_ms, *span.key))
+    known = {span.key for span in ordered}
+    roots: list[TreeSpan] = []
+    children: dict[_Key, list[TreeSpan]] = defaultdict(list)
+    for span in ordered:
+        parent = (span.trace_id, span.parent_id or "")
+        (children[parent] if parent in known else roots).append(span)
+    reached = {key for root in roots for key in _keys_below(root, children)}
+    for span in ordered:
+        if span.key not in reached:
+            # Every circle is come upon at its earliest span, and opened there.
+            children[span.trace_id, span.parent_id or ""].remove(span)
+            roots.append(span)
+            reached.update(_keys_below(span, children))
+    roots.sort(key=lambda span: (span.start_ms, *span.key))
+    return Forest(roots, children)
+
+
+def _keys_below(root: TreeSpan, children: Mapping[_Key, Sequence[TreeSpan]]) -> Iterator[_Key]:
+    # Not by recursion: a trace may be deeper than Python's own calls may be.
+    todo = [root]
+    while todo:
+        span = todo.pop()
+        yield span.key
+        todo.extend(children.get(span.key, ()))

@@ -1,0 +1,52 @@
+"""What was recorded and is not delivered yet, though nothing more will happen to it."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from cc_otel.agent.processes import HIDDEN_NOTE, alive
+from cc_otel.event import HookEvent
+from cc_otel.journal.journal import Journal
+from cc_otel.spool import Spool
+from cc_otel.view.open_spans import assembled
+
+SETTLE_NS: Final = 3_000_000_000
+"""So long after the last event its session's start may still come, and its transcript may still grow."""
+
+
+def undelivered(spool: Spool, journal: Path, now_ns: int, *, at_hand: bool = False) -> int:
+    """
+    Return how many events and spans are still to be delivered; spans that are open are none of them.
+
+    Where the agent looks for clients ``at_hand``, one that names no pid is gone.
+
+    Raises:
+        JournalUnavailable: the journal cannot be read.
+
+    """
+    left = spool.count()
+    if not journal.exists():
+        return left
+    with closing(Journal(journal, read_only=True)) as opened:
+        left += sum(opened.backlog()) or owed(opened, at_hand=at_hand)
+        return left or opened.heard_since(now_ns - SETTLE_NS)
+
+
+def owed(journal: Journal, *, at_hand: bool = False) -> int:
+    """
+    Return how many events' spans are still to be encoded although nothing more will happen to them.
+
+    They are over and wait for a summary, or their client is gone and the agent will close them. ``at_hand`` is that of
+    `undelivered`.
+
+    Raises:
+        JournalUnavailable: the journal cannot be read.
+
+    """
+    live = [HookEvent.from_json(item.fields, item.id) for item in journal.live()]
+    drafts = [draft for session_id in {it.session_id for it in live} for draft in assembled(journal, session_id)[1]]
+    over = {event.id for draft in drafts for event in draft.sources}
+    hidden = {*json.loads(journal.notes().get(HIDDEN_NOTE, "[]"))}
+    gone = {it.id for it in live if it.session_id not in hidden and not alive(it.pid, it.clock_ns)}
+    return sum(it.id in over or (it.id in gone and (it.pid != 0 or at_hand)) for it in live)
