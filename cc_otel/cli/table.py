@@ -17,9 +17,11 @@ CUT_CHARS_MIN: Final = 16
 """What may be cut keeps this much at least; before it gets less, a column is left out."""
 
 _LARGE: Final = 1e15
-"""From here on a number is told by its size: all of its digits would fill the line."""
+"""From here on a number is shown by its size: all of its digits would fill the line."""
 
 _HOURS_MAX: Final = 1e6
+_CALENDAR_MS_MAX: Final = 2e14
+"""Far from here no calendar goes: the year 8307."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ def cell(value: object) -> str:
 def number(value: float) -> str:
     """Return a number with as many digits as help a person."""
     if not abs(value) < _LARGE:
-        return f"{value:.3g}"
+        return _size(value)
     return f"{value:,.0f}" if isinstance(value, float) else str(value)
 
 
@@ -131,7 +133,15 @@ def dollars(amount: float | None) -> str:
     """Return an amount of money; empty where it is unknown."""
     if amount is None:
         return ""
-    return f"${amount:.4f}" if abs(amount) < _LARGE else f"${amount:.3g}"
+    return f"${amount:.4f}" if abs(amount) < _LARGE else f"${_size(amount)}"
+
+
+def _size(value: float) -> str:
+    try:
+        return f"{value:.3g}"
+    except OverflowError:
+        # An integer beyond what a float can be.
+        return f"{'-' if value < 0 else ''}inf"
 
 
 def moment(at_ms: float) -> str:
@@ -145,17 +155,15 @@ def clock(at_ms: float) -> str:
 
 
 def _on_this_clock(at_ms: float, form: str) -> str:
-    try:
-        return time.strftime(form, time.localtime(at_ms / 1000))
-    except (OverflowError, ValueError, OSError):
-        # No calendar has it.
-        return f"{at_ms:.3g} ms"
+    if not abs(at_ms) < _CALENDAR_MS_MAX:
+        return f"{_size(at_ms)} ms"
+    return time.strftime(form, time.localtime(at_ms / 1000))
 
 
 def duration(ms: float) -> str:
     """Return a duration in the unit a person would use."""
-    if not ms < _HOURS_MAX * 3_600_000:
-        return f"{ms / 3_600_000:.3g} h"
+    if not abs(ms) < _HOURS_MAX * 3_600_000:
+        return f"{_size(ms / 3_600_000)} h"
     if ms < 1000:
         return f"{ms:.0f} ms" if ms >= 1 else f"{ms:.2f} ms"
     seconds = ms / 1000

@@ -53,6 +53,11 @@ class TreeSpan:
         """What identifies it."""
         return self.trace_id, self.span_id
 
+    @property
+    def parent_key(self) -> _Key:
+        """What identifies its parent; nothing has that of a root."""
+        return self.trace_id, self.parent_id or ""
+
 
 _COLUMNS: Final = tuple(field.name for field in fields(TreeSpan) if field.name != "open")
 
@@ -120,22 +125,34 @@ def forest(spans: Iterable[TreeSpan]) -> Forest:
     A span whose parent is not among them is a root. Of spans that are each other's parents the earliest is taken for
     a root.
     """
-    ordered = sorted({span.key: span for span in spans}.values(), key=lambda span: (span.start_ms, *span.key))
-    known = {span.key for span in ordered}
+    ordered = sorted({span.key: span for span in spans}.values(), key=_in_time)
+    known = {span.key: span for span in ordered}
     roots: list[TreeSpan] = []
     children: dict[_Key, list[TreeSpan]] = defaultdict(list)
     for span in ordered:
-        parent = (span.trace_id, span.parent_id or "")
-        (children[parent] if parent in known else roots).append(span)
+        (children[span.parent_key] if span.parent_key in known else roots).append(span)
     reached = {key for root in roots for key in _keys_below(root, children)}
     for span in ordered:
         if span.key not in reached:
-            # Every circle is come upon at its earliest span, and opened there.
-            children[span.trace_id, span.parent_id or ""].remove(span)
-            roots.append(span)
-            reached.update(_keys_below(span, children))
-    roots.sort(key=lambda span: (span.start_ms, *span.key))
-    return Forest(roots, children)
+            root = min(_circle_above(span, known), key=_in_time)
+            children[root.parent_key].remove(root)
+            roots.append(root)
+            reached.update(_keys_below(root, children))
+    return Forest(sorted(roots, key=_in_time), children)
+
+
+def _in_time(span: TreeSpan) -> tuple[float, _Key]:
+    return span.start_ms, span.key
+
+
+def _circle_above(span: TreeSpan, known: Mapping[_Key, TreeSpan]) -> list[TreeSpan]:
+    """Return the spans of the circle that the way up from a span ends in."""
+    way: dict[_Key, TreeSpan] = {}
+    while span.key not in way:
+        way[span.key] = span
+        span = known[span.parent_key]
+    spans = list(way.values())
+    return spans[spans.index(span) :]
 
 
 def _keys_below(root: TreeSpan, children: Mapping[_Key, Sequence[TreeSpan]]) -> Iterator[_Key]:
