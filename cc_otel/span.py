@@ -43,6 +43,9 @@ class Link:
     trace_id: str
     span_id: str
     attributes: Attributes = field(default_factory=dict)
+    trace_state: str = ""
+    flags: int = 0
+    dropped_attributes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class SpanEvent:
     name: str
     time_ns: int
     attributes: Attributes = field(default_factory=dict)
+    dropped_attributes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,8 @@ class Span:
     A finished span, ours or another producer's.
 
     Times are ns since the Unix epoch. ``trace_id`` is 32 and ``span_id`` and ``parent_id`` are 16 hexadecimal
-    digits; a root has no parent. ``resource`` describes what made the span, ``scope_name`` the library.
+    digits; a root has no parent. ``resource`` describes what made the span, ``scope_name`` the library. What follows
+    ``scope_version`` only other producers set; ``flags`` are OTLP's, and ``dropped_`` counts what a producer left out.
     """
 
     trace_id: str
@@ -78,6 +83,16 @@ class Span:
     resource: Attributes = field(default_factory=dict)
     scope_name: str = ""
     scope_version: str = ""
+    scope_attributes: Attributes = field(default_factory=dict)
+    scope_schema_url: str = ""
+    scope_dropped_attributes: int = 0
+    resource_schema_url: str = ""
+    resource_dropped_attributes: int = 0
+    trace_state: str = ""
+    flags: int = 0
+    dropped_attributes: int = 0
+    dropped_events: int = 0
+    dropped_links: int = 0
 
 
 def trace_id_of(*parts: str) -> str:

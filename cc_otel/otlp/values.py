@@ -1,15 +1,19 @@
 """
-Any attribute value as one that protobuf and its readers can carry. Nothing here raises.
+Attribute values, to and from OTLP's AnyValue. Nothing here raises.
 
-What is replaced, and by what, is documented for users in docs/delivery.md, "What is sent".
+What is sent has to be a value that protobuf and its readers can carry. What is replaced for that, and by what, is
+documented for users in docs/delivery.md, "What is sent".
 """
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 from cc_otel.span import AttributeValue
+
+if TYPE_CHECKING:
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 DEPTH_MAX: Final = 16
 """How deep lists and maps may nest in a value. A map costs three of the 100 levels that protobuf's parsers accept."""
@@ -67,15 +71,38 @@ def _nested_of(value: object, depth: int) -> AttributeValue:
     if not isinstance(value, Mapping | Sequence):
         return text_of(str(value))
     if depth == DEPTH_MAX:
-        return _json_of(value)
+        return json_of(value)
     if isinstance(value, Mapping):
         return {text_of(str(key)): value_of(item, depth + 1) for key, item in value.items()}
     return [value_of(item, depth + 1) for item in value]
 
 
-def _json_of(value: object) -> str:
+def json_of(value: object) -> str:
+    """Return a nested value as JSON text, or a note if that is impossible."""
     try:
         return json.dumps(value, default=str)
     except (TypeError, ValueError, RecursionError):
         # Keys that JSON does not have, a circular value, or a thousand more levels.
         return f"nested deeper than {DEPTH_MAX} levels"
+
+
+def attributes_in(pairs: "Iterable[KeyValue]") -> dict[str, AttributeValue]:
+    """Return received attributes, each value with the type it came with."""
+    # Nearly every value is a text that is not empty; trying that first saves asking for the type.
+    return {pair.key: (value := pair.value).string_value or value_in(value) for pair in pairs}
+
+
+def value_in(value: "AnyValue") -> AttributeValue:
+    """Return a received value; None for an empty one, and for an index into a dictionary that only profiles have."""
+    which = value.WhichOneof("value")
+    if which == "kvlist_value":
+        return attributes_in(value.kvlist_value.values)
+    if which == "array_value":
+        return [value_in(item) for item in value.array_value.values]
+    if which in _SCALARS:
+        scalar: str | bool | int | float | bytes = getattr(value, which)
+        return scalar
+    return None
+
+
+_SCALARS: Final = frozenset({"string_value", "bool_value", "int_value", "double_value", "bytes_value"})

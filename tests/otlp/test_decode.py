@@ -22,8 +22,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from cc_otel.otlp.decode import Decoded, NotARequest, Rejection, decode
+from cc_otel.otlp.decode import SLICE_BYTES_MAX, SLICE_SPANS_MAX, Decoded, NotARequest, Rejection, decode, slices
 from cc_otel.otlp.encode import encode, request
+from cc_otel.otlp.wire import TOO_DEEP, framed, messages, others
 from cc_otel.span import AttributeValue, Kind, Link, Span, SpanEvent, StatusCode
 
 TRACE = bytes(range(16))
@@ -61,18 +62,39 @@ def test_everything_a_span_can_say() -> None:
     """Each field of a span stands in the Span's field of the same meaning."""
     text = KeyValue(key="k", value=AnyValue(string_value="v"))
     told = message(
+        trace_state="k=v",
+        flags=0x301,
+        dropped_attributes_count=1,
+        dropped_events_count=2,
+        dropped_links_count=3,
         parent_span_id=b"parentid",
         name="GET /",
         kind=trace_pb2.Span.SPAN_KIND_SERVER,
         start_time_unix_nano=1_800_000_000_000_000_001,
         end_time_unix_nano=1_800_000_000_000_000_002,
         attributes=[text],
-        events=[trace_pb2.Span.Event(name="e", time_unix_nano=3, attributes=[text])],
-        links=[trace_pb2.Span.Link(trace_id=b"l" * 16, span_id=b"l" * 8, attributes=[text])],
+        events=[trace_pb2.Span.Event(name="e", time_unix_nano=3, attributes=[text], dropped_attributes_count=4)],
+        links=[
+            trace_pb2.Span.Link(
+                trace_id=b"l" * 16,
+                span_id=b"l" * 8,
+                attributes=[text],
+                trace_state="l=1",
+                flags=0x100,
+                dropped_attributes_count=5,
+            )
+        ],
         status=trace_pb2.Status(code=trace_pb2.Status.STATUS_CODE_ERROR, message="broken"),
     )
 
-    assert only(bytes_of(told, resource=[text])) == Span(
+    scope = InstrumentationScope(name="lib", version="1.2", attributes=[text], dropped_attributes_count=6)
+    envelope = trace_pb2.ResourceSpans(
+        resource=Resource(attributes=[text], dropped_attributes_count=7),
+        schema_url="https://resource",
+        scope_spans=[trace_pb2.ScopeSpans(scope=scope, spans=[told], schema_url="https://scope")],
+    )
+
+    assert only(ExportTraceServiceRequest(resource_spans=[envelope]).SerializeToString()) == Span(
         trace_id="000102030405060708090a0b0c0d0e0f",
         span_id="0001020304050607",
         parent_id="706172656e746964",
@@ -83,11 +105,21 @@ def test_everything_a_span_can_say() -> None:
         status=StatusCode.ERROR,
         status_message="broken",
         attributes={"k": "v"},
-        links=(Link("6c" * 16, "6c" * 8, {"k": "v"}),),
-        events=(SpanEvent("e", 3, {"k": "v"}),),
+        links=(Link("6c" * 16, "6c" * 8, {"k": "v"}, "l=1", 0x100, 5),),
+        events=(SpanEvent("e", 3, {"k": "v"}, 4),),
         resource={"k": "v"},
         scope_name="lib",
         scope_version="1.2",
+        scope_attributes={"k": "v"},
+        scope_schema_url="https://scope",
+        scope_dropped_attributes=6,
+        resource_schema_url="https://resource",
+        resource_dropped_attributes=7,
+        trace_state="k=v",
+        flags=0x301,
+        dropped_attributes=1,
+        dropped_events=2,
+        dropped_links=3,
     )
 
 
@@ -198,11 +230,178 @@ def test_not_a_request(data: bytes) -> None:
         decode(data)
 
 
-def test_text_that_is_not_utf8() -> None:
-    """A text that is not UTF-8, which protobuf does not allow, makes the bytes no request."""
-    data = bytes_of(message(name="xyzzy")).replace(b"xyzzy", b"\xff\xfe\xfd\xfc\xfb")
-    with pytest.raises(NotARequest):
-        decode(data)
+def nested(depth: int, *, maps: bool) -> bytes:
+    """Make the bytes of a value in that many lists or maps, deeper than the library would make one."""
+    value = AnyValue(string_value="bottom").SerializeToString()
+    for _ in range(depth):
+        value = framed(6, framed(1, framed(1, b"k") + framed(2, value))) if maps else framed(5, framed(1, value))
+    return value
+
+
+def with_value(value: AnyValue) -> trace_pb2.Span:
+    """Make a span with one attribute."""
+    return message(name="odd", attributes=[KeyValue(key="k", value=value)])
+
+
+BAD = "\ufffd\ufffd"
+
+
+class TestWhatProtobufRefuses:
+    """A request that the library refuses as a whole, although its framing is intact."""
+
+    @pytest.mark.parametrize(
+        ("told", "span"),
+        [
+            (message(name="xyz~~"), replace(BARE, name=f"xyz{BAD}")),
+            (message(trace_state="~~"), replace(BARE, trace_state=BAD)),
+            (message(status=trace_pb2.Status(message="~~")), replace(BARE, status_message=BAD)),
+            (
+                message(attributes=[KeyValue(key="~~", value=AnyValue(string_value="~~é"))]),
+                replace(BARE, attributes={BAD: f"{BAD}é"}),
+            ),
+            (
+                with_value(
+                    AnyValue(array_value=ArrayValue(values=[AnyValue(string_value="~~"), AnyValue(int_value=1)]))
+                ),
+                replace(BARE, name="odd", attributes={"k": [BAD, 1]}),
+            ),
+            (message(events=[trace_pb2.Span.Event(name="~~")]), replace(BARE, events=(SpanEvent(BAD, 0),))),
+            (
+                message(links=[trace_pb2.Span.Link(trace_id=TRACE, span_id=SPAN, trace_state="~~")]),
+                replace(BARE, links=(Link(TRACE.hex(), SPAN.hex(), trace_state=BAD),)),
+            ),
+        ],
+        ids=str,
+    )
+    def test_text_that_is_not_utf8(self, told: trace_pb2.Span, span: Span) -> None:
+        """Text that is not UTF-8 is stored with U+FFFD, wherever it is, and the spans beside it as they are."""
+        data = bytes_of(message(name="before"), told, message(name="after")).replace(b"~~", b"\xc3\xc3")
+
+        assert decode(data) == Decoded((replace(BARE, name="before"), span, replace(BARE, name="after")), repaired=1)
+
+    def test_bytes_that_are_no_text(self) -> None:
+        """A value of bytes is not text and stays as it is, in a span that is repaired too."""
+        value = AnyValue(array_value=ArrayValue(values=[AnyValue(bytes_value=b"\xff~~"), AnyValue(string_value="~~")]))
+        data = bytes_of(with_value(value)).replace(b"~~", b"\xc3\xc3")
+
+        assert only(data).attributes == {"k": [b"\xff\xc3\xc3", BAD]}
+
+    def test_text_that_spans_share(self) -> None:
+        """Text that is not UTF-8 in the resource or the scope costs none of their spans; each counts as repaired."""
+        text = KeyValue(key="k", value=AnyValue(string_value="~~"))
+        data = bytes_of(message(name="a"), message(name="b"), resource=[text]).replace(b"~~", b"\xc3\xc3")
+        data = data.replace(b"lib", b"l\xff\xfe")
+
+        decoded = decode(data)
+
+        assert [(span.name, span.resource, span.scope_name) for span in decoded.spans] == [
+            ("a", {"k": BAD}, f"l{BAD}"),
+            ("b", {"k": BAD}, f"l{BAD}"),
+        ]
+        assert (decoded.repaired, decoded.rejections) == (2, ())
+
+    @pytest.mark.parametrize("maps", [False, True])
+    @pytest.mark.parametrize("depth", [48, 100, 5000])
+    def test_a_value_that_is_nested_too_deeply(self, depth: int, maps: bool) -> None:
+        """A value beyond protobuf's limit costs no span: what is too deep becomes text, or a note."""
+        odd = message(name="odd").SerializeToString()
+        odd += framed(9, framed(1, b"k") + framed(2, nested(depth, maps=maps)))
+        data = framed(1, framed(2, framed(2, message(name="before").SerializeToString()) + framed(2, odd)))
+
+        decoded = decode(data)
+        text = repr(decoded.spans[1].attributes)
+
+        assert ([span.name for span in decoded.spans], decoded.rejections) == (["before", "odd"], ())
+        assert ("bottom" in text, TOO_DEEP in text) == (depth == 48, depth > 48)
+
+    def test_a_span_whose_framing_is_broken(self) -> None:
+        """A span that is no message is rejected with its reason, and the spans beside it are not."""
+        odd = message(name="odd").SerializeToString() + b"\x4a\x7f"
+        data = framed(1, framed(2, framed(2, odd) + framed(2, message(name="after").SerializeToString())))
+
+        decoded = decode(data)
+
+        assert [span.name for span in decoded.spans] == ["after"]
+        assert [(each.span.span_id, each.reason) for each in decoded.rejections] == [
+            (SPAN.hex(), "not an opentelemetry.proto.trace.v1.Span: field 9 at byte 33 does not fit")
+        ]
+
+
+class TestSlices:
+    """A large request is decoded in parts."""
+
+    def test_each_is_small(self) -> None:
+        """Spans come in order, at most 512 in a slice, and the bytes of all slices are about those of the request."""
+        data = bytes_of(*(message(name=f"{n}") for n in range(100_000)))
+        sizes = [(len(part.spans), part.size_bytes) for part in slices(data)]
+        names = [span.name for part in slices(data) for span in part.spans]
+
+        assert names == [f"{n}" for n in range(100_000)]
+        assert max(spans for spans, _ in sizes) == SLICE_SPANS_MAX
+        assert max(size_bytes for _, size_bytes in sizes) <= SLICE_BYTES_MAX + 100
+        assert len(data) <= sum(size_bytes for _, size_bytes in sizes) <= len(data) + 1000
+
+    @pytest.mark.parametrize("envelopes", [1, 3, 5000])
+    @pytest.mark.parametrize("scopes", [1, 3])
+    def test_the_same_as_the_whole(self, envelopes: int, scopes: int) -> None:
+        """However spans are grouped, and in whatever order the fields stand, slices say what the whole request says."""
+        request = ExportTraceServiceRequest()
+        for n in range(envelopes):
+            envelope = request.resource_spans.add(schema_url=f"resource {n}")
+            envelope.resource.attributes.append(KeyValue(key="n", value=AnyValue(int_value=n)))
+            for m in range(scopes):
+                scope = envelope.scope_spans.add(schema_url=f"scope {m}")
+                scope.scope.name = f"{n} {m}"
+                scope.spans.extend(
+                    message(name=f"{n} {m} {k}", trace_state="x" * 200) for k in range(6000 // envelopes)
+                )
+        whole = request.SerializeToString()
+        # The same fields with what is shared behind the spans, as protobuf allows.
+        turned = b"".join(framed(1, _turned(whole[part.value : part.end])) for part in messages(whole, 1))
+        expected = [
+            (span.name, {"n": n}, f"resource {n}", f"{n} {m}", f"scope {m}")
+            for n, envelope in enumerate(request.resource_spans)
+            for m, scope in enumerate(envelope.scope_spans)
+            for span in scope.spans
+        ]
+
+        for data in (whole, turned):
+            spans = [span for part in slices(data) for span in part.spans]
+            actual = [
+                (span.name, span.resource, span.resource_schema_url, span.scope_name, span.scope_schema_url)
+                for span in spans
+            ]
+
+            assert actual == expected
+
+    def test_a_span_larger_than_a_slice(self) -> None:
+        """A span that is larger than a slice is a slice, with the spans around it in theirs."""
+        data = bytes_of(message(name="before"), message(name="x" * (3 << 20)), message(name="after"))
+
+        assert [[len(span.name) for span in part.spans] for part in slices(data)] == [[6], [3 << 20], [5]]
+
+    def test_a_bad_byte_in_a_large_request(self) -> None:
+        """One bad byte is found in the slice it is in."""
+        data = bytes_of(*(message(name=f"{n:>200}") for n in range(20_000))).replace(b"    777", b"\xff\xff\xff\xff777")
+        decoded = decode(data)
+
+        assert (len(decoded.spans), decoded.rejections, decoded.repaired) == (20_000, (), 11)
+
+    @pytest.mark.parametrize("cut", [1, 1000])
+    def test_a_large_request_that_is_cut_off(self, cut: int) -> None:
+        """A large request whose framing is broken is no request, before anything of it is decoded."""
+        data = bytes_of(*(message(name=f"{n:>200}") for n in range(20_000)))[:-cut]
+        with pytest.raises(NotARequest):
+            slices(data)
+
+
+def _turned(envelope: bytes) -> bytes:
+    """Put spans before their scope, and scopes' spans before their resource."""
+    scopes = [envelope[part.value : part.end] for part in messages(envelope, 2)]
+    spans_first = [
+        b"".join(scope[part.start : part.end] for part in messages(scope, 2)) + others(scope, 2) for scope in scopes
+    ]
+    return b"".join(framed(2, scope) for scope in spans_first) + others(envelope, 2)
 
 
 def test_what_we_send_comes_back() -> None:
@@ -222,7 +421,13 @@ def test_what_we_send_comes_back() -> None:
         scope_name="cc_otel",
     )
 
-    assert replace(only(request([encode(sent)])), scope_version="") == sent
+    assert told_by_others_alone(only(request([encode(sent)]))) == sent
+
+
+def told_by_others_alone(span: Span) -> Span:
+    """Leave out what every encoded span has and no Span of ours says: our version, our schema, and flags."""
+    links = tuple(replace(link, flags=0) for link in span.links)
+    return replace(span, scope_version="", scope_schema_url="", resource_schema_url="", flags=0, links=links)
 
 
 def test_what_the_sdk_sends() -> None:
