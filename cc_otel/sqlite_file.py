@@ -13,7 +13,8 @@ def connect_to_read(path: Path, timeout_s: float) -> sqlite3.Connection:
     Open a database that others write, without writing: its disk may be full, or it may be mounted read-only.
 
     Readers share memory with the writer through a file beside the database, and where no writer has made it, they
-    would. Where that fails nobody is writing, and the file is read under a lock or, where that fails too, as it is.
+    would. Where that fails nobody is writing: the file is read as it is, or, where a killed writer has left something
+    in its log, under a lock that keeps other readers out.
 
     Raises:
         sqlite3.DatabaseError: it is not there, cannot be read, or is damaged.
@@ -25,19 +26,12 @@ def connect_to_read(path: Path, timeout_s: float) -> sqlite3.Connection:
     try:
         return _connected(f"{address}?mode=rw", timeout_s)
     except sqlite3.OperationalError as error:
-        if not _without_shared_memory(error) or not path.exists():
+        if error.sqlite_errorcode & _PRIMARY not in _NO_SHARED_MEMORY or not path.exists():
             raise
-    try:
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size:
         return _connected(f"{address}?mode=rw", timeout_s, "PRAGMA locking_mode = EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        log = path.with_name(path.name + "-wal")
-        if not _without_shared_memory(error) or (log.exists() and log.stat().st_size):
-            raise
     return _connected(f"{address}?immutable=1", timeout_s)
-
-
-def _without_shared_memory(error: sqlite3.OperationalError) -> bool:
-    return error.sqlite_errorcode & _PRIMARY in _NO_SHARED_MEMORY
 
 
 def _connected(address: str, timeout_s: float, *settings: str) -> sqlite3.Connection:

@@ -12,6 +12,7 @@ from cc_otel.cli.common import DAYS, Command, console, fail, json_option, not_na
 from cc_otel.cli.compose import destination, open_store, with_content
 from cc_otel.cli.table import Column, Row, dollars, duration, moment, print_rows
 from cc_otel.config import Home, Settings
+from cc_otel.text import squeezed
 from cc_otel.view.costs import GROUPINGS
 
 if TYPE_CHECKING:
@@ -198,9 +199,9 @@ def _reading(home: Home, settings: Settings) -> Iterator["GraphStore"]:
         with closing(open_store(home, settings)) as store:
             yield store
     except NoSuchSession as error:
-        fail(f"{error}; `cc-otel query sessions` lists what is")
+        fail(squeezed(f"{error}; `cc-otel query sessions` lists what is"))
     except (StoreUnavailable, JournalUnavailable, Ambiguous) as error:
-        fail(str(error))
+        fail(squeezed(str(error)))
 
 
 def _open_spans(home: Home, settings: Settings) -> "Sequence[TreeSpan]":

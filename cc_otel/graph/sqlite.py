@@ -19,6 +19,7 @@ import orjson
 
 from cc_otel.graph.queries import catalogue
 from cc_otel.graph.store import Edge, GraphBatch, Json, Query, Refusal, StoreUnavailable, Unready, Vertex
+from cc_otel.sqlite_file import connect_to_read
 
 SCHEMA_VERSION: Final = 1
 BUSY_TIMEOUT_S: Final = 5.0
@@ -144,10 +145,9 @@ class SqliteStore:
         """See GraphStore. Reads one state of the graph, however long the rows are being taken."""
         text, values = catalogue.text(query.name, "sql"), catalogue.bindings(query, "sql")
         with self._reporting():
-            # Without "c", so that asking for a graph that is not there leaves no empty one behind.
-            connection = self._connect(f"{self._path.absolute().as_uri()}?mode=rw")
+            connection = connect_to_read(self._path, self._busy_timeout_s)
             try:
-                connection.execute("PRAGMA query_only = 1")
+                connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
                 connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES_MAX}")
                 rows = connection.execute(text, values)
             except sqlite3.Error:
@@ -187,24 +187,16 @@ class SqliteStore:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
             self._inode = _inode(self._path)
-            connection = self._connect(str(self._path))
+            connection = sqlite3.connect(
+                self._path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
+            )
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # Of a file that is still empty.
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             self._make_tables(connection)
             self._connection = connection
         return self._connection
-
-    def _connect(self, name: str) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            name,
-            timeout=self._busy_timeout_s,
-            isolation_level=None,
-            check_same_thread=False,
-            uri=name.startswith("file:"),
-        )
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        return connection
 
     def _make_tables(self, connection: sqlite3.Connection) -> None:
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]

@@ -92,13 +92,14 @@ def _found(store: GraphStore, what: str, open_spans: Sequence[TreeSpan]) -> Iter
         if what == LAST:
             yield from _newest_trace(store)
         return
-    for trace in store.query(Query("session_traces", {"session_id": session_id})):
+    # One answer at a time: a file whose writer was killed may have but one reader.
+    for trace in list(store.query(Query("session_traces", {"session_id": session_id}))):
         yield from _trace(store, str(trace["trace_id"]))
     yield from (span for span in open_spans if span.session_id == session_id)
 
 
 def _newest_trace(store: GraphStore) -> Iterator[TreeSpan]:
-    for newest in store.query(Query("spans", {"limit": 1})):
+    for newest in list(store.query(Query("spans", {"limit": 1}))):
         yield from _trace(store, str(newest["trace_id"]))
 
 

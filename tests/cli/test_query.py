@@ -1,0 +1,190 @@
+"""What the graph is asked on the command line, and what is printed."""
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cc_otel.cli import main
+from cc_otel.graph import mapping
+from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.journal.journal import Journal
+from cc_otel.span import Span
+from tests.graph.made import TRACE_A1, TRACE_A2, span, span_id, turn, two_sessions
+
+NASTY = "\x1b]52;c;cm0gLXJm\x07\x1b[2J\u202e\x9b31m\r\n"
+
+
+def put(home: Path, spans: Sequence[Span]) -> None:
+    """Write the graph of a home."""
+    store = SqliteStore(home / "graph.db")
+    assert list(store.write(mapping.of(spans))) == []
+    store.close()
+
+
+def ask(home: Path, *arguments: str) -> Result:
+    """Type a `cc-otel query` command."""
+    return CliRunner().invoke(main, ["query", *arguments, "--home", str(home)], env={"COLUMNS": "80"})
+
+
+def answered(home: Path, *arguments: str) -> list[str]:
+    """Return the lines that it prints."""
+    result = ask(home, *arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout.splitlines()
+
+
+def rows(home: Path, *arguments: str) -> list[dict[str, Any]]:
+    """Return the rows that it prints for programs."""
+    return [json.loads(line) for line in answered(home, *arguments, "--json")]
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Let no file grow: what a full disk looks like from inside."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def leave_log(path: Path) -> None:
+    """Leave a database as a killed writer does: with a log that is part of it."""
+    write = "import os, sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None);"
+    write += "db.execute('CREATE TABLE more (x)'); os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", write, path], check=False)
+    assert path.with_name(f"{path.name}-wal").stat().st_size
+
+
+def test_sessions_of_one_beginning_are_named_safely(tmp_path: Path) -> None:
+    """Where several sessions begin so they are named, and nothing in their names acts on the terminal."""
+    put(tmp_path, [span(1, session=f"run {NASTY}1"), span(2, session=f"run {NASTY}2")])
+
+    for command in (("tree", "run"), ("spans", "--session", "run"), ("cost", "--session", "run")):
+        result = ask(tmp_path, *command)
+        assert result.exit_code == 1
+        assert result.stderr.startswith("Error: 2 sessions begin with 'run': run ]52;c;")
+        assert result.stderr.rstrip("\n").isprintable()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("tree", TRACE_A1, "--all", "--ids"),
+        ("tree", "last"),
+        ("span", f"{TRACE_A1}-{span_id(1)}"),
+        ("sessions",),
+        ("spans",),
+        ("files", "--days", "36500"),
+        *(("cost", "--days", "36500", "--by", by) for by in ("session", "turn", "agent", "model")),
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_nothing_that_was_recorded_acts_on_the_terminal(
+    tmp_path: Path, command: tuple[str, ...], as_json: bool
+) -> None:
+    """Whatever spans hold, each line that is printed is printable, and JSON still means the same."""
+    said = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.response.model": NASTY,
+        "gen_ai.usage.input_tokens": 1,
+        "cc_otel.summary": NASTY,
+        f"note {NASTY}": NASTY,
+    }
+    call = {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": "Read",
+        "gen_ai.tool.call.arguments": json.dumps({"file_path": f"/{NASTY}"}),
+    }
+    put(
+        tmp_path,
+        [
+            span(1, NASTY, session=NASTY, error=NASTY, attributes=said),
+            span(2, NASTY, parent=1, session=NASTY, attributes=call),
+        ],
+    )
+    lines = answered(tmp_path, *command, *(["--json"] if as_json else []))
+
+    assert lines
+    assert [line for line in lines if not line.isprintable()] == []
+    if as_json:
+        assert [value for value in json.loads(lines[0]).values() if isinstance(value, str) and NASTY in value]
+
+
+@pytest.mark.parametrize("limit", ["0", "-5", str(2**63), "9" * 40])
+@pytest.mark.parametrize("command", ["sessions", "spans", "files"])
+def test_a_limit_that_no_store_takes_is_wrong_usage(tmp_path: Path, command: str, limit: str) -> None:
+    """A limit below one or beyond 64 bits is refused before anything is asked."""
+    put(tmp_path, two_sessions())
+
+    assert ask(tmp_path, command, "--limit", limit).exit_code == 2
+    assert len(rows(tmp_path, command, "--limit", str(2**63 - 1), *(["--days", "36500"] if command == "files" else [])))
+
+
+def test_one_large_number_ruins_no_table(tmp_path: Path) -> None:
+    """A number that no model could have used is told by its size, beside others that are told whole."""
+    chat = {"gen_ai.operation.name": "chat", "gen_ai.response.model": "m", "gen_ai.usage.input_tokens": 12_345}
+    huge = {**chat, "gen_ai.usage.input_tokens": 1e308, "gen_ai.usage.output_tokens": 1e308, "cc_otel.cost_usd": 1e308}
+    spans = [span(1, attributes=chat), *(span(at, session="b", attributes=huge) for at in (2, 3))]
+    put(tmp_path, spans)
+
+    lines = answered(tmp_path, "cost", "--days", "36500")
+    assert max(map(len, lines)) <= 160
+    assert "12,345" in lines[2]
+    assert rows(tmp_path, "cost", "--days", "36500")[0]["input_tokens"] is None
+
+
+def test_a_circle_of_spans_is_shown(tmp_path: Path) -> None:
+    """Spans that are each other's parents are shown once each, as a tree of the earliest."""
+    put(tmp_path, [span(1, "first", parent=2), span(2, "second", parent=1, start_ms=1)])
+
+    assert [line.split()[-3] for line in answered(tmp_path, "tree", TRACE_A1)] == ["first", "second"]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_the_graph_is_read_on_a_full_disk(tmp_path: Path, killed: bool) -> None:
+    """Trees and lists are read where nothing can be written, with the spans that are still open."""
+    put(tmp_path, two_sessions())
+    Journal(tmp_path / "journal.db").close()
+    if killed:
+        for name in ("graph.db", "journal.db"):
+            leave_log(tmp_path / name)
+    with full_disk():
+        results = [ask(tmp_path, "tree", "last"), ask(tmp_path, "sessions"), ask(tmp_path, "cost")]
+
+    assert [(it.exit_code, it.stderr) for it in results] == [(0, "")] * 3
+
+
+def test_ids_are_cut_as_far_as_they_name_one_session(tmp_path: Path) -> None:
+    """What a table shows of an id names its session in every command."""
+    put(tmp_path, [turn(at, session=name) for at, name in enumerate(("agent-run-1", "agent-run-2", "0123456789ab"), 1)])
+    shown = {line.split()[0] for line in answered(tmp_path, "sessions", "--limit", "9")[1:]}
+
+    assert shown == {"agent-run-1", "agent-run-2", "01234567"}
+    assert all(rows(tmp_path, "tree", name) for name in shown)
+
+
+@pytest.mark.parametrize("command", [("tree", "x"), ("spans", "--session", "x"), ("files", "--session", "x")])
+def test_a_session_that_is_not_there_is_an_error(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """Asked about a session that nothing is known of, a command says so and fails."""
+    put(tmp_path, two_sessions())
+    result = ask(tmp_path, *command)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "Error: nothing is known of 'x'; `cc-otel query sessions` lists what is\n"
+
+
+def test_the_last_trace_where_there_are_no_sessions(tmp_path: Path) -> None:
+    """Without sessions `last` is the newest trace."""
+    put(tmp_path, [span(1, session=None), span(2, session=None, trace_id=TRACE_A2, start_ms=5)])
+
+    assert [row["span_id"] for row in rows(tmp_path, "tree", "last")] == [span_id(2)]
