@@ -16,7 +16,7 @@ from cc_otel.cli import main
 from cc_otel.graph import mapping
 from cc_otel.graph.sqlite import SqliteStore
 from cc_otel.journal.journal import Journal
-from cc_otel.span import Span
+from cc_otel.span import AttributeValue, Span
 from tests.graph.made import TRACE_A1, TRACE_A2, span, span_id, turn, two_sessions
 
 NASTY = "\x1b]52;c;cm0gLXJm\x07\x1b[2J\u202e\x9b31m\r\n"
@@ -93,14 +93,14 @@ def test_nothing_that_was_recorded_acts_on_the_terminal(
     tmp_path: Path, command: tuple[str, ...], as_json: bool
 ) -> None:
     """Whatever spans hold, each line that is printed is printable, and JSON still means the same."""
-    said = {
+    said: dict[str, AttributeValue] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.response.model": NASTY,
         "gen_ai.usage.input_tokens": 1,
         "cc_otel.summary": NASTY,
         f"note {NASTY}": NASTY,
     }
-    call = {
+    call: dict[str, AttributeValue] = {
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": "Read",
         "gen_ai.tool.call.arguments": json.dumps({"file_path": f"/{NASTY}"}),
@@ -132,8 +132,17 @@ def test_a_limit_that_no_store_takes_is_wrong_usage(tmp_path: Path, command: str
 
 def test_one_large_number_ruins_no_table(tmp_path: Path) -> None:
     """A number that no model could have used is told by its size, beside others that are told whole."""
-    chat = {"gen_ai.operation.name": "chat", "gen_ai.response.model": "m", "gen_ai.usage.input_tokens": 12_345}
-    huge = {**chat, "gen_ai.usage.input_tokens": 1e308, "gen_ai.usage.output_tokens": 1e308, "cc_otel.cost_usd": 1e308}
+    chat: dict[str, AttributeValue] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.response.model": "m",
+        "gen_ai.usage.input_tokens": 12_345,
+    }
+    huge: dict[str, AttributeValue] = {
+        **chat,
+        "gen_ai.usage.input_tokens": 1e308,
+        "gen_ai.usage.output_tokens": 1e308,
+        "cc_otel.cost_usd": 1e308,
+    }
     spans = [span(1, attributes=chat), *(span(at, session="b", attributes=huge) for at in (2, 3))]
     put(tmp_path, spans)
 

@@ -1,0 +1,70 @@
+"""Open spans, as a home's journal has them."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from cc_otel.view.open_spans import count_open, open_spans
+from tests.agent.test_pipeline import Workshop
+
+PROMPT: dict[str, Any] = {"session_id": "s", "prompt_id": "p", "hook_event_name": "UserPromptSubmit", "prompt": "tidy"}
+CALL: dict[str, Any] = {**PROMPT, "hook_event_name": "PreToolUse", "tool_name": "Bash", "tool_input": {"command": "ls"}}
+
+
+def at_work(home: Path) -> Workshop:
+    """Return a home whose client has begun a turn, has a call behind it and waits for permission for another."""
+    workshop = Workshop(home)
+    for event in (
+        PROMPT,
+        CALL | {"tool_use_id": "one"},
+        CALL | {"tool_use_id": "one", "hook_event_name": "PostToolUse", "tool_response": {}},
+        CALL | {"tool_use_id": "two"},
+        CALL | {"hook_event_name": "PermissionRequest"},
+    ):
+        workshop.record(event, CLAUDE_PID=str(os.getpid()), CLAUDE_CODE_ENTRYPOINT="cli")
+    workshop.settle()
+    return workshop
+
+
+def test_what_is_open_is_told_as_the_graph_will_have_it(tmp_path: Path) -> None:
+    """The turn, the call and the wait for a person are open, each below the one before; what has ended is not."""
+    workshop = at_work(tmp_path)
+    now_ms = time.time() * 1000 + 60_000
+    turn, call, wait = open_spans(tmp_path / "journal.db", now_ms, with_content=True)
+
+    assert [(it.name, it.kind, it.label) for it in (turn, call, wait)] == [
+        ("invoke_agent claude-code", "turn", "Asked: tidy"),
+        ("execute_tool Bash", "tool", "About to run ls"),
+        ("hook PermissionRequest", "hook", "Asked to run ls"),
+    ]
+    assert (turn.parent_id, call.parent_id, wait.parent_id) == (None, turn.span_id, call.span_id)
+    assert {(it.session_id, it.open, it.end_ms, it.status) for it in (turn, call, wait)} == {("s", True, None, "UNSET")}
+    assert turn.duration_ms == now_ms - turn.start_ms
+    assert count_open(workshop.journal) == 3
+
+
+def test_without_content_nothing_is_quoted(tmp_path: Path) -> None:
+    """Where spans hold no content, an open one's sentence quotes nothing either."""
+    at_work(tmp_path)
+    shown = open_spans(tmp_path / "journal.db", 0, with_content=False)
+
+    assert [it.label for it in shown if "tidy" in it.label or "ls" in it.label.split()] == []
+    assert {it.duration_ms for it in shown} == {0.0}
+
+
+def test_a_home_without_a_journal_has_nothing_open(tmp_path: Path) -> None:
+    """Before an agent has run nothing is open, and looking makes no journal."""
+    assert open_spans(tmp_path / "journal.db", 0, with_content=True) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_looking_for_open_spans_loads_neither_agent_nor_sdk() -> None:
+    """The room is imported without the agent's pipeline, OpenTelemetry's SDK or gRPC: commands start at once."""
+    program = "import sys; import cc_otel.view.open_spans, cc_otel.view.status; print(*sys.modules, sep='\\n')"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+
+    heavy = ("opentelemetry", "grpc", "google", "psutil", "requests", "click", "rich")
+    assert [name for name in loaded if name.split(".")[0] in heavy or name == "cc_otel.agent.pipeline"] == []
