@@ -18,7 +18,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.table import Row, show
-from cc_otel.claude_code.wiring import EVENTS
+from cc_otel.claude_code.event_table import wired_rows
 from tests.client.loopback import NotPermitted, loopback
 from tests.client.script import Script, calls, says, tool
 from tests.client.world import World
@@ -32,7 +32,10 @@ TELEMETRY = {
     "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
     "OTEL_LOGS_EXPORT_INTERVAL": "200",
 }
-CAT = {event: [{"hooks": [{"type": "command", "command": "cat >/dev/null"}]}] for event in EVENTS}
+CAT = {
+    event: [{"hooks": [{"type": "command", "command": "cat >/dev/null"}]}]
+    for event in (row.name for row in wired_rows())
+}
 
 
 def run(rounds: int = ROUNDS) -> list[Row]:

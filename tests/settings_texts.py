@@ -7,12 +7,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from cc_otel.claude_code.wiring import EVENTS
+from cc_otel.claude_code.event_table import wired_rows
 
 SPACES = ("", "", " ", "\n", "\r\n\t", "\n    ", "\t", " \n\n ")
 SCALARS = ("null", "true", "false", "0", "-0", "1.50", "1e5", "12345678901234567890123", "-3.0E-7", "9" * 5000)
 WORDS = ("", "model", "env", "ключ", "a\u2028b", 'q"uote', "back\\slash", "\ud83d", "\x7f", "😀")
-EVENT_NAMES = ("Stop", "PreToolUse", "SessionStart", EVENTS[-1], "WorktreeCreate", "EventOfTomorrow")
+EVENT_NAMES = ("Stop", "PreToolUse", "SessionStart", wired_rows()[-1].name, "WorktreeCreate", "EventOfTomorrow")
 
 THEIRS = {"matcher": "Bash", "hooks": [{"type": "command", "command": "./lint.sh", "timeout": 7}]}
 

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Final
 
 from cc_otel.agent import launching
-from cc_otel.agent.placement import TOOL_RESULTS, anchor, scope, turn_links
-from cc_otel.agent.tree import Cause, Closing, Draft, Held, Node, Observation, Process, Role, Session, Step
-from cc_otel.event import DENIED, PROMPT_EVENT, HookEvent
+from cc_otel.agent.placement import parent_of, scope, turn_links
+from cc_otel.agent.tree import Closing, Draft, Held, Node, Process, Role, Session, Step
+from cc_otel.event import DENIED, Cause, Handler, HookEvent, Observation
 from cc_otel.span import INSTANT_NS, span_id_of, trace_id_of
 
 SESSION_START_WAIT_NS: Final = 2_000_000_000
@@ -26,7 +26,7 @@ NOBODY_WAITS: Final = "sdk-cli"
 """The entrypoint of ``claude -p``: a call that would prompt is refused at once."""
 
 
-_Handler = Callable[[Session, HookEvent, Node | None, str], None]
+_Handle = Callable[[Session, HookEvent, Node | None, str], None]
 
 
 class Assembler:
@@ -35,20 +35,21 @@ class Assembler:
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}
         self._step = Step()
-        self._handlers: dict[str, _Handler] = {
-            **dict.fromkeys(TOOL_RESULTS, self._tool_result),
-            PROMPT_EVENT: self._prompt,
-            "PreToolUse": self._tool,
-            "PermissionRequest": self._permission,
-            "PostToolBatch": self._batch,
-            "SubagentStart": self._subagent,
-            "SubagentStop": self._subagent_stop,
-            "PreCompact": self._compact,
-            "PostCompact": self._compacted,
-            "SessionStart": self._session_start,
-            "SessionEnd": self._session_end,
-            "Stop": self._stop,
-            "StopFailure": self._stop,
+        self._handlers: dict[Handler, _Handle] = {
+            Handler.INSTANT: self._instant,
+            Handler.PROMPT: self._prompt,
+            Handler.CALL: self._tool,
+            Handler.CALL_RESULT: self._tool_result,
+            Handler.BATCH: self._batch,
+            Handler.PERMISSION: self._permission,
+            Handler.STOP: self._stop,
+            Handler.AGENT: self._subagent,
+            Handler.AGENT_STOP: self._subagent_stop,
+            Handler.COMPACT: self._compact,
+            Handler.COMPACTED: self._compacted,
+            Handler.SESSION_START: self._session_start,
+            Handler.SESSION_END: self._session_end,
+            Handler.MODEL_CALL: self._chat,
         }
 
     # What the agent tells and asks
@@ -122,15 +123,14 @@ class Assembler:
     # Where an event goes
 
     def _place(self, session: Session, process: Process, event: HookEvent, span_id: str) -> None:
-        parent = anchor(session, process, event)
+        parent = parent_of(session, process, event)
         rootless = parent is None and process.start is None and not process.start_missing
         if not _is_root(event) and (rootless or process.waits_for(event)):
             process.waiting.append((event, span_id))
             return
         if parent is not None:
             parent.touch(event.clock_ns)
-        handle = self._chat if event.ended_ns else self._handlers.get(event.name, self._instant)
-        handle(session, event, parent, span_id)
+        self._handlers[event.handler](session, event, parent, span_id)
         if process.over:
             # It was told after its process's end: nothing will come to close what it opened.
             self._close_process(session, process, replace(process.over, clock_ns=event.clock_ns, end_ns=None))
@@ -271,9 +271,6 @@ class Assembler:
             self._end(turn, event.clock_ns, event.name, event, event.error_type)
 
     def _session_start(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
-        if not _is_root(event):
-            self._instant(session, event, parent, span_id)
-            return
         process = session.process(event.pid, event.clock_ns)
         self._close_earlier(session, process, event)
         if process.start or process.over:
@@ -395,7 +392,7 @@ class Assembler:
 
 
 def _is_root(event: HookEvent) -> bool:
-    return event.name == PROMPT_EVENT or (event.name == "SessionStart" and event.source != "compact")
+    return event.handler in {Handler.PROMPT, Handler.SESSION_START}
 
 
 def _is_late(node: Node, event: HookEvent) -> bool:

@@ -18,9 +18,10 @@ from cc_otel.agent.attributes import SpanAttributes
 from cc_otel.agent.prices import Usage, cost_usd
 from cc_otel.agent.tree import Draft, Role
 from cc_otel.agent.truncation import text
+from cc_otel.claude_code.payload import exit_code
 from cc_otel.claude_code.transcript.failures import OTHER
 from cc_otel.claude_code.vocabulary import is_told, is_word, word_or
-from cc_otel.event import HookEvent, exit_code
+from cc_otel.event import HookEvent
 from cc_otel.span import Kind, Link, Span, StatusCode
 
 PAYLOAD_KEYS_MAX: Final = 64

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final, cast
 
-from cc_otel import event as events
 from cc_otel.agent.describe import Content
 from cc_otel.agent.redaction.redact import redact, redact_text
 from cc_otel.agent.truncation import fit
+from cc_otel.claude_code import payload as payloads
+from cc_otel.claude_code.payload import Unreadable
 from cc_otel.complaints import Complaints
-from cc_otel.event import Unreadable
 from cc_otel.journal.journal import Arrival, Journal, JournalUnavailable
 from cc_otel.spool import Entry, Recorded, Spool
 from cc_otel.spool import Unreadable as UnreadableFile
@@ -143,22 +143,22 @@ def arrival_of(recorded: Recorded, now_ns: int) -> Arrival:
         Unreadable: it cannot become an event.
 
     """
-    payload, whole = events.parse(recorded.payload)
+    payload, whole = payloads.parse(recorded.payload)
     if not whole and not recorded.ended:
         # Its writer died in the middle of the hook, or still writes after all this time.
         raise Unreadable("cut short")
     redacted = redact(payload)
     # Redacting and cutting keep the shape: an object stays one.
-    safe = cast(events.Payload, redacted.value)
+    safe = cast(payloads.Payload, redacted.value)
     fitted = fit(redacted.value, CONTENT_BYTES_MAX)
-    event = events.read(
+    event = payloads.read(
         safe,
         _cleaned(recorded),
         clock_ns=min(recorded.clock_ns, now_ns),
         digest=blake2b(recorded.payload, digest_size=16).hexdigest(),
         truncated=not whole or recorded.payload_bytes > len(recorded.payload),
     )
-    content = Content(cast(events.Payload, fitted.value), redacted.count, fitted.truncated)
+    content = Content(cast(payloads.Payload, fitted.value), redacted.count, fitted.truncated)
     return Arrival(recorded.digest, event.session_id, event.clock_ns, event.to_json(), content.to_json())
 
 
@@ -178,4 +178,4 @@ def _cleaned(recorded: Recorded) -> dict[str, str]:
         name: value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         for name, value in recorded.variables.items()
     }
-    return {name: redact_text(text)[0][: events.NAME_LENGTH_MAX] for name, text in texts.items()}
+    return {name: redact_text(text)[0][: payloads.NAME_LENGTH_MAX] for name, text in texts.items()}

@@ -19,10 +19,11 @@ from cc_otel.agent.intake import Intake
 from cc_otel.agent.processes import HIDDEN_NOTE, Clients, Sight, alive
 from cc_otel.agent.summary.contract import ByRule, Summaries
 from cc_otel.agent.transcript_intake import KEEP_NS, ChatWatch
-from cc_otel.agent.tree import Cause, Draft, Observation, Step, told_of, unplaced
+from cc_otel.agent.tree import Draft, Step, unplaced
+from cc_otel.claude_code.payload import event_of, input_of
 from cc_otel.claude_code.transcript.files import Transcripts
 from cc_otel.complaints import Complaints
-from cc_otel.event import PROMPT_EVENT, HookEvent, Interruption
+from cc_otel.event import PROMPT_EVENT, Cause, HookEvent, Interruption, Observation
 from cc_otel.journal.journal import Journal, JournalUnavailable, Outgoing, Told
 from cc_otel.otlp.encode import encode
 from cc_otel.spool import Spool
@@ -181,7 +182,7 @@ class Agent:
         inputs = self._journal.pending(before_ns, INPUTS_MAX)
         stretch = _Stretch([], [], [], {item.id: item.content for item in inputs if item.content is not None})
         for item in inputs:
-            event = HookEvent.from_json(item.fields, item.id)
+            event = event_of(item.fields, item.id)
             self._chats.hear(event, now_ns)
             self._clients.hear(event.session_id, event.pid, event.clock_ns, now_ns)
             self._tell(self._evident(event), stretch)
@@ -209,7 +210,7 @@ class Agent:
     def _recall(self, session_id: str, stretch: _Stretch) -> None:
         """Bring a session back into memory. What it finished long ago is in the outbox, and stays as it is."""
         for item in self._journal.told(session_id):
-            step = self._add(told_of(item.fields, item.id))
+            step = self._add(input_of(item.fields, item.id))
             stretch.done.extend(step.duplicates)
             stretch.drafts.extend(step.drafts)
 
@@ -220,7 +221,7 @@ class Agent:
             self._commit(stretch)
             self._heard.setdefault(session_id, now_ns)
         for item in self._journal.last_events(now_ns - KEEP_NS, RECALLED_MAX):
-            self._chats.hear(HookEvent.from_json(item.fields, item.id), now_ns)
+            self._chats.hear(event_of(item.fields, item.id), now_ns)
         self._recalled = True
 
     def _commit(self, stretch: _Stretch) -> None:

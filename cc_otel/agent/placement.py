@@ -5,61 +5,63 @@ Each function only looks. ``None`` means that no such span is known, so that the
 """
 
 from collections.abc import Iterator
-from typing import Final
 
 from cc_otel.agent.tree import Node, Process, Reference, Role, Session
-from cc_otel.event import PROMPT_EVENT, HookEvent
-
-TOOL_RESULTS: Final = frozenset({"PostToolUse", "PostToolUseFailure", "PermissionDenied"})
-
-_EVEN_IF_ENDED: Final = frozenset({"PostToolBatch", "MessageDisplay", "Stop", "StopFailure"})
+from cc_otel.event import Anchor, Handler, HookEvent
 
 
-def anchor(session: Session, process: Process, event: HookEvent) -> Node | None:
-    """Give the span that this event hangs from, by the table of docs/spans.md."""
-    match event.name:
-        case name if name == PROMPT_EVENT:
+def parent_of(session: Session, process: Process, event: HookEvent) -> Node | None:
+    """Return the span that this event hangs from, by the table of docs/spans.md."""
+    match event.anchor:
+        case Anchor.NONE:
+            return None
+        case Anchor.TURN:
             return turn_of(session, process, event)
-        case "PreToolUse" | "PostToolUse" | "PostToolUseFailure" | "PermissionDenied":
-            return session.tools.get(event.tool_use_id) or home(session, process, event)
-        case "PermissionRequest":
-            return asking_tool(session, event) or home(session, process, event)
-        case "SubagentStart":
-            return session.subagents.get(event.agent_id) or home(session, process, event)
-        case "SubagentStop":
-            return session.subagents.get(event.agent_id) or _compaction(process, event) or home(session, process, event)
-        case "PreCompact":
+        case Anchor.OPEN_TURN:
             return _open(process.turn) or process.start
-        case "PostCompact":
-            return process.compact or home(session, process, event)
-        case "SessionStart":
-            return (process.compact or home(session, process, event)) if event.source == "compact" else None
-        case "SessionEnd" | "Setup":
+        case Anchor.SESSION:
             return process.start
         case _:
-            return home(session, process, event)
+            return _named(session, process, event) or current(session, process, event)
 
 
-def home(session: Session, process: Process, event: HookEvent) -> Node | None:
-    """Give the subagent, else the turn unless it had ended, else the process's SessionStart."""
+def _named(session: Session, process: Process, event: HookEvent) -> Node | None:
+    """Return the span that the event names or that it can only be about, if it is known."""
+    match event.anchor:
+        case Anchor.CALL:
+            return session.tools.get(event.tool_use_id)
+        case Anchor.ASKING_CALL:
+            return asking_tool(session, event)
+        case Anchor.AGENT:
+            return session.subagents.get(event.agent_id)
+        case Anchor.STOPPING_AGENT:
+            return session.subagents.get(event.agent_id) or _compaction(process, event)
+        case Anchor.COMPACTION:
+            return process.compact
+        case _:
+            return None
+
+
+def current(session: Session, process: Process, event: HookEvent) -> Node | None:
+    """Return the subagent, else the turn unless it had ended, else the process's SessionStart."""
     if event.agent_id and (subagent := session.subagents.get(event.agent_id)):
         return subagent
     turn = turn_of(session, process, event)
-    if turn and (event.name in _EVEN_IF_ENDED or not turn.had_ended(event.clock_ns)):
+    if turn and (event.anchor is Anchor.ENDED_TOO or not turn.had_ended(event.clock_ns)):
         return turn
     return process.start
 
 
 def turn_of(session: Session, process: Process, event: HookEvent) -> Node | None:
-    """Give the event's turn, open or ended. Clients before 2.1.196 name no prompt: theirs is the process's own."""
+    """Return the event's turn, open or ended. Clients before 2.1.196 name no prompt: theirs is the process's own."""
     if event.prompt_id:
         return session.turns.get(event.prompt_id)
     turn = process.turn
-    return turn if turn and not turn.event.prompt_id and event.name != PROMPT_EVENT else None
+    return turn if turn and not turn.event.prompt_id and event.handler is not Handler.PROMPT else None
 
 
 def asking_tool(session: Session, event: HookEvent) -> Node | None:
-    """Give the earliest open tool span that a permission request without a tool_use_id can be about."""
+    """Return the earliest open tool span that a permission request without a tool_use_id can be about."""
     for tool in session.open_tools():
         asked = tool.event
         same = asked.tool_name == event.tool_name and asked.input_digest == event.input_digest
@@ -69,7 +71,7 @@ def asking_tool(session: Session, event: HookEvent) -> Node | None:
 
 
 def scope(node: Node) -> Node:
-    """Give what a span's life is measured by: its background subagent, else its turn, else its root."""
+    """Return what a span's life is measured by: its background subagent, else its turn, else its root."""
     if background := node.background():
         return background
     lineage = list(node.lineage())
@@ -77,7 +79,7 @@ def scope(node: Node) -> Node:
 
 
 def turn_links(session: Session, process: Process, event: HookEvent) -> Iterator[Reference]:
-    """Give what a new turn continues: session, earlier turn, launching call, native interaction."""
+    """Return what a new turn continues: session, earlier turn, launching call, native interaction."""
     if process.start:
         yield process.start.reference("session")
     if session.last_turn:

@@ -14,12 +14,12 @@ from typing import Any, Final, cast
 
 from cc_otel.agent.describe import Content
 from cc_otel.agent.redaction.redact import redact
-from cc_otel.agent.tree import Cause, Observation
 from cc_otel.agent.truncation import fit
+from cc_otel.claude_code.payload import Payload, text_of
 from cc_otel.claude_code.transcript.chats import ModelCall, Transcript
 from cc_otel.claude_code.transcript.files import Transcripts
 from cc_otel.claude_code.transcript.records import object_of
-from cc_otel.event import HookEvent, Payload, text_of
+from cc_otel.event import Cause, Handler, HookEvent, Observation
 from cc_otel.journal.journal import Arrival, Journal
 from cc_otel.json_values import Json
 
@@ -264,6 +264,7 @@ def arrival_of(call: ModelCall, session_id: str, pid: int, now_ns: int) -> Arriv
     fitted = fit(safe["said"], CONTENT_BYTES_MAX)
     event = HookEvent(
         name="ModelCall",
+        handler=Handler.MODEL_CALL,
         clock_ns=start_ns,
         session_id=session_id,
         digest=text_of(names, "message_id"),

@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-import orjson
-
-from cc_otel.event import DENIED, HookEvent, Interruption
+from cc_otel.event import DENIED, Cause, HookEvent, Interruption, Observation
 from cc_otel.span import INSTANT_NS, span_id_of, trace_id_of
 
 DUPLICATE_WINDOW_NS: Final = 2_000_000_000
@@ -83,38 +81,6 @@ def unplaced(event: HookEvent) -> Draft:
     span_id = span_id_of("unplaced", event.digest, str(event.pid), str(event.clock_ns))
     end_ns = event.clock_ns + INSTANT_NS
     return Draft(Role.HOOK, event, trace_id_of("root", span_id), span_id, None, event.clock_ns, end_ns, late=True)
-
-
-class Cause(StrEnum):
-    """What an agent notices beside the events; ``waited``: no SessionStart came in time."""
-
-    PROCESS_GONE = "process_gone"
-    IDLE = "idle"
-    WAITED = "waited"
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """Something noticed about a client process at that time, with what its transcript says of interruptions."""
-
-    cause: Cause
-    session_id: str
-    pid: int
-    clock_ns: int
-    interruptions: tuple[Interruption, ...] = ()
-
-    def to_json(self) -> bytes:
-        """Give it as JSON for the journal; `told_of` is its inverse."""
-        return orjson.dumps(self)
-
-
-def told_of(fields: bytes, event_id: int) -> HookEvent | Observation:
-    """Read an input of the assembler as the journal keeps it: an event, or a signal."""
-    stored = orjson.loads(fields)
-    if "cause" not in stored:
-        return HookEvent.from_stored(stored, event_id)
-    interruptions = tuple(Interruption(**item) for item in stored["interruptions"])
-    return Observation(Cause(stored["cause"]), stored["session_id"], stored["pid"], stored["clock_ns"], interruptions)
 
 
 @dataclass(slots=True)

@@ -7,39 +7,12 @@ a payload can say anything.
 """
 
 import re
-from collections.abc import Mapping
 from typing import Final
+
+from cc_otel.claude_code.event_table import row_of
 
 ANY_EVENT: Final = frozenset({"agent_type", "tool_name"})
 """Fields that are names wherever they stand: of an agent, of a tool with its MCP server."""
-
-_MODELS: Final = frozenset({"source", "from_model", "to_model"})
-WORDS: Final[Mapping[str, frozenset[str]]] = {
-    "SessionStart": frozenset({"source", "model"}),
-    "SessionEnd": frozenset({"reason"}),
-    "Setup": frozenset({"trigger"}),
-    "UserPromptSubmit": frozenset({"source"}),
-    "UserPromptExpansion": frozenset({"expansion_type"}),
-    "PostToolUseFailure": frozenset({"is_interrupt"}),
-    "Notification": frozenset({"notification_type"}),
-    "MessageDisplay": frozenset({"index", "final"}),
-    "Stop": frozenset({"stop_hook_active"}),
-    "StopFailure": frozenset({"error"}),
-    "SubagentStop": frozenset({"stop_hook_active"}),
-    "PreCompact": frozenset({"trigger"}),
-    "PostCompact": frozenset({"trigger"}),
-    "PreModelSwitch": _MODELS,
-    "PostModelSwitch": _MODELS,
-    "TaskCreated": frozenset({"task_id"}),
-    "TaskCompleted": frozenset({"task_id"}),
-    "ConfigChange": frozenset({"source"}),
-    "InstructionsLoaded": frozenset({"memory_type", "load_reason"}),
-    "FileChanged": frozenset({"event"}),
-    "DirectoryAdded": frozenset({"source"}),
-    "Elicitation": frozenset({"mcp_server_name", "mode"}),
-    "ElicitationResult": frozenset({"mcp_server_name", "mode", "action"}),
-}
-"""Fields that hold an enumeration, a number or a name of the client's, by event; of other events none do."""
 
 # A model's name may end in [1m], a tool of an MCP server has 64 characters and a plugin's more.
 _ONE_WORD: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@\[\]-]{0,127}\Z")
@@ -52,7 +25,7 @@ def is_word(value: object) -> bool:
 
 def is_told(event: str, field: str, value: object) -> bool:
     """Whether this field of such an event may leave where content must not."""
-    return (field in ANY_EVENT or field in WORDS.get(event, ())) and is_word(value)
+    return (field in ANY_EVENT or field in row_of(event).words) and is_word(value)
 
 
 def word_or(value: str, otherwise: str) -> str:

@@ -11,25 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from cc_otel.claude_code import json_text
+from cc_otel.claude_code.event_table import wired_rows
 from cc_otel.claude_code.hook import wired_command, wired_home
 from cc_otel.claude_code.json_text import Container
-
-EVENTS: Final = tuple(
-    "SessionStart SessionEnd Setup UserPromptSubmit UserPromptExpansion PreToolUse PostToolUse PostToolUseFailure "
-    "PostToolBatch PermissionRequest PermissionDenied Notification Stop StopFailure SubagentStart SubagentStop "
-    "PreCompact PostCompact PreModelSwitch PostModelSwitch TaskCreated TaskCompleted TeammateIdle ConfigChange "
-    "InstructionsLoaded CwdChanged FileChanged DirectoryAdded WorktreeRemove Elicitation ElicitationResult".split()
-)
-"""The events of Claude Code 2.1.330 that are always wired; in settings, older clients ignore names they do not know."""
-
-MESSAGES: Final = "MessageDisplay"
-"""Wired only where it is asked for: it holds back what the user reads until the hook has run."""
-
-COMPACTIONS: Final = frozenset({"PreCompact", "PostCompact"})
-"""Wired unless somebody minds: the client lists their handlers after `/compact`, for the user and for the model."""
-
-STARTING: Final = frozenset({"SessionStart", "UserPromptSubmit"})
-"""The events whose handlers also start the agent."""
 
 TIMEOUT_S: Final = 5
 
@@ -42,9 +26,8 @@ class NotWirable(ValueError):
 
 def groups(home: Path, *, messages: bool = False, compactions: bool = True) -> dict[str, dict[str, object]]:
     """Give what is wired: for each event the one group, with one handler in it, that is added to the event's list."""
-    asked_for = (*EVENTS, MESSAGES) if messages else EVENTS
-    events = [event for event in asked_for if compactions or event not in COMPACTIONS]
-    return {event: _group(wired_command(home, starts_agent=event in STARTING)) for event in events}
+    rows = wired_rows(messages=messages, compactions=compactions)
+    return {row.name: _group(wired_command(home, starts_agent=row.starts_agent)) for row in rows}
 
 
 def _group(command: str) -> dict[str, object]:

@@ -9,7 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 from cc_otel.agent.assembler import Assembler
-from cc_otel.agent.tree import Draft, Role, told_of
+from cc_otel.agent.tree import Draft, Role
+from cc_otel.claude_code.payload import input_of
 from cc_otel.journal.journal import Journal
 from cc_otel.view.trees import TreeSpan
 
@@ -52,7 +53,7 @@ def assembled(journal: Journal, session_id: str) -> tuple[Assembler, list[Draft]
 
     """
     assembler = Assembler()
-    inputs = (told_of(item.fields, item.id) for item in journal.told(session_id))
+    inputs = (input_of(item.fields, item.id) for item in journal.told(session_id))
     return assembler, [draft for it in inputs for draft in assembler.add(it).drafts]
 
 

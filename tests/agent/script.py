@@ -9,8 +9,8 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from cc_otel.agent.assembler import Assembler
-from cc_otel.agent.tree import Cause, Observation
-from cc_otel.event import Call, HookEvent, Interruption
+from cc_otel.claude_code.event_table import row_of
+from cc_otel.event import Call, Cause, Handler, HookEvent, Interruption, Observation
 from tests.sessions.loader import Assembled
 from tests.tree_text import render
 
@@ -79,7 +79,9 @@ def _input(words: list[str], number: int) -> HookEvent | Observation:
     fields["gone_pids"] = tuple(int(pid) for pid in said.get("gone", "").split(",") if pid)
     fields["interruptions"] = _interruptions(said.get("stopped", ""))
     digest = blake2b(f"{words[1]} {content}".encode(), digest_size=16).hexdigest()
-    return HookEvent(name=words[1], clock_ns=clock_ns, digest=digest, id=number, **fields)
+    row = row_of(words[1], fields.get("source", ""))
+    handler = Handler.MODEL_CALL if fields.get("ended_ns") else row.handler
+    return HookEvent(words[1], clock_ns, digest=digest, anchor=row.anchor, handler=handler, id=number, **fields)
 
 
 def _interruptions(text: str) -> tuple[Interruption, ...]:

@@ -8,8 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from cc_otel.agent.tree import Observation
-from cc_otel.event import HookEvent
+from cc_otel.event import HookEvent, Observation
 from tests.agent.script import NOT_IN_PAYLOAD, tell
 from tests.sessions.loader import NAMES, load, records
 

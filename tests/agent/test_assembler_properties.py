@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from cc_otel import event as events
 from cc_otel.agent.assembler import Assembler
 from cc_otel.agent.tree import Draft, Role, Step
-from cc_otel.event import HookEvent, Unreadable
+from cc_otel.claude_code.payload import Unreadable, event_of, read
+from cc_otel.event import NO_PLUGIN, HookEvent
 from cc_otel.span import INSTANT_NS
 from tests.agent.strategies import PLUGIN_ROOT, Inputs, histories, retold_sessions, sessions, spoiled_payloads
 from tests.sessions.loader import NAMES, Assembled, assemble, load
@@ -129,7 +129,7 @@ def test_sessions_do_not_mix(one: list[HookEvent], other: list[HookEvent], data:
 @given(sessions, st.data())
 def test_a_second_wiring_adds_no_span(told: list[HookEvent], data: st.DataObject) -> None:
     """Settings beside a plugin tell every event twice, and each is one span, with the same ids and the same tree."""
-    told = [event for event in told if event.plugin_root == events.NO_PLUGIN]
+    told = [event for event in told if event.plugin_root == NO_PLUGIN]
     alone = assemble(told)
     late_ns = data.draw(st.lists(st.integers(0, 30_000_000), min_size=len(told), max_size=len(told)))
     copies = [
@@ -164,10 +164,10 @@ def test_no_payload_stops_the_agent(payloads: list[dict[str, object]]) -> None:
     told = []
     for number, payload in enumerate(payloads, 1):
         with contextlib.suppress(Unreadable):
-            event = events.read(payload, {"CLAUDE_PID": "7"}, clock_ns=number * 1_000_000, digest=str(number))
+            event = read(payload, {"CLAUDE_PID": "7"}, clock_ns=number * 1_000_000, digest=str(number))
             told.append(replace(event, id=number))
 
-    assert told == [HookEvent.from_json(event.to_json(), event.id) for event in told]
+    assert told == [event_of(event.to_json(), event.id) for event in told]
     check_sound(told)
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from cc_otel.agent.assembler import Assembler
-from cc_otel.agent.tree import Cause, Draft, Observation, Reference, Role, told_of
-from cc_otel.event import HookEvent, Interruption
+from cc_otel.agent.tree import Draft, Reference, Role
+from cc_otel.claude_code.payload import input_of
+from cc_otel.event import Cause, HookEvent, Interruption, Observation
 from cc_otel.span import span_id_of, trace_id_of
 from tests.agent.script import draw, play, tell
 
@@ -71,7 +72,7 @@ def test_turn_tool_and_subagent_ids_come_from_what_names_them_alone() -> None:
 @pytest.mark.parametrize("changed", ["digest", "pid", "clock_ns"])
 def test_every_other_id_comes_from_the_payload_the_client_and_the_clock(changed: str) -> None:
     """Two events with another payload, client or time are two spans, in two traces where they are roots."""
-    event = HookEvent("SessionStart", 1, "s", digest="d", pid=1, source="startup")
+    [event] = [told for told in tell("0 SessionStart startup") if isinstance(told, HookEvent)]
     other = {
         "digest": replace(event, digest="e"),
         "pid": replace(event, pid=2),
@@ -169,7 +170,7 @@ def test_a_signal_comes_back_from_the_journal_as_it_went() -> None:
     """A signal is the same after the journal kept it."""
     signal = Observation(Cause.PROCESS_GONE, "s", 1, 5, (Interruption("p", 3),))
 
-    assert signal == told_of(signal.to_json(), 0)
+    assert signal == input_of(signal.to_json(), 0)
 
 
 def told_to(assembler: Assembler, story: str) -> list[Draft]:

@@ -3,8 +3,8 @@
 import pytest
 
 from cc_otel.agent.assembler import Assembler
-from cc_otel.agent.tree import told_of
-from cc_otel.event import KNOWN_EVENTS
+from cc_otel.claude_code.event_table import EVENTS as KNOWN_EVENTS
+from cc_otel.claude_code.payload import input_of
 from tests.sessions.loader import NAMES, assemble, expected_tree, load
 from tests.tree_text import render
 
@@ -37,7 +37,7 @@ def test_inputs_read_back_from_the_journal_give_the_same_spans(name: str) -> Non
     """Events and signals that went through the journal's form give the drafts that the originals gave."""
     told = load(name)
 
-    restored = [told_of(event.to_json(), event.id) for event in told]
+    restored = [input_of(event.to_json(), event.id) for event in told]
 
     assert told == restored
     assert assemble(told) == assemble(restored)
@@ -58,7 +58,7 @@ def test_the_sessions_show_most_of_what_the_client_can_tell() -> None:
     """Only events that nothing depends on have no session here; they are instants like any unknown one."""
     shown = {event.name for name in NAMES for event in load(name)}
 
-    assert KNOWN_EVENTS - shown == {
+    assert set(KNOWN_EVENTS) - shown == {
         "PreModelSwitch",
         "PostModelSwitch",
         "TeammateIdle",

@@ -26,11 +26,11 @@ from cc_otel.agent.transcript_intake import (
     ChatWatch,
     arrival_of,
 )
-from cc_otel.agent.tree import Cause, Observation
+from cc_otel.claude_code.payload import event_of
 from cc_otel.claude_code.transcript.chats import ModelCall
 from cc_otel.claude_code.transcript.files import Transcripts
 from cc_otel.claude_code.transcript.records import timestamp_ns
-from cc_otel.event import HookEvent
+from cc_otel.event import Cause, HookEvent, Observation
 from cc_otel.journal.journal import Journal, JournalUnavailable
 from cc_otel.spool import Spool
 
@@ -100,7 +100,7 @@ class Room:
 
     def events(self) -> list[HookEvent]:
         """Give the calls taken in, in the order of their times."""
-        return [HookEvent.from_json(item.fields, item.id) for item in self.journal.pending(1 << 62, 10_000)]
+        return [event_of(item.fields, item.id) for item in self.journal.pending(1 << 62, 10_000)]
 
     def ids(self) -> list[str]:
         """Give the message ids of the calls taken in."""
@@ -374,7 +374,7 @@ def test_a_call_ends_between_its_start_and_now(end_ns: int, ended_ns: int) -> No
     """An end that lies ahead, or before the start, is put where it can be."""
     arrival = arrival_of(call(end_ns=end_ns), "s", 1, NOW_NS)
 
-    assert ended_ns == HookEvent.from_json(arrival.fields, 1).ended_ns
+    assert ended_ns == event_of(arrival.fields, 1).ended_ns
 
 
 ANYTHING: Final = st.recursive(

@@ -12,9 +12,11 @@ from cc_otel.agent.describe import Content, Describer, SpanSource
 from cc_otel.agent.pipeline import Agent, Limits
 from cc_otel.agent.summary.rules.sentence import by_rule
 from cc_otel.agent.tree import Draft, Role
+from cc_otel.claude_code.event_table import EVENTS as KNOWN_EVENTS
+from cc_otel.claude_code.event_table import row_of
 from cc_otel.claude_code.transcript.files import Transcripts
-from cc_otel.claude_code.vocabulary import ANY_EVENT, WORDS
-from cc_otel.event import KNOWN_EVENTS, HookEvent
+from cc_otel.claude_code.vocabulary import ANY_EVENT
+from cc_otel.event import HookEvent
 from cc_otel.journal.journal import Journal
 from cc_otel.otlp.encode import encode
 from cc_otel.spool import Spool
@@ -88,7 +90,7 @@ def test_no_field_of_any_event_leaves(tmp_path: Path, said: object) -> None:
 @pytest.mark.parametrize("name", EVENTS)
 def test_a_word_leaves_only_where_that_is_documented(tmp_path: Path, name: str) -> None:
     """A field of one word is in a span only if the page of redaction says that it always is."""
-    documented = ANY_EVENT | WORDS.get(name, frozenset()) | {"effort"}
+    documented = ANY_EVENT | row_of(name).words | {"effort"}
     others = sorted(FIELDS - documented)
     told = [event(name, "x") | {"session_id": field, field: MARKER} for field in others]
     told += [event(name, MARKER, besides=documented) | {"session_id": "all"}]
@@ -133,7 +135,8 @@ def test_a_model_call_tells_numbers_and_words(said: str) -> None:
 def test_what_always_leaves_is_documented() -> None:
     """The page of redaction names every field of a payload that leaves without content."""
     page = (Path(__file__).parents[2] / "docs" / "redaction.md").read_text()
-    always = {name: sorted(fields | ANY_EVENT) for name, fields in WORDS.items()}
+    words = {name: row.words for name, row in KNOWN_EVENTS.items() if row.words}
+    always = {name: sorted(fields | ANY_EVENT) for name, fields in words.items()}
 
     assert {} == {name: fields for name, fields in always.items() if f"`{name}`" not in page}
     assert [] == [field for fields in always.values() for field in fields if f"`{field}`" not in page]

@@ -9,16 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cc_otel.event import (
-    NAME_LENGTH_MAX,
-    Call,
-    HookEvent,
-    Interruption,
-    Unreadable,
-    exit_code,
-    parse,
-    read,
-)
+from cc_otel.claude_code import payload as payloads
+from cc_otel.claude_code.payload import NAME_LENGTH_MAX, Unreadable, exit_code, parse, read
+from cc_otel.event import Anchor, Call, Handler, HookEvent, Interruption
 from tests.agent.strategies import json_values, samples
 from tests.sessions.loader import NAMES, records
 
@@ -62,6 +55,8 @@ def test_an_event_holds_identity_and_no_content() -> None:
     assert (
         HookEvent(
             name="PostToolUse",
+            anchor=Anchor.CALL,
+            handler=Handler.CALL_RESULT,
             clock_ns=7,
             session_id="s",
             digest="d",
@@ -306,6 +301,8 @@ def test_an_event_comes_back_from_the_journal_as_it_went() -> None:
         1 << 62,
         "s",
         "d",
+        Anchor.NONE,
+        Handler.SESSION_START,
         id=5,
         pid=4242,
         plugin_root="",
@@ -318,7 +315,7 @@ def test_an_event_comes_back_from_the_journal_as_it_went() -> None:
         agent_tool_use_id="t",
     )
 
-    assert event == HookEvent.from_json(event.to_json(), 5)
+    assert event == payloads.event_of(event.to_json(), 5)
 
 
 def test_the_journal_keeps_only_what_an_event_says() -> None:

@@ -10,9 +10,9 @@ from hypothesis import assume, given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
+from cc_otel.claude_code.event_table import EVENTS, wired_rows
 from cc_otel.claude_code.hook import wired_command, wired_home
-from cc_otel.claude_code.wiring import EVENTS, MESSAGES, STARTING, NotWirable, groups, homes, unwire, wire, wired
-from cc_otel.event import KNOWN_EVENTS
+from cc_otel.claude_code.wiring import NotWirable, groups, homes, unwire, wire, wired
 from tests.settings_texts import THEIRS, parsed, settings, values
 
 MANY = limits(max_examples=100, deadline=None)
@@ -38,20 +38,20 @@ def as_read(value: object) -> Any:
 
 def test_events() -> None:
     """All events are wired but the one that breaks worktrees; messages where they are asked for."""
-    assert set(EVENTS) == KNOWN_EVENTS - {"WorktreeCreate", MESSAGES}
-    assert groups(HOME, messages=True).keys() == set(EVENTS) | {MESSAGES}
+    assert groups(HOME).keys() == EVENTS.keys() - {"WorktreeCreate", "MessageDisplay"}
+    assert groups(HOME, messages=True).keys() == EVENTS.keys() - {"WorktreeCreate"}
+    assert groups(HOME, compactions=False).keys() == groups(HOME).keys() - {"PreCompact", "PostCompact"}
 
 
 def test_handlers() -> None:
     """A handler is the command with a timeout of 5 s; two events also start the agent."""
     expected = {
-        event: {"hooks": [{"type": "command", "command": wired_command(HOME, starts_agent=starts), "timeout": 5}]}
-        for event in EVENTS
-        for starts in [event in STARTING]
+        row.name: {"hooks": [{"type": "command", "command": wired_command(HOME, starts_agent=starts), "timeout": 5}]}
+        for row in wired_rows()
+        for starts in [row.name in {"SessionStart", "UserPromptSubmit"}]
     }
 
-    assert expected == groups(HOME)
-    assert STARTING == {"SessionStart", "UserPromptSubmit"}
+    assert groups(HOME) == expected
 
 
 @MANY

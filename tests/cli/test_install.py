@@ -9,12 +9,16 @@ from pathlib import Path
 import click
 import pytest
 
-from cc_otel.claude_code.wiring import COMPACTIONS, EVENTS, wire
+from cc_otel.claude_code.event_table import wired_rows
+from cc_otel.claude_code.wiring import wire
 from cc_otel.cli.install import install, unsupported
 from cc_otel.cli.uninstall import uninstall
 from tests.cli.person import Person
 
 SETTINGS = '\ufeff{\r\n\t"model": "opus",\r\n\t"hooks": {"Stop": [{"hooks": []}]}\r\n}'
+
+EVENTS = [row.name for row in wired_rows()]
+COMPACTIONS = {"PreCompact", "PostCompact"}
 
 
 def everything(folder: Path) -> dict[str, bytes | str]:

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from cc_otel.claude_code.wiring import EVENTS, MESSAGES
+from cc_otel.claude_code.event_table import wired_rows
 from tests.client.script import bash, calls, says
 from tests.client.terminal import CTRL_D, ENTER, ESCAPE, at_terminal
 from tests.client.world import World
@@ -54,7 +54,7 @@ invoke_agent claude-code, closed by Stop, links session
 
 def test_messages_are_told_where_one_asks_for_them(world: World) -> None:
     """With `install --messages`, what the client shows of an answer is an instant in the turn."""
-    world.noting(*EVENTS, MESSAGES)
+    world.noting(*(row.name for row in wired_rows(messages=True)))
     world.scripted({"prompt 1": [says("done")]}).installed("--messages")
     with at_terminal(world, *MANUAL) as person:
         person.says("prompt 1")

@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 
 import psutil
 
-from cc_otel.claude_code.wiring import EVENTS
+from cc_otel.claude_code.event_table import wired_rows
 from tests.client.script import Script
 from tests.client.trees import render
 from tests.stack.process import DEADLINE_S, wait_for
@@ -51,7 +51,7 @@ class World:
             folder.mkdir(parents=True)
         # Git says nothing of a folder outside: what the model is told is the same on all machines.
         (self.project / ".git").mkdir()
-        self.noting(*EVENTS)
+        self.noting(*(row.name for row in wired_rows()))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cc_otel.event import KNOWN_EVENTS
+from cc_otel.claude_code.event_table import EVENTS as KNOWN_EVENTS
 from cc_otel.spool import Spool
 from tests.hook.wired import DEADLINE_S, HOOKS, PAYLOAD, SILENT, environment
 
@@ -28,7 +28,7 @@ def commands() -> dict[str, str]:
 
 def test_events() -> None:
     """The plugin names the events that 2.1.197 knows, but those that an observer would disturb."""
-    assert commands().keys() == KNOWN_EVENTS - LATER_THAN_2_1_197 - HARMFUL
+    assert commands().keys() == set(KNOWN_EVENTS) - LATER_THAN_2_1_197 - HARMFUL
 
 
 def test_left_out() -> None:

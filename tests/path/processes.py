@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cc_otel.claude_code.hook import install_script, wired_command
-from cc_otel.event import HookEvent
+from cc_otel.claude_code.payload import event_of
 from cc_otel.journal.journal import Journal
 
 WAIT_S: Final = 60.0
@@ -74,7 +74,7 @@ def record(
 def still_open(home: Path) -> list[str]:
     """Give the events whose spans go on, as the agent's journal has it."""
     with closing(Journal(home / "journal.db")) as journal:
-        return [HookEvent.from_json(item.fields, item.id).name for item in journal.live()]
+        return [event_of(item.fields, item.id).name for item in journal.live()]
 
 
 def eventually(condition: Callable[[], bool], what: str) -> None:

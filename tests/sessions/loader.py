@@ -17,10 +17,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from cc_otel import event as events
 from cc_otel.agent.assembler import Assembler
-from cc_otel.agent.tree import Cause, Draft, Observation, Step
-from cc_otel.event import HookEvent, Interruption
+from cc_otel.agent.tree import Draft, Step
+from cc_otel.claude_code.payload import read
+from cc_otel.event import Cause, HookEvent, Interruption, Observation
 from tests.tree_text import render
 
 FOLDER = Path(__file__).parent
@@ -85,7 +85,7 @@ def closing_signals(assembler: Assembler, clock_ns: int) -> list[Observation]:
 def _event(record: dict[str, Any], number: int) -> HookEvent:
     data = json.dumps(record["payload"], ensure_ascii=False, separators=(",", ":")).encode()
     digest = blake2b(data, digest_size=16).hexdigest()
-    return replace(events.read(record["payload"], record["env"], clock_ns=record["t_ns"], digest=digest), id=number)
+    return replace(read(record["payload"], record["env"], clock_ns=record["t_ns"], digest=digest), id=number)
 
 
 def _with_evidence(event: HookEvent, told: list[HookEvent]) -> HookEvent:

@@ -13,9 +13,9 @@ from cc_otel.agent.describe import Content, SpanSource
 from cc_otel.agent.summary.rules.sentence import by_rule
 from cc_otel.agent.transcript_intake import arrival_of
 from cc_otel.agent.tree import Draft, Role
+from cc_otel.claude_code.payload import event_of
 from cc_otel.claude_code.transcript.chats import ModelCall, Transcript
 from cc_otel.claude_code.transcript.failures import Failure, failure_of
-from cc_otel.event import HookEvent
 
 RECORDED: Final = Path(__file__).with_name("recorded")
 NO_CONNECTION: Final = "Connection refused — a firewall or proxy may be blocking it (ECONNREFUSED)"
@@ -33,7 +33,7 @@ def calls(name: str) -> list[ModelCall]:
 def finding(call: ModelCall) -> SpanSource:
     """Give what the agent would know of the call's span."""
     arrival = arrival_of(call, "s", 1, call.end_ns)
-    event = HookEvent.from_json(arrival.fields, 1)
+    event = event_of(arrival.fields, 1)
     draft = Draft(Role.CHAT, event, "", "", None, call.start_ns, call.end_ns, error_type=event.error_type)
     return SpanSource(draft, Content.from_json(arrival.content))
 

@@ -21,7 +21,8 @@ from cc_otel.agent.summary.rules.words import (
     text,
     word,
 )
-from cc_otel.event import DENIED, exit_code
+from cc_otel.claude_code.payload import exit_code
+from cc_otel.event import DENIED
 
 MCP_PREFIX: Final = "mcp__"
 ARGUMENTS_MAX: Final = 4

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cc_otel.agent.summary.rules.sentence import sentence
-from cc_otel.event import KNOWN_EVENTS
+from cc_otel.claude_code.event_table import EVENTS as KNOWN_EVENTS
 
 CWD = "/home/dev/project"
 SECOND_CALL = {
@@ -256,7 +256,7 @@ def test_every_event_has_its_sentence(event: str, payload: dict[str, Any], said:
 
 def test_no_known_event_is_missing() -> None:
     """The table above has all events that Claude Code has."""
-    assert {event for event, *_ in EVENTS} - {"BrandNewEvent"} == KNOWN_EVENTS
+    assert {event for event, *_ in EVENTS} - {"BrandNewEvent"} == set(KNOWN_EVENTS)
 
 
 @pytest.mark.parametrize(("tool", "arguments", "response", "said"), TOOLS, ids=[row[3] for row in TOOLS])
