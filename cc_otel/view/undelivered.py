@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from cc_otel.agent.processes import HIDDEN_NOTE, alive
-from cc_otel.event import HookEvent
+from cc_otel.claude_code.payload import event_of
 from cc_otel.journal.journal import Journal
 from cc_otel.spool import Spool
 from cc_otel.view.open_spans import assembled
@@ -44,7 +44,7 @@ def owed(journal: Journal, *, at_hand: bool = False) -> int:
         JournalUnavailable: the journal cannot be read.
 
     """
-    live = [HookEvent.from_json(item.fields, item.id) for item in journal.live()]
+    live = [event_of(item.fields, item.id) for item in journal.live()]
     drafts = [draft for session_id in {it.session_id for it in live} for draft in assembled(journal, session_id)[1]]
     over = {event.id for draft in drafts for event in draft.sources}
     hidden = {*json.loads(journal.notes().get(HIDDEN_NOTE, "[]"))}
