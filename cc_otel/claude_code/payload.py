@@ -55,7 +55,7 @@ def parse(data: bytes) -> tuple[dict[str, Any], bool]:
     if not data.strip():
         raise Unreadable("empty")
     try:
-        value = _loads(data)
+        value = json_value(data)
     except ValueError:
         members = _whole_members(data)
         if not members:
@@ -68,7 +68,17 @@ def parse(data: bytes) -> tuple[dict[str, Any], bool]:
     return value, True
 
 
-def _loads(data: bytes) -> Any:
+def json_value(data: bytes) -> Any:
+    """
+    Read any JSON that the client wrote, in a hook's payload or a transcript's record.
+
+    Half a character (a lone surrogate) becomes U+FFFD.
+
+    Raises:
+        ValueError: not JSON.
+        RecursionError: nested too deeply.
+
+    """
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import orjson
+from cc_otel.claude_code.payload import json_value
 
 EARLIEST_NS: Final = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000_000
 LATEST_NS: Final = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000_000
@@ -11,10 +11,10 @@ LATEST_NS: Final = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 
 
 def json_of(data: bytes | str) -> object:
-    """Read JSON; None where it is none."""
+    """Return the value of the client's JSON, None where it is not JSON. Half a character becomes U+FFFD."""
     try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
+        return json_value(data.encode() if isinstance(data, str) else data)
+    except (ValueError, RecursionError):
         return None
 
 
