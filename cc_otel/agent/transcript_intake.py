@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from cc_otel.agent.describe import Content
+from cc_otel.agent.processes import alive
 from cc_otel.agent.redaction.redact import redact
 from cc_otel.agent.truncation import fit
 from cc_otel.claude_code.payload import Payload, text_of
@@ -33,6 +34,9 @@ WATCH_NS: Final = 30_000_000_000
 
 KEEP_NS: Final = 3_600_000_000_000
 """How long after a session's last event it is known how its files go on."""
+
+FINAL_LOOK_NS: Final = 100_000_000
+"""How soon files are looked at again whose client is gone: what is quiet then stays so."""
 
 QUIET_NS: Final = 1_500_000_000
 """After this long without a new record, nothing more is written of what is over."""
@@ -60,13 +64,20 @@ class _Session:
     A session that is heard of: its client's pid, its transcript, and when it was last heard of (ns, our clock).
 
     ``over_ns`` tells by which time (ns) all answers were over: of a subagent by its id, of the session itself under
-    no id, of all of them under None.
+    no id, of all of them under None. ``read_ns`` is that of all of them, once all files were read to their ends after.
     """
 
     pid: int
     path: str
     heard_ns: int
     over_ns: dict[str | None, int] = field(default_factory=dict)
+    read_ns: int = 0
+
+    @property
+    def is_final(self) -> bool:
+        """Whether its files are as they will stay, and not read since: it has ended, and its client is gone."""
+        ended_ns = self.over_ns.get(None, 0)
+        return bool(self.pid) and ended_ns > self.read_ns and not alive(self.pid, ended_ns)
 
     def is_over(self, call: ModelCall, agent_id: str) -> bool:
         """Whether something was told that comes after the whole answer."""
@@ -100,7 +111,12 @@ class ChatWatch:
         # Calls that are whole, each with its session and pid, until the journal has them.
         self._whole: list[tuple[ModelCall, str, int]] = []
         self._looked_ns = 0
+        self._look_ns = LOOK_NS
         self._more = False
+
+    def finished(self) -> dict[str, int]:
+        """Return the sessions that have ended and of which nothing more will be read, and when they ended (ns)."""
+        return {} if self._whole else {name: it.read_ns for name, it in self._sessions.items() if it.read_ns}
 
     def hear(self, told: HookEvent | Observation, now_ns: int) -> None:
         """Note what is told of a session: its transcripts are watched for a while, and which answers are over."""
@@ -117,6 +133,7 @@ class ChatWatch:
         name = told.name if isinstance(told, HookEvent) else told.cause
         if name in _AFTER_ALL:
             session.over_ns[None] = told.clock_ns
+            self._look_ns = FINAL_LOOK_NS
         elif name in _AFTER_ANSWERS:
             session.over_ns[""] = told.clock_ns
         elif isinstance(told, HookEvent) and name == "SubagentStop" and told.agent_id:
@@ -133,7 +150,7 @@ class ChatWatch:
 
         """
         # Differences of either sign: a clock that is set back must not stop this.
-        if not self._whole and (self._more or abs(now_ns - self._looked_ns) >= LOOK_NS):
+        if not self._whole and (self._more or abs(now_ns - self._looked_ns) >= self._look_ns):
             self._looked_ns = now_ns
             self._read(now_ns)
         if self._whole:
@@ -158,6 +175,8 @@ class ChatWatch:
     # Reading
 
     def _read(self, now_ns: int) -> None:
+        # Before their sizes are taken, which then are their last ones.
+        final = {name for name, session in self._sessions.items() if session.is_final}
         # The shortest way to go first: a long history must not keep others waiting.
         grown = sorted(self._grown(now_ns), key=lambda grown: grown[0])
         left = READ_BYTES_MAX
@@ -166,9 +185,14 @@ class ChatWatch:
             if left <= 0:
                 break
         self._more = left <= 0
-        quiet = self._files.keys() - {key for _, key, _, _ in grown}
-        for key in [key for key in self._files if key in quiet and self._is_settled(key, self._files[key], now_ns)]:
-            self._give(key, self._files[key].transcript.finish())
+        growing = {key for _, key, _, _ in grown}
+        for key in [key for key in self._files if key not in growing]:
+            if key[0] in final or self._is_settled(key, self._files[key], now_ns):
+                self._give(key, self._files[key].transcript.finish())
+        read = final - {name for name, _ in growing}
+        for name in read:
+            self._sessions[name].read_ns = self._sessions[name].over_ns[None]
+        self._look_ns = FINAL_LOOK_NS if final - read else LOOK_NS
         self._forget(now_ns)
 
     def _grown(self, now_ns: int) -> Iterator[tuple[int, _Key, str, _Session]]:

@@ -1,7 +1,10 @@
 """Transcripts that grow while they are watched: each call taken in once, whole, and without holding anything up."""
 
 import json
+import os
 import sqlite3
+import subprocess
+import time
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
@@ -82,11 +85,11 @@ class Room:
         with path.open("a") as file:
             file.writelines(json.dumps(record) + "\n" for record in records)
 
-    def hear(self, name: str, second: float = 0.0, agent: str = "") -> None:
+    def hear(self, name: str, second: float = 0.0, agent: str = "", pid: int = 1) -> None:
         """Let a hook tell an event."""
         now_ns = NOW_NS + int(second * SECOND_NS)
         path = str(self.transcript)
-        self.watch.hear(HookEvent(name, now_ns, "s", "d", pid=1, transcript_path=path, agent_id=agent), now_ns)
+        self.watch.hear(HookEvent(name, now_ns, "s", "d", pid=pid, transcript_path=path, agent_id=agent), now_ns)
 
     def look(self, second: float) -> None:
         """Look once."""
@@ -162,6 +165,34 @@ def test_an_answer_without_an_end_is_over_with_its_turn(room: Room, name: str) -
     room.look_until(7, since=6)
 
     assert ["m"] == room.ids()
+
+
+def test_what_an_ended_client_wrote_is_read_at_once(room: Room) -> None:
+    """A session is finished as soon as its client is gone and its files, read to their ends, did not grow between."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    room.hear("UserPromptSubmit", pid=gone.pid)
+    room.write(block("m", 2))
+    room.look(5)
+    room.hear("SessionEnd", 5, pid=gone.pid)
+    room.write(block("m", 5, usage={"output_tokens": 9}))
+    room.look(5.1)
+    assert (room.ids(), room.watch.finished()) == ([], {})
+
+    room.look(5.2)
+    assert (room.ids(), room.watch.finished()) == (["m"], {"s": NOW_NS + 5 * SECOND_NS})
+    assert room.said()[0]["usage"] == {"output_tokens": 9}
+
+
+def test_an_ended_session_is_not_finished_while_its_client_lives(room: Room) -> None:
+    """A client may write after the hook of its end has run, so what is quiet is not final."""
+    now = (time.time_ns() - NOW_NS) / SECOND_NS
+    room.hear("SessionEnd", now, pid=os.getpid())
+    room.write(block("m", now))
+    for second in (0.1, 0.2, 0.7, 1.3):
+        room.look(now + second)
+
+    assert (room.ids(), room.watch.finished()) == ([], {})
 
 
 def test_an_answer_that_began_after_a_stop_goes_on(room: Room) -> None:
