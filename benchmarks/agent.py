@@ -162,8 +162,8 @@ def record(home: Path, payload: dict[str, Any]) -> None:
 
 
 def acknowledged(journal: sqlite3.Connection) -> int:
-    """Give how many spans the graph has acknowledged."""
-    return int(journal.execute("SELECT count(*) FROM outbox WHERE span IS NULL").fetchone()[0])
+    """Return how many spans the graph has acknowledged."""
+    return int(journal.execute("SELECT (SELECT count(*) FROM spans) - (SELECT count(*) FROM outbox)").fetchone()[0])
 
 
 if __name__ == "__main__":

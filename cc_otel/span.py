@@ -121,10 +121,13 @@ class EncodedSpan:
     A span as it goes over the wire, encoded once in its life.
 
     ``span`` is a serialized ``opentelemetry.proto.trace.v1.Span``; ``resource`` a serialized ``ResourceSpans`` that
-    holds resource and scope but no span, to group by.
+    holds resource and scope but no span, to group by. On its way into the journal it names the session that it is
+    deleted with, and when it began (ns); on its way out it does not.
     """
 
     trace_id: str
     span_id: str
     resource: bytes
     span: bytes
+    session_id: str = ""
+    start_ns: int = 0

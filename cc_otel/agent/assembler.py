@@ -99,11 +99,18 @@ class Assembler:
             if process.open or process.waiting
         ]
 
-    def open_spans(self, session_id: str) -> list[Draft]:
-        """Give a session's spans that are open and whose place is decided, as if they ended now, the earliest first."""
+    def open_spans(self, session_id: str) -> list[tuple[Draft, bool]]:
+        """
+        Return a session's open spans as if they ended now, the earliest first, and whether each is undecided.
+
+        An agent whose launching call is not proven yet stands at its caller.
+        """
         session = self._sessions.get(session_id)
         nodes = [node for process in session.processes.values() for node in process.open] if session else []
-        return [node.draft() for node in sorted(nodes, key=lambda node: node.start_ns) if not node.undecided()]
+        return [
+            (node.draft_so_far(), node.undecided() is not None)
+            for node in sorted(nodes, key=lambda node: node.start_ns)
+        ]
 
     def transcript_path(self, session_id: str) -> str:
         """Give where a session's transcript is, as its events say; empty if none has."""

@@ -1,7 +1,6 @@
 """An agent at work: its journal, and the threads that read the spool, send, and keep notes for `status`."""
 
 import gc
-import json
 import logging
 import os
 import threading
@@ -18,12 +17,15 @@ from cc_otel.agent.describe import Describer
 from cc_otel.agent.outbox import DEAD_AGE_S, JournalOutbox, prune_dead
 from cc_otel.agent.pipeline import Agent, Limits
 from cc_otel.agent.summary.cache import CacheUnavailable
-from cc_otel.agent.summary.plan import BUDGET_NOTE, STATE_NOTE, SummaryPlan, open_summaries
+from cc_otel.agent.summary.plan import SummaryPlan, open_summaries
 from cc_otel.agent.summary.summariser import Summariser
 from cc_otel.claude_code.transcript.files import Transcripts
 from cc_otel.complaints import Complaints
+from cc_otel.journal.counters import Counter
+from cc_otel.journal.database import JournalBroken, JournalUnavailable
 from cc_otel.journal.file import remove_broken
-from cc_otel.journal.journal import Journal, JournalBroken, JournalUnavailable
+from cc_otel.journal.journal import Journal
+from cc_otel.journal.status import AgentFacts, AgentStatus
 from cc_otel.otlp.destination import Destination
 from cc_otel.otlp.send import Sender
 from cc_otel.otlp.transport import connect
@@ -100,8 +102,8 @@ class AgentDaemon:
         sender = Sender(JournalOutbox(journal, plan.dead), transport, plan.destination.timeout_s)
         self._transport = transport
         content = "redacted" if plan.with_content else "none"
-        about = {"pid": os.getpid(), "version": __version__, "endpoint": plan.destination.name, "content": content}
-        journal.note("agent", json.dumps(about | {"started_ns": time.time_ns()}))
+        facts = AgentFacts(os.getpid(), __version__, plan.destination.name, content, time.time_ns())
+        journal.status.save(AgentStatus(agent=facts))
         self._thread("agent", lambda: agent.run(self._stop, self._wake.set))
         self._thread("sender", lambda: self._send(sender))
         self._thread("notes", lambda: self._keep_notes(journal, sender))
@@ -113,16 +115,16 @@ class AgentDaemon:
         """Give the summariser, None where rules write all summaries; `status` is told why."""
         plan = self._plan.summaries
         if plan is None:
-            journal.note(STATE_NOTE, json.dumps(None))
+            journal.status.clear_summaries()
             return None
         off = "" if self._plan.with_content else "spans hold no content here, and a model would be told of it"
         if not off:
             try:
-                return open_summaries(plan, journal.notes().get(BUDGET_NOTE, ""), partial(_save, journal, BUDGET_NOTE))
+                return open_summaries(plan, journal.status.load().summary_budget or "", partial(_save_budget, journal))
             except CacheUnavailable as error:
                 off = str(error)
         log.warning("rules write all summaries: %s", off)
-        journal.note(STATE_NOTE, json.dumps({"models": plan.models, "off": off}))
+        journal.status.save(AgentStatus(summaries={"models": plan.models, "off": off}))
         return None
 
     def _thread(self, name: str, work: Callable[[], None]) -> None:
@@ -146,16 +148,14 @@ class AgentDaemon:
                 self._stop.wait(UNAVAILABLE_WAIT_S)
 
     def _keep_notes(self, journal: Journal, sender: Sender) -> None:
-        told: dict[str, str] = {}
+        saved = AgentStatus()
         pruned_s = -PRUNE_S
         while not self._stop.wait(NOTE_S):
-            states = {"sender": json.dumps(asdict(sender.state))}
-            if self._summaries:
-                states[STATE_NOTE] = json.dumps(self._summaries.state())
-            for name, state in states.items():
-                if state != told.get(name):
-                    told[name] = state
-                    _save(journal, name, state)
+            summaries = self._summaries.state() if self._summaries else None
+            status = AgentStatus(sender=asdict(sender.state), summaries=summaries)
+            if status != saved:
+                saved = status
+                _save(journal, status)
             if time.monotonic() - pruned_s >= PRUNE_S:
                 pruned_s = time.monotonic()
                 self._prune(journal)
@@ -167,7 +167,7 @@ class AgentDaemon:
             remove_broken(self._plan.journal, now_s - DEAD_AGE_S)
             if removed := prune_dead(self._plan.dead, now_s):
                 log.warning("%d buried spans were removed from %s: too old, or too many", removed, self._plan.dead)
-                journal.count("buried_spans_removed", removed)
+                journal.counters.add(Counter.BURIED_SPANS_REMOVED, removed)
 
     def alive(self) -> bool:
         """Whether all of its threads are still at work."""
@@ -188,7 +188,11 @@ class AgentDaemon:
         log.info("agent stopped")
 
 
-def _save(journal: Journal, name: str, value: str) -> None:
-    # A note that is not taken now is told again with the next change.
+def _save(journal: Journal, status: AgentStatus) -> None:
+    # What is not taken now is saved with the next change.
     with suppress(JournalUnavailable):
-        journal.note(name, value)
+        journal.status.save(status)
+
+
+def _save_budget(journal: Journal, budget: str) -> None:
+    _save(journal, AgentStatus(summary_budget=budget))

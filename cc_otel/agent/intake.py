@@ -11,12 +11,16 @@ from hashlib import blake2b
 from typing import Final, cast
 
 from cc_otel.agent.describe import Content
+from cc_otel.agent.guard import Guard
 from cc_otel.agent.redaction.redact import redact, redact_text
 from cc_otel.agent.truncation import fit
 from cc_otel.claude_code import payload as payloads
 from cc_otel.claude_code.payload import Unreadable
 from cc_otel.complaints import Complaints
-from cc_otel.journal.journal import Arrival, Journal, JournalUnavailable
+from cc_otel.journal.counters import Counter
+from cc_otel.journal.database import JournalUnavailable
+from cc_otel.journal.inputs import InputKind, JournalInput
+from cc_otel.journal.journal import Journal
 from cc_otel.spool import Entry, Recorded, Spool
 from cc_otel.spool import Unreadable as UnreadableFile
 
@@ -53,10 +57,10 @@ class Taken:
 class Intake:
     """Moves events from the spool to the journal."""
 
-    def __init__(self, spool: Spool, journal: Journal) -> None:
-        """Take both ends."""
+    def __init__(self, spool: Spool, journal: Journal, guard: Guard) -> None:
         self._spool = spool
         self._journal = journal
+        self._guard = guard
         self._complaints = Complaints()
         self._listed: list[Entry] = []
         self._unlisted = False
@@ -72,13 +76,13 @@ class Intake:
         entries = self._next()
         if not entries:
             return Taken(0, frozenset(), now_ns, more=False)
-        arrivals: list[Arrival] = []
+        arrivals: list[JournalInput] = []
         gone: list[Entry] = []
         for entry in entries:
             if (arrival := self._read(entry, now_ns, gone)) is not None:
                 arrivals.append(arrival)
         try:
-            self._journal.take_in(arrivals)
+            self._journal.inputs.take_in(arrivals)
         except JournalUnavailable:
             self._listed = []
             raise
@@ -101,7 +105,7 @@ class Intake:
         del self._listed[-FILES_MAX:]
         return entries
 
-    def _read(self, entry: Entry, now_ns: int, gone: list[Entry]) -> Arrival | None:
+    def _read(self, entry: Entry, now_ns: int, gone: list[Entry]) -> JournalInput | None:
         try:
             recorded = self._spool.read(entry, now_ns)
         except UnreadableFile as error:
@@ -114,14 +118,13 @@ class Intake:
         gone.append(entry)
         return arrival
 
-    def _arrival(self, recorded: Recorded, now_ns: int) -> Arrival | None:
+    def _arrival(self, recorded: Recorded, now_ns: int) -> JournalInput | None:
         try:
-            return arrival_of(recorded, now_ns)
+            with self._guard.around(Counter.EVENTS_NOT_READ, recorded.name, "", recorded.digest):
+                return arrival_of(recorded, now_ns)
         except Unreadable as error:
             self._fail(recorded, str(error))
-        except Exception:
-            # The seam around one event: whatever it holds, it must not stop the others.
-            log.exception("an event could not be read")
+        else:
             self._fail(recorded, "an error in cc-otel; its log says more")
         return None
 
@@ -130,12 +133,12 @@ class Intake:
         self._complain(reason, reason)
 
     def _complain(self, cause: str, reason: str) -> None:
-        self._journal.count("events_failed")
+        self._journal.counters.add(Counter.EVENTS_FAILED)
         if self._complaints.due(cause):
             log.warning("an event was set aside in failed/: %s", reason)
 
 
-def arrival_of(recorded: Recorded, now_ns: int) -> Arrival:
+def arrival_of(recorded: Recorded, now_ns: int) -> JournalInput:
     """
     Read one recorded event: its fields, and its content redacted and cut. A clock ahead of ``now_ns`` is put back.
 
@@ -159,7 +162,14 @@ def arrival_of(recorded: Recorded, now_ns: int) -> Arrival:
         truncated=not whole or recorded.payload_bytes > len(recorded.payload),
     )
     content = Content(cast(payloads.Payload, fitted.value), redacted.count, fitted.truncated)
-    return Arrival(recorded.digest, event.session_id, event.clock_ns, event.to_json(), content.to_json())
+    return JournalInput(
+        InputKind.EVENT,
+        event.session_id,
+        event.clock_ns,
+        event.to_json(),
+        digest=recorded.digest,
+        content=content.to_json(),
+    )
 
 
 def _kept(recorded: Recorded) -> bytes:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from cc_otel.journal.counters import Counter
 from cc_otel.journal.journal import Journal
 from cc_otel.otlp.encode import to_json
 from cc_otel.span import EncodedSpan
@@ -26,11 +27,11 @@ class JournalOutbox:
 
     def waiting(self, spans_max: int, bytes_max: int) -> Sequence[EncodedSpan]:
         """Give the oldest spans that wait."""
-        return self._journal.waiting(spans_max, bytes_max)
+        return self._journal.outbox.waiting(spans_max, bytes_max)
 
     def acknowledge(self, parcels: Sequence[EncodedSpan]) -> None:
         """Let go of spans that a receiver has."""
-        self._journal.acknowledge(parcels)
+        self._journal.outbox.acknowledge(parcels)
 
     def bury(self, parcel: EncodedSpan, reason: str) -> None:
         """Set aside a span that no receiver takes, as OTLP JSON with the reason."""
@@ -40,8 +41,8 @@ class JournalOutbox:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(json.dumps({"reason": reason}) + "\n" + to_json([parcel]) + "\n")
         # In this order: a crash in between buries it twice, under the same name.
-        self._journal.acknowledge([parcel])
-        self._journal.count("spans_buried")
+        self._journal.outbox.acknowledge([parcel])
+        self._journal.counters.add(Counter.SPANS_BURIED)
 
 
 class _Grave(NamedTuple):

@@ -9,17 +9,14 @@ import psutil
 START_SLACK_NS: Final = 2_000_000_000
 """How far a process's start time may be off: it is kept in clock ticks since boot, and clocks are set."""
 
-HIDDEN_NOTE: Final = "hidden"
-"""The journal's note of the sessions whose clients cannot be watched."""
-
 
 def alive(pid: int, seen_ns: int) -> bool:
     """Whether the process of ours that had this pid at that time (ns since the epoch) is still running."""
     return _find(pid, seen_ns) is not None
 
 
-class Sight(Enum):
-    """What is known of a client: it lives; it lived and does not; it is not there; it lives where we cannot look."""
+class Visibility(Enum):
+    """What is known of a client: it runs; it ran and is gone; it was not found; it runs where we cannot see it."""
 
     ALIVE = auto()
     GONE = auto()
@@ -28,7 +25,7 @@ class Sight(Enum):
 
 
 class Clients:
-    """What was seen of the clients that told something, each known by its session and pid."""
+    """What was seen of the clients that recorded events, each known by its session and pid."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, int], psutil.Process] = {}
@@ -37,35 +34,35 @@ class Clients:
 
     @property
     def hidden(self) -> tuple[str, ...]:
-        """The sessions with a client that lives where we cannot look."""
+        """The sessions with a client that runs where we cannot see it."""
         return tuple(sorted({session_id for session_id, _ in self._hidden}))
 
-    def hear(self, session_id: str, pid: int, clock_ns: int, now_ns: int) -> None:
+    def note_event(self, session_id: str, pid: int, clock_ns: int, now_ns: int) -> None:
         """
-        Note that a client told something at that time (ns), and have a look at it, the first time.
+        Note that a client recorded something at that time (ns), and check it the first time.
 
-        Who speaks after we had looked and found nobody lives where we cannot look: in a container, say.
+        One that records after it was not found runs where we cannot see it: in a container, say.
         """
         client = (session_id, pid)
         if pid == 0 or client in self._seen or client in self._hidden:
             return
         if client not in self._missed_ns:
-            if self.look(session_id, pid, clock_ns) is Sight.UNSEEN:
+            if self.check(session_id, pid, clock_ns) is Visibility.UNSEEN:
                 self._missed_ns[client] = now_ns
         elif clock_ns > self._missed_ns[client]:
             self._hidden.add(client)
 
-    def look(self, session_id: str, pid: int, last_ns: int) -> Sight:
-        """Look at a client that told something last at that time (ns)."""
+    def check(self, session_id: str, pid: int, last_ns: int) -> Visibility:
+        """Check a client that recorded its last event at that time (ns)."""
         client = (session_id, pid)
         if pid == 0 or client in self._hidden:
-            return Sight.HIDDEN
+            return Visibility.HIDDEN
         if process := self._seen.get(client):
-            return Sight.ALIVE if _is_running(process) else Sight.GONE
+            return Visibility.ALIVE if _is_running(process) else Visibility.GONE
         if found := _find(pid, last_ns):
             self._seen[client] = found
-            return Sight.ALIVE
-        return Sight.UNSEEN
+            return Visibility.ALIVE
+        return Visibility.UNSEEN
 
     def forget(self, session_id: str) -> None:
         """Drop what is known of a session's clients."""
@@ -76,7 +73,7 @@ class Clients:
 
 def _find(pid: int, seen_ns: int) -> psutil.Process | None:
     """
-    Give the process of our user that had a pid at that time; None if there is none now.
+    Return the process of our user that had a pid at that time; None if there is none now.
 
     A pid is used again after a while: a process that started later than it was seen is another one. So is one of
     another user: a client in a container has a pid of its own counting.

@@ -37,7 +37,7 @@ def rehearse(
         for later_ns in LATER_NS:
             while agent.round(now_ns + later_ns):
                 pass
-        while parcels := journal.waiting(SPANS_MAX, BYTES_MAX):
+        while parcels := journal.outbox.waiting(SPANS_MAX, BYTES_MAX):
             yield parcels
-            journal.acknowledge(parcels)
+            journal.outbox.acknowledge(parcels)
         journal.close()

@@ -21,7 +21,9 @@ from cc_otel.claude_code.transcript.chats import ModelCall, Transcript
 from cc_otel.claude_code.transcript.files import Transcripts
 from cc_otel.claude_code.transcript.records import object_of
 from cc_otel.event import Cause, Handler, HookEvent, Observation
-from cc_otel.journal.journal import Arrival, Journal
+from cc_otel.journal.counters import Counter
+from cc_otel.journal.inputs import InputKind, JournalInput
+from cc_otel.journal.journal import Journal
 from cc_otel.json_values import Json
 
 log = logging.getLogger(__name__)
@@ -158,7 +160,9 @@ class ChatWatch:
         return self._more
 
     def _take_in(self, now_ns: int) -> None:
-        known = self._journal.known([_digest(session_id, call.message_id) for call, session_id, _ in self._whole])
+        known = self._journal.inputs.known(
+            [_digest(session_id, call.message_id) for call, session_id, _ in self._whole]
+        )
         arrivals = []
         for call, session_id, pid in self._whole:
             if _digest(session_id, call.message_id) in known:
@@ -168,8 +172,8 @@ class ChatWatch:
             except Exception:
                 # The seam around one call: whatever it holds, it must not stop the others.
                 log.exception("a model call could not be read")
-                self._journal.count("calls_not_read")
-        self._journal.take_in(arrivals)
+                self._journal.counters.add(Counter.CALLS_NOT_READ)
+        self._journal.inputs.take_in(arrivals)
         self._whole = []
 
     # Reading
@@ -256,7 +260,7 @@ class ChatWatch:
             self._offsets.popitem(last=False)
 
 
-def arrival_of(call: ModelCall, session_id: str, pid: int, now_ns: int) -> Arrival:
+def arrival_of(call: ModelCall, session_id: str, pid: int, now_ns: int) -> JournalInput:
     """Make a model call an input of the assembler, redacted and cut."""
     # A file may say anything: a call of next year would wait to be assembled until then.
     latest_ns = now_ns + AHEAD_NS_MAX
@@ -301,7 +305,14 @@ def arrival_of(call: ModelCall, session_id: str, pid: int, now_ns: int) -> Arriv
         asked_for=tuple(text_of({"id": name}, "id") for name in names["asked_for"]),
     )
     content = Content(cast(Payload, fitted.value), redacted.count, fitted.truncated)
-    return Arrival(_digest(session_id, event.digest), session_id, start_ns, event.to_json(), content.to_json())
+    return JournalInput(
+        InputKind.MODEL_CALL,
+        session_id,
+        start_ns,
+        event.to_json(),
+        digest=_digest(session_id, event.digest),
+        content=content.to_json(),
+    )
 
 
 def _digest(session_id: str, message_id: str) -> str:

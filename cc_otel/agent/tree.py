@@ -190,13 +190,13 @@ class Node:
         """Give a link to it."""
         return Reference(kind, self.trace_id(), self.span_id)
 
-    def draft(self) -> Draft:
-        """Give it as it ended."""
+    def draft(self, trace_id: str | None = None) -> Draft:
+        """Return it as it ended, in its root's trace unless one is given."""
         wait = self.wait
         return Draft(
             role=self.role,
             event=self.event,
-            trace_id=self.trace_id(),
+            trace_id=self.trace_id() if trace_id is None else trace_id,
             span_id=self.span_id,
             parent_id=self.parent.span_id if self.parent else None,
             start_ns=self.start_ns,
@@ -208,6 +208,10 @@ class Node:
             wait_ms=(wait.end_ns - wait.start_ns) / 1e6 if wait and wait.end_ns else None,
             links=self.links,
         )
+
+    def draft_so_far(self) -> Draft:
+        """Return it as if it ended now, at its place so far, which a decision may change."""
+        return self.draft(next((node.root_trace_id for node in self.lineage() if node.root_trace_id), ""))
 
     def end_within(self, end_ns: int, latest_ns: int) -> int:
         """Give an end that is after its start and, where that allows, not after ``latest_ns``."""

@@ -103,7 +103,8 @@ def resource(settings: Settings) -> Mapping[str, str]:
 def plan(home: Home, settings: Settings, *, at_hand: bool = False) -> "Plan":
     """Give the agent's plan; ``at_hand`` says that clients live where it does, so that it can see who is gone."""
     from cc_otel.agent.daemon import Plan
-    from cc_otel.agent.pipeline import GONE_GRACE_S, UNSEEN_GRACE_S, Limits
+    from cc_otel.agent.evidence import GONE_GRACE_S, UNSEEN_GRACE_S
+    from cc_otel.agent.pipeline import Limits
 
     target = destination(home, settings)
     return Plan(

@@ -44,7 +44,7 @@ def mishaps() -> tuple[type[Exception], ...]:
     """Give the exceptions that are the machine's. What they come from is imported when one is on its way."""
     from cc_otel.claude_code.settings_file import Unusable
     from cc_otel.graph.store import StoreUnavailable
-    from cc_otel.journal.journal import JournalUnavailable
+    from cc_otel.journal.database import JournalUnavailable
 
     return (OSError, sqlite3.Error, JournalUnavailable, StoreUnavailable, Unusable)
 

@@ -72,7 +72,8 @@ def _wait(home: Home, settings: Settings, deadline: float, *, at_hand: bool) -> 
 
 def _spans_open(home: Home) -> int:
     """Return how many spans of this home are open; 0 where that cannot be told."""
-    from cc_otel.journal.journal import Journal, JournalUnavailable
+    from cc_otel.journal.database import JournalUnavailable
+    from cc_otel.journal.journal import Journal
     from cc_otel.view.open_spans import count_open
 
     if not home.journal.exists():

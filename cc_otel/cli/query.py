@@ -190,7 +190,7 @@ def cost(home: Home, settings: Settings, days: float, by: str, as_json: bool, **
 def _reading(home: Home, settings: Settings) -> Iterator["GraphStore"]:
     """Open the store to be asked; fail with a message where it cannot answer, or nothing has that name."""
     from cc_otel.graph.store import StoreUnavailable
-    from cc_otel.journal.journal import JournalUnavailable
+    from cc_otel.journal.database import JournalUnavailable
     from cc_otel.view.sessions import Ambiguous, NoSuchSession
 
     if not settings.store and not home.graph.exists():

@@ -11,7 +11,7 @@ from cc_otel.cli.compose import destination, with_content
 from cc_otel.config import Home, Settings
 
 if TYPE_CHECKING:
-    from cc_otel.journal.journal import Count
+    from cc_otel.journal.counters import Count
     from cc_otel.view.status import AgentState, HomeStatus
 
 
@@ -30,7 +30,7 @@ def status(home: Home, settings: Settings, as_json: bool) -> None:
 
 def status_of(home: Home, settings: Settings) -> "HomeStatus":
     """Return the state of a home; fail with a message where its journal cannot be read."""
-    from cc_otel.journal.journal import JournalUnavailable
+    from cc_otel.journal.database import JournalUnavailable
     from cc_otel.spool import Spool
     from cc_otel.view.status import home_status
 

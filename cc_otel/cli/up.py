@@ -106,7 +106,7 @@ def _serving(home: Home, settings: Settings) -> Iterator[ExitStack]:
 def _enter(parts: ExitStack, part: AbstractContextManager[Part]) -> Part:
     """Start a part; fail in words where it cannot start."""
     from cc_otel.graph.store import StoreUnavailable
-    from cc_otel.journal.journal import JournalUnavailable
+    from cc_otel.journal.database import JournalUnavailable
 
     try:
         return parts.enter_context(part)

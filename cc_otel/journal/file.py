@@ -1,8 +1,8 @@
 """
-The journal's file: its tables, and what becomes of one that is damaged.
+The journal's file: how it is opened, and what becomes of one that is damaged.
 
-A damaged file is not mended, it is set aside: SQLite cannot tell what is missing. It is found out when it is opened or
-at any time later; then a mark beside it tells the next start.
+A damaged file is not repaired but set aside: SQLite cannot tell what is missing. Damage shows when the file is opened
+or at any time later; then a mark beside it tells the next start.
 """
 
 import os
@@ -12,9 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from cc_otel.journal.schema import VERSION, create, migrate, show_as_current, version_of
 from cc_otel.sqlite_file import connect_to_read
 
-VERSION: Final = 1
 BUSY_TIMEOUT_S: Final = 30.0
 BROKEN: Final = ".broken-"
 """What stands between a journal's name and the time it was set aside."""
@@ -22,44 +22,11 @@ BROKEN: Final = ".broken-"
 _MARK: Final = ".damaged"
 _BESIDE: Final = ("-wal", "-shm", "-journal")
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_SCHEMA: Final = """
-CREATE TABLE inputs (
-  id INTEGER PRIMARY KEY,
-  digest TEXT UNIQUE,
-  session TEXT NOT NULL,
-  clock_ns INTEGER NOT NULL,
-  seq INTEGER,
-  fields BLOB NOT NULL,
-  content BLOB
-) STRICT;
-CREATE INDEX inputs_pending ON inputs (clock_ns, id) WHERE seq IS NULL;
-CREATE INDEX inputs_of_session ON inputs (session, seq, clock_ns);
-CREATE INDEX inputs_clock ON inputs (clock_ns);
-CREATE INDEX inputs_live ON inputs (session) WHERE content IS NOT NULL;
-CREATE TABLE outbox (
-  number INTEGER PRIMARY KEY,
-  span_id TEXT NOT NULL UNIQUE,
-  trace_id TEXT NOT NULL,
-  session TEXT NOT NULL,
-  start_ns INTEGER NOT NULL,
-  resource BLOB,
-  span BLOB
-) STRICT;
-CREATE INDEX outbox_waiting ON outbox (number, trace_id, start_ns, length(span)) WHERE span IS NOT NULL;
-CREATE INDEX outbox_of_session ON outbox (session);
-CREATE TABLE counts (
-  what TEXT PRIMARY KEY,
-  count INTEGER NOT NULL,
-  first_ns INTEGER NOT NULL,
-  last_ns INTEGER NOT NULL
-) STRICT;
-CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-"""
 
 
-def open_file(path: Path) -> tuple[sqlite3.Connection, int]:
+def open_file(path: Path, *, may_migrate: bool) -> tuple[sqlite3.Connection, int]:
     """
-    Open a journal, or make it; give the last place in its order too.
+    Open a journal to write, or make it. Return the version of its tables too: an older one can only be read.
 
     Raises:
         sqlite3.DatabaseError: it cannot be opened, is damaged, or was written by a newer version.
@@ -72,17 +39,25 @@ def open_file(path: Path) -> tuple[sqlite3.Connection, int]:
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
-        if _version(db) == 0:
-            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-        return db, int(db.execute("SELECT coalesce(max(seq), 0) FROM inputs").fetchone()[0])
+        version = version_of(db)
+        if version == 0:
+            create(db)
+        elif version < VERSION and not may_migrate:
+            show_as_current(db)
+            return db, version
+        elif version < VERSION:
+            migrate(db)
+        # What is damaged at its root shows now, not in the middle of the work.
+        db.execute("SELECT count(*) FROM inputs").fetchone()
     except BaseException:
         db.close()
         raise
+    return db, VERSION
 
 
-def open_to_read(path: Path) -> sqlite3.Connection:
+def open_to_read(path: Path) -> tuple[sqlite3.Connection, int]:
     """
-    Open a journal without writing to its disk.
+    Open a journal without writing to its disk. Return the version of its tables too.
 
     Raises:
         sqlite3.DatabaseError: it cannot be read, is damaged, or was written by a newer version.
@@ -90,28 +65,25 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     """
     db = connect_to_read(path, BUSY_TIMEOUT_S)
     try:
-        if _version(db) == 0:
+        version = version_of(db)
+        if version == 0:
             # Its agent has not made the tables yet: nothing is in them.
             db.close()
             db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-            db.executescript(_SCHEMA)
+            create(db)
+        elif version < VERSION:
+            db.execute("PRAGMA query_only = 0")
+            show_as_current(db)
+            db.execute("PRAGMA query_only = 1")
     except BaseException:
         db.close()
         raise
-    return db
-
-
-def _version(db: sqlite3.Connection) -> int:
-    """Return the version of a journal's tables, 0 where there are none."""
-    version: int = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > VERSION:
-        raise sqlite3.NotSupportedError(f"written by a newer cc-otel (journal version {version}): upgrade cc-otel")
-    return version
+    return db, version or VERSION
 
 
 def open_sound(path: Path) -> tuple[sqlite3.Connection, int, Path | None]:
     """
-    Do the same for the journal's owner; set a damaged one aside first, and give where it is then.
+    Open a journal for its owner: migrate an older one, set a damaged one aside first. Return where it is then.
 
     Raises:
         sqlite3.DatabaseError: it cannot be opened, or was written by a newer version.
@@ -119,12 +91,12 @@ def open_sound(path: Path) -> tuple[sqlite3.Connection, int, Path | None]:
     """
     if not _mark(path).exists():
         try:
-            return *open_file(path), None
+            return *open_file(path, may_migrate=True), None
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
     aside = _set_aside(path)
-    return *open_file(path), aside
+    return *open_file(path, may_migrate=True), aside
 
 
 def is_damage(error: sqlite3.Error) -> bool:

@@ -1,6 +1,5 @@
 """How recording and delivery of a home stand, and what was lost, set aside or given up."""
 
-import json
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
@@ -8,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from cc_otel.agent.lock import is_locked, running_pid
-from cc_otel.journal.journal import Count, Journal
+from cc_otel.journal.counters import Count
+from cc_otel.journal.journal import Journal
 from cc_otel.spool import Spool
 from cc_otel.view.open_spans import count_open
 
@@ -92,16 +92,15 @@ def home_status(
 
 def _with_journal(status: HomeStatus, journal: Journal) -> HomeStatus:
     events, spans = journal.backlog()
-    notes = {name: json.loads(value) for name, value in journal.notes().items()}
-    agent = notes.get("agent", {})
-    known = agent if status.agent.running else {}
+    notes = journal.status.load()
+    known = notes.agent if status.agent.running else None
     return replace(
         status,
-        agent=replace(status.agent, version=agent.get("version")),
-        endpoint=known.get("endpoint", status.endpoint),
-        content=known.get("content", status.content),
+        agent=replace(status.agent, version=notes.agent.version if notes.agent else None),
+        endpoint=known.endpoint if known else status.endpoint,
+        content=known.content if known else status.content,
         journal=JournalState(events, spans, count_open(journal)),
-        counts=journal.counts(),
-        sender=notes.get("sender"),
-        summaries=notes.get("summaries"),
+        counts=journal.counters.all(),
+        sender=notes.sender,
+        summaries=notes.summaries,
     )

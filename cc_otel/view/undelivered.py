@@ -1,15 +1,14 @@
 """What was recorded and is not delivered yet, though nothing more will happen to it."""
 
-import json
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from cc_otel.agent.processes import HIDDEN_NOTE, alive
+from cc_otel.agent.open_drafts import finished_drafts
+from cc_otel.agent.processes import alive
 from cc_otel.claude_code.payload import event_of
 from cc_otel.journal.journal import Journal
 from cc_otel.spool import Spool
-from cc_otel.view.open_spans import assembled
 
 SETTLE_NS: Final = 3_000_000_000
 """So long after the last event its session's start may still come, and its transcript may still grow."""
@@ -30,7 +29,7 @@ def undelivered(spool: Spool, journal: Path, now_ns: int, *, at_hand: bool = Fal
         return left
     with closing(Journal(journal, read_only=True)) as opened:
         left += sum(opened.backlog()) or owed(opened, at_hand=at_hand)
-        return left or opened.heard_since(now_ns - SETTLE_NS)
+        return left or opened.inputs.heard_since(now_ns - SETTLE_NS)
 
 
 def owed(journal: Journal, *, at_hand: bool = False) -> int:
@@ -44,9 +43,8 @@ def owed(journal: Journal, *, at_hand: bool = False) -> int:
         JournalUnavailable: the journal cannot be read.
 
     """
-    live = [event_of(item.fields, item.id) for item in journal.live()]
-    drafts = [draft for session_id in {it.session_id for it in live} for draft in assembled(journal, session_id)[1]]
-    over = {event.id for draft in drafts for event in draft.sources}
-    hidden = {*json.loads(journal.notes().get(HIDDEN_NOTE, "[]"))}
+    live = [event_of(item.fields, item.id) for item in journal.inputs.live()]
+    over = {event.id for draft in finished_drafts(journal) for event in draft.sources}
+    hidden = journal.status.load().hidden or ()
     gone = {it.id for it in live if it.session_id not in hidden and not alive(it.pid, it.clock_ns)}
     return sum(it.id in over or (it.id in gone and (it.pid != 0 or at_hand)) for it in live)

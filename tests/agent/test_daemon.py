@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -16,7 +17,7 @@ import pytest
 from cc_otel.agent.daemon import AgentDaemon, Plan
 from cc_otel.agent.outbox import DEAD_AGE_S
 from cc_otel.agent.pipeline import Limits
-from cc_otel.journal.journal import Journal, Outgoing
+from cc_otel.journal.journal import Journal
 from cc_otel.otlp.destination import Destination
 from cc_otel.otlp.encode import encode
 from cc_otel.span import Span
@@ -77,14 +78,14 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def counts(home: Path) -> dict[str, int]:
     """Read what was counted, as `status` does."""
     with closing(Journal(home / "journal.db")) as journal:
-        return {what: count.count for what, count in journal.counts().items()}
+        return {what: count.count for what, count in journal.counters.all().items()}
 
 
 def test_what_goes_wrong_each_second_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Where a span cannot be buried, its home's disk being full say, the log tells it once and not every second."""
     (tmp_path / "dead").write_text("a file in the way")
     with closing(Journal(tmp_path / "journal.db")) as journal:
-        journal.commit([], [Outgoing("s", 1, encode(Span("1" * 32, "2" * 16, "name", 1, 2)))], [])
+        journal.commit([], [replace(encode(Span("1" * 32, "2" * 16, "name", 1, 2)), session_id="s", start_ns=1)], [])
     with caplog.at_level(logging.WARNING, LOG), grpc_receiver() as receiver:
         receiver.script.extend([fail(grpc.StatusCode.INVALID_ARGUMENT, "bad")] * 50)
         with at_work(tmp_path, receiver.port):
@@ -114,7 +115,7 @@ def test_an_agent_whose_journal_is_damaged_ends_and_the_next_begins_anew(tmp_pat
     path = tmp_path / "journal.db"
     Journal(path).close()
     with closing(sqlite3.connect(path)) as db:
-        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'outbox_waiting'").fetchone()
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'outbox'").fetchone()
     with path.open("r+b") as file:
         file.seek((page - 1) * 4096)
         file.write(b"\xa5" * 4096)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cc_otel.agent.guard import Guard
 from cc_otel.agent.intake import FAILED_BYTES_MAX, Intake
 from cc_otel.journal.journal import Journal
 from cc_otel.spool import SETTLE_NS, Recorded, Spool, load
@@ -22,7 +23,7 @@ def failed(home: Path, payload: bytes, *, trailer: bool = True) -> Recorded:
         waiting = home / "spool" / "new" / name
         waiting.write_bytes(waiting.read_bytes().removesuffix(f"\0cc-otel-end {name}\n".encode()))
     journal = Journal(home / "journal.db")
-    Intake(spool, journal).take(time.time_ns() + 2 * SETTLE_NS)
+    Intake(spool, journal, Guard(journal.counters)).take(time.time_ns() + 2 * SETTLE_NS)
     journal.close()
     (entry,) = spool.failed()
     return load(home / "spool" / "failed" / entry.name)
@@ -76,11 +77,11 @@ def test_a_cause_of_failing_is_told_once(tmp_path: Path, caplog: pytest.LogCaptu
         spool.write(payload, {})
     journal = Journal(tmp_path / "journal.db")
     with caplog.at_level(logging.WARNING):
-        Intake(spool, journal).take(time.time_ns())
+        Intake(spool, journal, Guard(journal.counters)).take(time.time_ns())
 
     reasons = ["a JSON list, not an object", "no hook_event_name"]
     assert [f"an event was set aside in failed/: {reason}" for reason in reasons] == [
         record.getMessage() for record in caplog.records
     ]
-    assert 4 == journal.counts()["events_failed"].count
+    assert 4 == journal.counters.all()["events_failed"].count
     journal.close()

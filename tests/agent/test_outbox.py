@@ -3,6 +3,7 @@
 import json
 import os
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cc_otel.agent.outbox import DEAD_AGE_S, DEAD_BYTES_MAX, JournalOutbox, prune_dead
-from cc_otel.journal.journal import Journal, Outgoing
+from cc_otel.journal.journal import Journal
 from cc_otel.otlp.encode import encode
 from cc_otel.span import Span
 
@@ -36,11 +37,11 @@ def test_a_buried_span_is_kept_with_its_reason(tmp_path: Path) -> None:
     """What is buried leaves the outbox, is counted, and can be read by its owner alone, with the reason."""
     parcel = encode(Span("1" * 32, "2" * 16, "name", 1, 2))
     with closing(Journal(tmp_path / "journal.db")) as journal:
-        journal.commit([], [Outgoing("s", 1, parcel)], [])
+        journal.commit([], [replace(parcel, session_id="s", start_ns=1)], [])
         JournalOutbox(journal, tmp_path / "dead").bury(parcel, "too odd")
 
-        assert [] == journal.waiting(9, 1000)
-        assert {"spans_buried": 1} == {what: count.count for what, count in journal.counts().items()}
+        assert [] == journal.outbox.waiting(9, 1000)
+        assert {"spans_buried": 1} == {what: count.count for what, count in journal.counters.all().items()}
     path = tmp_path / "dead" / f"{'1' * 32}-{'2' * 16}.json"
     reason, span = path.read_text("utf-8").splitlines()
     assert {"reason": "too odd"} == json.loads(reason)

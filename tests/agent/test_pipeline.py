@@ -16,7 +16,8 @@ from cc_otel.agent.pipeline import SESSIONS_MAX, Agent, Limits
 from cc_otel.agent.tree import unplaced
 from cc_otel.claude_code.transcript.files import Transcripts
 from cc_otel.event import HookEvent
-from cc_otel.journal.journal import Journal, JournalUnavailable
+from cc_otel.journal.database import JournalUnavailable
+from cc_otel.journal.journal import Journal
 from cc_otel.span import INSTANT_NS
 from cc_otel.spool import Spool
 from cc_otel.view.undelivered import owed
@@ -61,7 +62,7 @@ class Workshop:
 
     def encoded(self) -> list[Encoded]:
         """Give the spans that wait."""
-        return [Encoded.FromString(parcel.span) for parcel in self.journal.waiting(10_000, 1 << 30)]
+        return [Encoded.FromString(parcel.span) for parcel in self.journal.outbox.waiting(10_000, 1 << 30)]
 
 
 @pytest.fixture
@@ -94,8 +95,8 @@ def test_killed_after_every_event_it_sends_the_same_bytes(tmp_path: Path, name: 
                 workshop.restart()
         workshop.settle(100_000)
 
-    expected = {(parcel.span_id, parcel.span) for parcel in through.journal.waiting(1000, 1 << 30)}
-    assert expected == {(parcel.span_id, parcel.span) for parcel in killed.journal.waiting(1000, 1 << 30)}
+    expected = {(parcel.span_id, parcel.span) for parcel in through.journal.outbox.waiting(1000, 1 << 30)}
+    assert expected == {(parcel.span_id, parcel.span) for parcel in killed.journal.outbox.waiting(1000, 1 << 30)}
     assert len(expected) == len(list(events_of(name)))
 
 
@@ -293,7 +294,7 @@ def test_without_content_no_span_holds_any(tmp_path: Path) -> None:
     for payload, env, clock_ns in events_of("basic"):
         workshop.spool.write(payload, env, clock_ns)
     workshop.settle()
-    sent = b"".join(parcel.span for parcel in workshop.journal.waiting(1000, 1 << 30))
+    sent = b"".join(parcel.span for parcel in workshop.journal.outbox.waiting(1000, 1 << 30))
 
     for content in (b"do the basic things", b"hi-from-bash", b"hello.txt", b"/home/dev", b"All done", b"CLAUDE.md"):
         assert content not in sent
@@ -328,7 +329,7 @@ def test_over_its_limit_the_journal_gives_up_old_traces(tmp_path: Path) -> None:
 
     kept = len(workshop.encoded())
     assert 0 < kept < 200
-    assert kept + workshop.journal.counts()["spans_given_up"].count == 200
+    assert kept + workshop.journal.counters.all()["spans_given_up"].count == 200
 
 
 def test_memory_is_bounded_by_what_is_open(workshop: Workshop) -> None:

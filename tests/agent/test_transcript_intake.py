@@ -34,7 +34,8 @@ from cc_otel.claude_code.transcript.chats import ModelCall
 from cc_otel.claude_code.transcript.files import Transcripts
 from cc_otel.claude_code.transcript.records import timestamp_ns
 from cc_otel.event import Cause, HookEvent, Observation
-from cc_otel.journal.journal import Journal, JournalUnavailable
+from cc_otel.journal.database import JournalUnavailable
+from cc_otel.journal.journal import Journal
 from cc_otel.spool import Spool
 
 Record = dict[str, Any]
@@ -103,7 +104,7 @@ class Room:
 
     def events(self) -> list[HookEvent]:
         """Give the calls taken in, in the order of their times."""
-        return [event_of(item.fields, item.id) for item in self.journal.pending(1 << 62, 10_000)]
+        return [event_of(item.fields, item.id) for item in self.journal.inputs.pending(1 << 62, 10_000)]
 
     def ids(self) -> list[str]:
         """Give the message ids of the calls taken in."""
@@ -111,7 +112,7 @@ class Room:
 
     def said(self) -> list[dict[str, Any]]:
         """Give what the calls taken in say."""
-        items = self.journal.pending(1 << 62, 10_000)
+        items = self.journal.inputs.pending(1 << 62, 10_000)
         return [dict(Content.from_json(item.content or b"").payload) for item in items]
 
 
@@ -346,7 +347,7 @@ def test_after_a_restart_the_sessions_heard_of_lately_are_looked_at(room: Room, 
         while again.round(NOW_NS + second * SECOND_NS):
             pass
 
-    spans = [Encoded.FromString(parcel.span) for parcel in room.journal.waiting(100, 1 << 30)]
+    spans = [Encoded.FromString(parcel.span) for parcel in room.journal.outbox.waiting(100, 1 << 30)]
     (turn,) = [span for span in spans if span.name.startswith("invoke_agent")]
     assert [turn.span_id] == [span.parent_span_id for span in spans if span.name == "chat claude-x"]
 

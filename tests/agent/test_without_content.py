@@ -54,7 +54,7 @@ def sent(home: Path, told: list[dict[str, Any]], variables: dict[str, str] | Non
     for later_s in (10, 20, 100_000):
         while agent.round(now_ns + later_s * SECOND_NS):
             pass
-    spans = [Encoded.FromString(parcel.span) for parcel in journal.waiting(100_000, 1 << 40)]
+    spans = [Encoded.FromString(parcel.span) for parcel in journal.outbox.waiting(100_000, 1 << 40)]
     journal.close()
     return spans
 

@@ -5,6 +5,7 @@ import sqlite3
 import stat
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cc_otel.journal.journal import Arrival, Count, Input, Journal, JournalBroken, JournalUnavailable, Outgoing, Told
+from cc_otel.journal.counters import Count, Counter
+from cc_otel.journal.database import JournalBroken, JournalUnavailable
+from cc_otel.journal.inputs import InputKind, JournalInput
+from cc_otel.journal.journal import Journal
 from cc_otel.span import EncodedSpan
 
 
@@ -23,126 +27,148 @@ def journal(tmp_path: Path) -> Journal:
     return Journal(tmp_path / "journal.db")
 
 
-def arrival(number: int, session: str = "s", clock_ns: int | None = None) -> Arrival:
-    """An event that tells its number."""
+def event(
+    digest: str | None, session: str, clock_ns: int, fields: bytes, content: bytes | None = None, event_id: int = 0
+) -> JournalInput:
+    """Return an event as it arrives."""
+    return JournalInput(InputKind.EVENT, session, clock_ns, fields, event_id, digest, content)
+
+
+def arrival(number: int, session: str = "s", clock_ns: int | None = None) -> JournalInput:
+    """Return an event that tells its number."""
     fields, content = f"fields {number}".encode(), f"content {number}".encode()
-    return Arrival(f"digest {number}", session, number if clock_ns is None else clock_ns, fields, content)
+    return event(f"digest {number}", session, number if clock_ns is None else clock_ns, fields, content)
 
 
-def outgoing(number: int, session: str = "s", trace: str = "trace", size_bytes: int = 8) -> Outgoing:
-    """A span that tells its number."""
-    return Outgoing(session, number, EncodedSpan(trace, f"span {number}", b"resource", b"x" * size_bytes))
+def outgoing(number: int, session: str = "s", trace: str = "1" * 32, size_bytes: int = 8) -> EncodedSpan:
+    """Return a span that tells its number."""
+    return EncodedSpan(trace, f"{number:016x}", b"resource", b"x" * size_bytes, session, number)
 
 
-def told(event_id: int, session: str = "s") -> Told:
-    """An event that was assembled as it arrived."""
-    return Told(event_id, session, event_id, f"fields {event_id}".encode())
+def leaving(span: EncodedSpan) -> EncodedSpan:
+    """Return a span as it leaves."""
+    return replace(span, session_id="", start_ns=0)
+
+
+def observed(session: str, clock_ns: int, fields: bytes) -> JournalInput:
+    """Return what the agent observed."""
+    return JournalInput(InputKind.OBSERVATION, session, clock_ns, fields)
+
+
+def told(event_id: int, session: str = "s", clock_ns: int | None = None, fields: bytes | None = None) -> JournalInput:
+    """Return an event that was assembled as it arrived."""
+    fields = f"fields {event_id}".encode() if fields is None else fields
+    return event(None, session, event_id if clock_ns is None else clock_ns, fields, event_id=event_id)
 
 
 def test_an_event_is_taken_in_once(journal: Journal) -> None:
     """A file that was left in the spool by a crash does not become a second event."""
-    first = journal.take_in([arrival(1), arrival(2)])
-    again = journal.take_in([arrival(2), arrival(3)])
+    first = journal.inputs.take_in([arrival(1), arrival(2)])
+    again = journal.inputs.take_in([arrival(2), arrival(3)])
 
     assert (2, 1) == (first, again)
-    assert [1, 2, 3] == [item.id for item in journal.pending(10, 10)]
+    assert [1, 2, 3] == [item.id for item in journal.inputs.pending(10, 10)]
 
 
 def test_it_is_known_what_was_taken_in(journal: Journal) -> None:
     """Of any number of digests, those are given that something was taken in by."""
-    journal.take_in([arrival(number) for number in range(0, 5000, 2)])
+    journal.inputs.take_in([arrival(number) for number in range(0, 5000, 2)])
 
-    assert {f"digest {number}" for number in range(0, 3000, 2)} == journal.known([f"digest {n}" for n in range(3000)])
-    assert set() == journal.known([])
+    assert {f"digest {number}" for number in range(0, 3000, 2)} == journal.inputs.known(
+        [f"digest {n}" for n in range(3000)]
+    )
+    assert set() == journal.inputs.known([])
 
 
 def test_the_last_event_of_each_session_is_given(journal: Journal) -> None:
     """Of sessions heard of lately, the last hook event is given, the latest first: no signal and no model call."""
-    model_call = Arrival("chat s m", "s", 9, b"call", b"content")
-    journal.take_in([arrival(1), arrival(2), arrival(3, session="t"), arrival(4, session="u", clock_ns=0), model_call])
-    journal.commit([told(1), told(2), told(3, "t"), told(4, "u"), Told(5, "s", 9, b"call")], [], [])
-    journal.commit([Told(0, "s", 10, b"signal")], [], [])
+    model_call = replace(event("chat s m", "s", 9, b"call", b"content"), kind=InputKind.MODEL_CALL)
+    journal.inputs.take_in(
+        [arrival(1), arrival(2), arrival(3, session="t"), arrival(4, session="u", clock_ns=0), model_call]
+    )
+    journal.commit([told(1), told(2), told(3, "t"), told(4, "u"), told(5, "s", 9, b"call")], [], [])
+    journal.commit([observed("s", 10, b"signal")], [], [])
 
-    assert [Input(3, b"fields 3"), Input(2, b"fields 2")] == journal.last_events(1, 10)
-    assert [Input(3, b"fields 3")] == journal.last_events(1, 1)
+    assert journal.inputs.last_events(1, 10) == [told(3, "t"), told(2)]
+    assert journal.inputs.last_events(1, 1) == [told(3, "t")]
 
 
 def test_pending_events_come_in_the_order_of_their_clocks(journal: Journal) -> None:
     """Events are assembled by clock, whatever order they arrived in, and only those that have settled."""
-    journal.take_in(
+    journal.inputs.take_in(
         [arrival(1, clock_ns=30), arrival(2, clock_ns=10), arrival(3, clock_ns=20), arrival(4, clock_ns=99)]
     )
 
-    assert [2, 3, 1] == [item.id for item in journal.pending(99, 10)]
-    assert [2] == [item.id for item in journal.pending(99, 1)]
+    assert [2, 3, 1] == [item.id for item in journal.inputs.pending(99, 10)]
+    assert [2] == [item.id for item in journal.inputs.pending(99, 1)]
 
 
 def test_what_was_told_is_told_again_in_the_same_order(journal: Journal) -> None:
     """A session's inputs, signals among them, come back in the order they were told, with their evidence."""
-    journal.take_in([arrival(1), arrival(2), arrival(3, session="other")])
-    journal.commit([Told(2, "s", 2, b"two"), Told(0, "s", 5, b"signal"), Told(3, "other", 3, b"three")], [], [])
-    journal.commit([Told(1, "s", 1, b"one")], [], [])
+    journal.inputs.take_in([arrival(1), arrival(2), arrival(3, session="other")])
+    journal.commit([told(2, "s", 2, b"two"), observed("s", 5, b"signal"), told(3, "other", 3, b"three")], [], [])
+    journal.commit([told(1, "s", 1, b"one")], [], [])
 
-    assert [b"two", b"signal", b"one"] == [item.fields for item in journal.told("s")]
-    assert [] == journal.pending(10, 10)
+    assert [b"two", b"signal", b"one"] == [item.fields for item in journal.inputs.told("s")]
+    assert [] == journal.inputs.pending(10, 10)
 
 
 def test_the_order_goes_on_after_a_restart(tmp_path: Path) -> None:
     """A reopened journal puts new inputs behind the old ones."""
     first = Journal(tmp_path / "journal.db")
-    first.take_in([arrival(1), arrival(2)])
+    first.inputs.take_in([arrival(1), arrival(2)])
     first.commit([told(2)], [], [])
     first.close()
     second = Journal(tmp_path / "journal.db")
     second.commit([told(1)], [], [])
 
-    assert [2, 1] == [item.id for item in second.told("s")]
+    assert [2, 1] == [item.id for item in second.inputs.told("s")]
 
 
 def test_a_span_enters_the_outbox_once_in_its_life(journal: Journal) -> None:
     """A span that was encoded before keeps its first bytes, and stays away once it was acknowledged."""
     journal.commit([], [outgoing(1, size_bytes=5)], [])
     journal.commit([], [outgoing(1, size_bytes=9), outgoing(2)], [])
-    before = journal.waiting(10, 1000)
-    journal.acknowledge(before)
+    before = journal.outbox.waiting(10, 1000)
+    journal.outbox.acknowledge(before)
     journal.commit([], [outgoing(1)], [])
 
-    assert [outgoing(1, size_bytes=5).parcel, outgoing(2).parcel] == before
-    assert [] == journal.waiting(10, 1000)
+    assert before == [leaving(outgoing(1, size_bytes=5)), leaving(outgoing(2))]
+    assert [] == journal.outbox.waiting(10, 1000)
 
 
 def test_a_batch_stays_within_its_limits_but_is_never_empty(journal: Journal) -> None:
     """The oldest spans come first, up to a count and a size; a span over the size comes alone."""
     journal.commit([], [outgoing(n, size_bytes=100) for n in range(5)], [])
 
-    assert 2 == len(journal.waiting(2, 1000))
-    assert 3 == len(journal.waiting(10, 300))
-    assert ["span 0"] == [parcel.span_id for parcel in journal.waiting(10, 1)]
+    assert 2 == len(journal.outbox.waiting(2, 1000))
+    assert 3 == len(journal.outbox.waiting(10, 300))
+    assert [f"{0:016x}"] == [parcel.span_id for parcel in journal.outbox.waiting(10, 1)]
 
 
 def test_content_leaves_when_its_spans_are_encoded(journal: Journal) -> None:
     """Content is kept until every span that needs it is in the outbox; a session is live as long."""
-    journal.take_in([arrival(1), arrival(2)])
+    journal.inputs.take_in([arrival(1), arrival(2)])
     journal.commit([told(1), told(2)], [outgoing(2)], [2])
 
-    assert {1: b"content 1"} == journal.contents([1, 2])
-    assert ["s"] == journal.live_sessions()
+    assert {1: b"content 1"} == journal.inputs.contents([1, 2])
+    assert ["s"] == journal.inputs.live_sessions()
 
     journal.commit([], [outgoing(1)], [1])
 
-    assert {} == journal.contents([1, 2])
-    assert [] == journal.live_sessions()
+    assert {} == journal.inputs.contents([1, 2])
+    assert [] == journal.inputs.live_sessions()
 
 
 def test_a_commit_happens_whole_or_not_at_all(journal: Journal) -> None:
     """What fails in the middle of a commit leaves nothing of it."""
-    journal.take_in([arrival(1)])
-    broken = Outgoing("s", 1, EncodedSpan("trace", "span 2", b"", span="no bytes"))  # type: ignore[arg-type]
+    journal.inputs.take_in([arrival(1)])
+    broken = EncodedSpan("trace", "span 2", b"", span="no bytes", session_id="s")  # type: ignore[arg-type]
     with pytest.raises(sqlite3.IntegrityError):
         journal.commit([told(1)], [outgoing(1), broken], [1])
 
-    assert [Input(1, b"fields 1", b"content 1")] == journal.pending(10, 10)
-    assert [] == journal.waiting(10, 100)
+    assert journal.inputs.pending(10, 10) == [replace(arrival(1), id=1, digest=None)]
+    assert [] == journal.outbox.waiting(10, 100)
 
 
 def test_whole_traces_are_given_up_oldest_first_and_counted(journal: Journal) -> None:
@@ -152,35 +178,35 @@ def test_whole_traces_are_given_up_oldest_first_and_counted(journal: Journal) ->
     journal.commit([], spans, [])
     limit = journal.size_bytes() - 1
 
-    assert 3 == journal.give_up(limit)
-    assert [f"span {n}" for n in range(3, 12)] == [p.span_id for p in journal.waiting(99, 99 * big)]
-    assert {"spans_given_up": Count(3, 0, 2)} == journal.counts()
-    assert 0 == journal.give_up(limit)
+    assert 3 == journal.retention.give_up(limit)
+    assert [f"{n:016x}" for n in range(3, 12)] == [p.span_id for p in journal.outbox.waiting(99, 99 * big)]
+    assert {"spans_given_up": Count(3, 0, 2)} == journal.counters.all()
+    assert 0 == journal.retention.give_up(limit)
 
 
 def test_finished_sessions_are_forgotten_others_are_not(journal: Journal) -> None:
     """A session goes when it is old and owes nothing: no event to assemble, no content, no span to deliver."""
-    journal.take_in(
+    journal.inputs.take_in(
         [arrival(n, session=name) for n, name in enumerate(["done", "open", "owing", "waiting", "young"], 1)]
     )
-    journal.take_in([arrival(9, session="young", clock_ns=1000)])
+    journal.inputs.take_in([arrival(9, session="young", clock_ns=1000)])
     rows = [(1, "done"), (2, "open"), (3, "owing"), (5, "young"), (6, "young")]
     journal.commit([told(n, name) for n, name in rows], [outgoing(1, "done"), outgoing(3, "owing")], [1, 3, 5, 6])
-    journal.acknowledge([outgoing(1).parcel])
+    journal.outbox.acknowledge([outgoing(1)])
 
-    assert 1 == journal.forget(before_ns=100)
+    assert 1 == journal.retention.forget(now_ns=0, before_ns=100)
     assert [[], ["open"], ["owing"], ["young", "young"]] == [
-        [name for _ in journal.told(name)] for name in ["done", "open", "owing", "young"]
+        [name for _ in journal.inputs.told(name)] for name in ["done", "open", "owing", "young"]
     ]
-    assert [4] == [item.id for item in journal.pending(100, 10)]
+    assert [4] == [item.id for item in journal.inputs.pending(100, 10)]
 
 
 def test_space_is_given_back(journal: Journal, tmp_path: Path) -> None:
     """The file shrinks when what it held is forgotten."""
-    journal.take_in([Arrival(str(n), "s", n, b"f", b"x" * 10_000) for n in range(200)])
+    journal.inputs.take_in([event(str(n), "s", n, b"f", b"x" * 10_000) for n in range(200)])
     full = journal.size_bytes()
     journal.commit([told(n) for n in range(1, 201)], [], range(1, 201))
-    journal.forget(before_ns=1000)
+    journal.retention.forget(now_ns=0, before_ns=1000)
     journal.close()
 
     assert (tmp_path / "journal.db").stat().st_size < full / 10
@@ -188,7 +214,7 @@ def test_space_is_given_back(journal: Journal, tmp_path: Path) -> None:
 
 def test_only_the_owner_can_read_it(journal: Journal, tmp_path: Path) -> None:
     """The journal and what SQLite puts beside it are private."""
-    journal.count("anything")
+    journal.counters.add(Counter.EVENTS_LOST)
 
     assert {0o600} == {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
 
@@ -213,11 +239,11 @@ def test_a_broken_journal_is_told_of(tmp_path: Path) -> None:
 
 def finished(journal: Journal, name: str, clock_ns: int, size_bytes: int = 10_000) -> None:
     """Let a session come and go whose span was acknowledged: what stays of it cannot be given up."""
-    journal.take_in([Arrival(f"digest {name}", name, clock_ns, b"f", b"content")])
-    (item,) = journal.pending(1 << 62, 10)
+    journal.inputs.take_in([event(f"digest {name}", name, clock_ns, b"f", b"content")])
+    (item,) = journal.inputs.pending(1 << 62, 10)
     sent = outgoing(item.id, session=name, trace=name)
-    journal.commit([Told(item.id, name, clock_ns, b"x" * size_bytes)], [sent], [item.id])
-    journal.acknowledge([sent.parcel])
+    journal.commit([told(item.id, name, clock_ns, b"x" * size_bytes)], [sent], [item.id])
+    journal.outbox.acknowledge([sent])
 
 
 def test_finished_sessions_go_before_spans_that_wait(journal: Journal) -> None:
@@ -227,23 +253,23 @@ def test_finished_sessions_go_before_spans_that_wait(journal: Journal) -> None:
     journal.commit([], [outgoing(1000 + n, session="fresh", size_bytes=20_000) for n in range(20)], [])
     limit = journal.size_bytes() - 1
 
-    given_up = journal.give_up(limit)
+    given_up = journal.retention.give_up(limit)
 
-    left = [clock for clock in range(50) if any(journal.told(f"s{(clock * 43) % 50}"))]
-    assert (0, 20) == (given_up, len(journal.waiting(99, 1 << 30)))
-    assert {} == journal.counts()
+    left = [clock for clock in range(50) if any(journal.inputs.told(f"s{(clock * 43) % 50}"))]
+    assert (0, 20) == (given_up, len(journal.outbox.waiting(99, 1 << 30)))
+    assert {} == journal.counters.all()
     assert list(range(50 - len(left), 50)) == left
     assert 0.8 * limit < journal.size_bytes() <= 0.9 * limit
 
 
 def test_fresh_spans_are_not_given_up_for_what_they_do_not_fill(journal: Journal) -> None:
     """Where sessions that are still open fill the journal, giving up the few spans that wait would not help."""
-    journal.take_in([arrival(n, session="open") for n in range(1, 51)])
-    journal.commit([Told(n, "open", n, b"x" * 10_000) for n in range(1, 51)], [outgoing(99, size_bytes=1000)], [])
+    journal.inputs.take_in([arrival(n, session="open") for n in range(1, 51)])
+    journal.commit([told(n, "open", n, b"x" * 10_000) for n in range(1, 51)], [outgoing(99, size_bytes=1000)], [])
 
-    assert 0 == journal.give_up(journal.size_bytes() - 1)
-    assert [outgoing(99, size_bytes=1000).parcel] == journal.waiting(9, 10_000)
-    assert 50 == len(list(journal.told("open")))
+    assert 0 == journal.retention.give_up(journal.size_bytes() - 1)
+    assert journal.outbox.waiting(9, 10_000) == [leaving(outgoing(99, size_bytes=1000))]
+    assert 50 == len(list(journal.inputs.told("open")))
 
 
 class Owing(StrEnum):
@@ -265,25 +291,25 @@ def test_room_is_made_in_the_right_order(sessions: list[tuple[Owing, int, int]],
     with TemporaryDirectory() as directory, closing(Journal(Path(directory, "journal.db"))) as journal:
         for number, (owing, clock_ns, size_bytes) in enumerate(sessions, 1):
             name = f"s{number}"
-            journal.take_in([Arrival(name, name, clock_ns, b"x" * size_bytes, b"content")])
+            journal.inputs.take_in([event(name, name, clock_ns, b"x" * size_bytes, b"content")])
             if owing is not Owing.ASSEMBLING:
                 sent = outgoing(number, session=name, trace=name, size_bytes=size_bytes)
                 done = [] if owing is Owing.ENCODING else [number]
-                journal.commit([Told(number, name, clock_ns, b"x" * size_bytes)], [sent], done)
+                journal.commit([told(number, name, clock_ns, b"x" * size_bytes)], [sent], done)
                 if owing is Owing.NOTHING:
-                    journal.acknowledge([sent.parcel])
-        limit, waiting = int(share * journal.size_bytes()), len(journal.waiting(99, 1 << 30))
+                    journal.outbox.acknowledge([sent])
+        limit, waiting = int(share * journal.size_bytes()), len(journal.outbox.waiting(99, 1 << 30))
 
-        given_up = journal.give_up(limit)
+        given_up = journal.retention.give_up(limit)
 
-        known = {item.id for n in range(1, len(sessions) + 1) for item in journal.told(f"s{n}")}
-        known |= {item.id for item in journal.pending(1 << 62, 99)}
+        known = {item.id for n in range(1, len(sessions) + 1) for item in journal.inputs.told(f"s{n}")}
+        known |= {item.id for item in journal.inputs.pending(1 << 62, 99)}
         free = sorted((clock, n) for n, (owing, clock, _) in enumerate(sessions, 1) if owing is Owing.NOTHING)
         gone = set(range(1, len(sessions) + 1)) - known
         assert gone <= {n for _, n in free}
         assert sorted(clock for clock, n in free if n in gone) == [clock for clock, _ in free][: len(gone)]
         assert not given_up or len(gone) == len(free)
-        assert waiting - given_up == len(journal.waiting(99, 1 << 30))
+        assert waiting - given_up == len(journal.outbox.waiting(99, 1 << 30))
         assert journal.size_bytes() <= max(limit, 0) or len(gone) == len(free)
 
 
@@ -291,9 +317,9 @@ def test_old_sessions_are_looked_for_now_and_then(journal: Journal) -> None:
     """To look for old sessions is to look at all: it is done every ten minutes, however often it is asked for."""
     minute_ns = 60_000_000_000
     finished(journal, "first", clock_ns=1)
-    forgotten = [journal.forget(100 * minute_ns)]
+    forgotten = [journal.retention.forget(now_ns=0, before_ns=100 * minute_ns)]
     finished(journal, "second", clock_ns=2)
-    forgotten += [journal.forget((100 + minute) * minute_ns) for minute in range(1, 12)]
+    forgotten += [journal.retention.forget(now_ns=0, before_ns=(100 + minute) * minute_ns) for minute in range(1, 12)]
 
     assert [1, *[0] * 9, 1, 0] == forgotten
 
@@ -301,7 +327,7 @@ def test_old_sessions_are_looked_for_now_and_then(journal: Journal) -> None:
 def filled(path: Path) -> None:
     """Make a journal of many pages, and leave it as a kill would."""
     with closing(Journal(path)) as journal:
-        journal.take_in([Arrival(f"d{n}", f"s{n % 7}", n, b"f" * 2000, b"c" * 2000) for n in range(300)])
+        journal.inputs.take_in([event(f"d{n}", f"s{n % 7}", n, b"f" * 2000, b"c" * 2000) for n in range(300)])
         journal.commit([], [outgoing(n, size_bytes=2000) for n in range(300)], [])
 
 
@@ -334,16 +360,16 @@ def test_a_damaged_journal_is_set_aside_by_its_owner(damage: Callable[[Path], No
         Journal(path)
 
     with closing(Journal(path, owner=True)) as journal:
-        counts = {what: count.count for what, count in journal.counts().items()}
+        counts = {what: count.count for what, count in journal.counters.all().items()}
         assert ({"journals_set_aside": 1}, (0, 0)) == (counts, journal.backlog())
-        assert 1 == journal.take_in([arrival(1)])
+        assert 1 == journal.inputs.take_in([arrival(1)])
 
     (aside,) = tmp_path.glob("journal.db.broken-*")
     # Opening it counts up in its header.
     assert damaged[100:] == aside.read_bytes()[100:]
     assert {"journal.db", aside.name} == {file.name for file in tmp_path.iterdir()}
     with closing(Journal(path, owner=True)) as journal:
-        assert 1 == len(journal.pending(10, 10))
+        assert 1 == len(journal.inputs.pending(10, 10))
 
 
 def test_damage_that_is_found_later_is_set_aside_at_the_next_start(tmp_path: Path) -> None:
@@ -359,7 +385,7 @@ def test_damage_that_is_found_later_is_set_aside_at_the_next_start(tmp_path: Pat
     with closing(Journal(path, owner=True)) as journal, pytest.raises(JournalBroken, match="malformed"):
         journal.commit([], [outgoing(1000)], [])
     with closing(Journal(path, owner=True)) as journal:
-        assert {"journals_set_aside"} == set(journal.counts())
+        assert {"journals_set_aside"} == set(journal.counters.all())
         assert (0, 0) == journal.backlog()
 
     assert 1 == len(list(tmp_path.glob("journal.db.broken-*")))

@@ -74,7 +74,7 @@ def record(
 def still_open(home: Path) -> list[str]:
     """Give the events whose spans go on, as the agent's journal has it."""
     with closing(Journal(home / "journal.db")) as journal:
-        return [event_of(item.fields, item.id).name for item in journal.live()]
+        return [event_of(item.fields, item.id).name for item in journal.inputs.live()]
 
 
 def eventually(condition: Callable[[], bool], what: str) -> None:

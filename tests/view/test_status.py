@@ -1,11 +1,12 @@
 """The state of a home."""
 
-import json
 import os
 from pathlib import Path
 
 from cc_otel.agent.lock import HomeLock
+from cc_otel.journal.counters import Counter
 from cc_otel.journal.journal import Journal
+from cc_otel.journal.status import AgentFacts, AgentStatus
 from cc_otel.spool import Spool
 from cc_otel.view.status import AgentState, HomeStatus, JournalState, SpoolState, home_status
 from tests.agent.test_pipeline import Workshop
@@ -42,9 +43,9 @@ def test_what_waits_is_counted(tmp_path: Path) -> None:
 def test_what_a_running_agent_was_told_counts(tmp_path: Path) -> None:
     """A running agent's endpoint and content are shown, not those that one started now would have."""
     journal = Journal(tmp_path / "journal.db")
-    journal.note("agent", json.dumps({"version": "9.9", "endpoint": "there", "content": "none"}))
-    journal.note("sender", json.dumps({"last_error": "no answer"}))
-    journal.count("spans_given_up", 3, 7)
+    facts = AgentFacts(1, "9.9", "there", "none", 1)
+    journal.status.save(AgentStatus(agent=facts, sender={"last_error": "no answer"}))
+    journal.counters.add(Counter.SPANS_GIVEN_UP, 3, 7)
     journal.close()
 
     stopped = state(tmp_path)

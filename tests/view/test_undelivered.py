@@ -29,7 +29,7 @@ def test_events_and_spans_are_left_until_a_receiver_has_them(tmp_path: Path) -> 
     workshop.settle()
     assert left(workshop) == 1
 
-    workshop.journal.acknowledge(workshop.journal.waiting(10, 1 << 20))
+    workshop.journal.outbox.acknowledge(workshop.journal.outbox.waiting(10, 1 << 20))
     assert left(workshop) == 0
 
 
@@ -39,7 +39,7 @@ def test_open_spans_are_left_where_their_client_is_gone(tmp_path: Path, pid: int
     workshop = Workshop(tmp_path)
     workshop.record(PROMPT, CLAUDE_PID=str(pid or ""))
     workshop.settle()
-    workshop.journal.acknowledge(workshop.journal.waiting(10, 1 << 20))
+    workshop.journal.outbox.acknowledge(workshop.journal.outbox.waiting(10, 1 << 20))
 
     assert left(workshop, at_hand=at_hand) == number
 
@@ -49,7 +49,7 @@ def test_an_event_of_just_now_may_have_a_sequel(tmp_path: Path) -> None:
     workshop = Workshop(tmp_path)
     workshop.record(START, CLAUDE_PID=str(os.getpid()))
     workshop.settle()
-    workshop.journal.acknowledge(workshop.journal.waiting(10, 1 << 20))
+    workshop.journal.outbox.acknowledge(workshop.journal.outbox.waiting(10, 1 << 20))
 
     assert undelivered(workshop.spool, tmp_path / "journal.db", time.time_ns()) == 1
     assert left(workshop) == 0

@@ -16,12 +16,6 @@ from cc_otel.agent.summary.story import Story
 from cc_otel.agent.summary.subject import Subject
 from cc_otel.agent.summary.summariser import Rooms, Summariser
 
-BUDGET_NOTE: Final = "summary_budget"
-"""The name under which the journal keeps what was used."""
-
-STATE_NOTE: Final = "summaries"
-"""The name under which the journal keeps how summaries stand, for `status`."""
-
 SHARED_SENTENCES_MAX: Final = 500_000
 PROBE_TOKENS_MAX: Final = 500
 

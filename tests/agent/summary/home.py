@@ -103,11 +103,11 @@ class Home:
 
     def sent(self) -> list[Span]:
         """Give the spans in the outbox."""
-        return list(decode(request(self.journal.waiting(10_000, 1 << 30))).spans)
+        return list(decode(request(self.journal.outbox.waiting(10_000, 1 << 30))).spans)
 
     def _round_until(self, count: int) -> bool:
         self.rounds()
-        return len(self.journal.waiting(10_000, 1 << 30)) >= count
+        return len(self.journal.outbox.waiting(10_000, 1 << 30)) >= count
 
     def close(self) -> None:
         """End it in order."""

@@ -139,7 +139,7 @@ def test_hanging_model_holds_nothing_up(
 
     home.record(*bash("ls"))
     home.rounds()
-    waiting = home.journal.waiting(10, 1 << 20)
+    waiting = home.journal.outbox.waiting(10, 1 << 20)
     span = home.spans(2)["execute_tool Bash"]
 
     assert len(waiting) == 1

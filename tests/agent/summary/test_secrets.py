@@ -39,7 +39,7 @@ def test_no_secret_leaves(
     for number, kind in enumerate(PLANTED):
         home.record(*events_with(shown(kind), number))
     home.spans(8 * len(PLANTED))
-    sent = b"".join(parcel.span for parcel in home.journal.waiting(10_000, 1 << 30))
+    sent = b"".join(parcel.span for parcel in home.journal.outbox.waiting(10_000, 1 << 30))
     home.stop.set()
 
     places = {

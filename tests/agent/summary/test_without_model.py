@@ -29,7 +29,7 @@ with compose.agent_at_work(home, Settings()) as daemon:
         "threads": sorted(thread.name for thread in threading.enumerate()),
         "files": sorted(path.name for path in home.path.iterdir() if "cache" in path.name or "model" in path.name),
         "litellm": [name for name in sys.modules if name.split(".")[0] in {"litellm", "redis", "openai"}],
-        "note": daemon._journal.notes()["summaries"],
+        "note": daemon._journal.status.load().summaries,
     }
 print(json.dumps(told))
 """
@@ -47,7 +47,7 @@ def test_agent_without_a_model_is_as_before(tmp_path: Path) -> None:
 
     assert run.returncode == 0, run.stderr
     told = json.loads(run.stdout)
-    assert {"spans": 1, "files": [], "litellm": [], "note": "null"} == {
+    assert {"spans": 1, "files": [], "litellm": [], "note": None} == {
         key: told[key] for key in told.keys() - {"threads"}
     }
     assert [name for name in told["threads"] if "summar" in name or "model" in name] == []

@@ -35,7 +35,7 @@ def finding(call: ModelCall) -> SpanSource:
     arrival = arrival_of(call, "s", 1, call.end_ns)
     event = event_of(arrival.fields, 1)
     draft = Draft(Role.CHAT, event, "", "", None, call.start_ns, call.end_ns, error_type=event.error_type)
-    return SpanSource(draft, Content.from_json(arrival.content))
+    return SpanSource(draft, Content.from_json(arrival.content or b"{}"))
 
 
 RETRIED: Final[list[Attempt]] = [

@@ -1,0 +1,177 @@
+"""The inputs of the assembler: taken in once, assembled in order, told again in that order."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from cc_otel.journal.database import Database
+from cc_otel.journal.schema import key_of
+
+DIGESTS_MAX: Final = 1000
+_FORGOTTEN: Final = "SELECT forgotten_ns FROM sessions WHERE name = ?"
+
+
+class InputKind(StrEnum):
+    """What an input is: an event of a hook, a model call of a transcript, or what the agent observed."""
+
+    EVENT = "event"
+    MODEL_CALL = "model_call"
+    OBSERVATION = "observation"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalInput:
+    """
+    An input of the assembler. ``id`` is its row, 0 before it has one; ``clock_ns`` is when it happened, ns.
+
+    ``fields`` are what the assembler reads, ``content`` the redacted rest, where it is still kept and was asked for. An
+    input is taken in once by its ``digest``; an observation has none.
+    """
+
+    kind: InputKind
+    session: str
+    clock_ns: int
+    fields: bytes
+    id: int = 0
+    digest: str | None = None
+    content: bytes | None = None
+
+
+class Inputs:
+    """The inputs, each in its session."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def take_in(self, arrivals: Iterable[JournalInput]) -> int:
+        """Record inputs in one transaction. Return how many were new; those known by their digest change nothing."""
+        with self._database.transaction() as db:
+            return sum(_take_in(db, arrival) for arrival in arrivals)
+
+    def known(self, digests: Sequence[str]) -> set[str]:
+        """Return those digests that something was taken in by."""
+        found: set[str] = set()
+        for start in range(0, len(digests), DIGESTS_MAX):
+            some = {key_of(digest): digest for digest in digests[start : start + DIGESTS_MAX]}
+            marks = ",".join("?" * len(some))
+            rows = self._database.all(f"SELECT digest FROM inputs WHERE digest IN ({marks})", *some)  # noqa: S608 - marks only
+            found.update(some[digest] for (digest,) in rows)
+        return found
+
+    def pending(self, before_ns: int, count_max: int) -> list[JournalInput]:
+        """Return inputs that wait to be assembled and are older than that, by their clocks, with content."""
+        return self._found(
+            "LEFT JOIN contents AS c ON c.id = i.id WHERE i.seq IS NULL AND i.clock_ns < ?"
+            " ORDER BY i.clock_ns, i.id LIMIT ?",
+            before_ns,
+            count_max,
+            content="c.content",
+        )
+
+    def told(self, session: str) -> Iterator[JournalInput]:
+        """Return what the assembler was told of a session, in order."""
+        yield from self._found("WHERE s.name = ? AND i.seq IS NOT NULL ORDER BY i.seq", session)
+
+    def last_events(self, since_ns: int, count_max: int) -> list[JournalInput]:
+        """Return the last assembled hook event of each session that had one since then, the latest of them."""
+        return self._found(
+            "JOIN (SELECT max(seq) AS seq FROM inputs WHERE clock_ns >= ?1 AND kind = 'event' AND seq IS NOT NULL"
+            " AND session IN (SELECT id FROM sessions WHERE heard_ns >= ?1) GROUP BY session) AS last"
+            " ON last.seq = i.seq ORDER BY i.seq DESC LIMIT ?2",
+            since_ns,
+            count_max,
+        )
+
+    def live_sessions(self) -> list[str]:
+        """Return the sessions with assembled inputs whose spans have not all been encoded."""
+        rows = self._database.all(
+            "SELECT DISTINCT s.name FROM contents AS c JOIN inputs AS i ON i.id = c.id"
+            " JOIN sessions AS s ON s.id = i.session WHERE i.seq IS NOT NULL ORDER BY s.name"
+        )
+        return [session for (session,) in rows]
+
+    def live(self) -> list[JournalInput]:
+        """Return the assembled inputs whose spans have not been encoded, without their content."""
+        return self._found("JOIN contents AS c ON c.id = i.id WHERE i.seq IS NOT NULL ORDER BY i.seq")
+
+    def of_ids(self, ids: Sequence[int]) -> dict[int, JournalInput]:
+        """Return inputs by their ids, where they are still known."""
+        marks = ",".join("?" * len(ids))
+        return {item.id: item for item in self._found(f"WHERE i.id IN ({marks})", *ids)}
+
+    def contents(self, ids: Sequence[int]) -> dict[int, bytes]:
+        """Return the content of inputs by their ids, where it is still kept."""
+        marks = ",".join("?" * len(ids))
+        rows = self._database.all(f"SELECT id, content FROM contents WHERE id IN ({marks})", *ids)  # noqa: S608 - marks only
+        return dict(rows)
+
+    def waiting(self) -> int:
+        """Return how many inputs wait to be assembled."""
+        return self._database.one("SELECT count(*) FROM inputs WHERE seq IS NULL")
+
+    def heard_since(self, since_ns: int) -> bool:
+        """Whether anything happened after that time."""
+        return self._database.one("SELECT coalesce(max(heard_ns), 0) FROM sessions") > since_ns
+
+    def forgotten(self, session: str) -> bool:
+        """Whether the session was forgotten before and something is told of it now."""
+        return any(at_ns is not None for (at_ns,) in self._database.all(_FORGOTTEN, session))
+
+    def last_seq(self) -> int:
+        """Return the last place in the order."""
+        return self._database.one("SELECT coalesce(max(seq), 0) FROM inputs")
+
+    def _found(self, rest: str, *parameters: object, content: str = "NULL") -> list[JournalInput]:
+        rows = self._database.all(
+            f"SELECT i.kind, s.name, i.clock_ns, i.fields, i.id, {content} FROM inputs AS i"  # noqa: S608 - our own texts
+            f" JOIN sessions AS s ON s.id = i.session {rest}",
+            *parameters,
+        )
+        return [
+            JournalInput(InputKind(kind), session, clock_ns, fields, id_, content=said)
+            for kind, session, clock_ns, fields, id_, said in rows
+        ]
+
+
+def session_of(db: sqlite3.Connection, name: str, heard_ns: int = 0) -> int:
+    """Return the id of a session, made where it is new. ``heard_ns`` is when something happened in it, if it did."""
+    row = db.execute(
+        "INSERT INTO sessions (name, heard_ns) VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET heard_ns = max(heard_ns, excluded.heard_ns) RETURNING id",
+        (name, heard_ns),
+    ).fetchone()
+    return int(row[0])
+
+
+def place(db: sqlite3.Connection, told: Iterable[JournalInput], seq: int) -> int:
+    """
+    Put inputs that were assembled behind ``seq`` in the order, within the caller's transaction. Return the last place.
+
+    Their fields replace those they arrived with, for evidence that was gathered since. Observations get their row.
+    """
+    for item in told:
+        seq += 1
+        if item.id:
+            db.execute("UPDATE inputs SET seq = ?, fields = ? WHERE id = ?", (seq, item.fields, item.id))
+        else:
+            db.execute(
+                "INSERT INTO inputs (session, clock_ns, seq, kind, fields) VALUES (?, ?, ?, ?, ?)",
+                (session_of(db, item.session, item.clock_ns), item.clock_ns, seq, item.kind.value, item.fields),
+            )
+    return seq
+
+
+def _take_in(db: sqlite3.Connection, arrival: JournalInput) -> bool:
+    key = key_of(arrival.digest)
+    if db.execute("SELECT 1 FROM inputs WHERE digest = ?", (key,)).fetchone():
+        return False
+    session = session_of(db, arrival.session, arrival.clock_ns)
+    row_id = db.execute(
+        "INSERT INTO inputs (digest, session, clock_ns, kind, fields) VALUES (?, ?, ?, ?, ?)",
+        (key, session, arrival.clock_ns, arrival.kind.value, arrival.fields),
+    ).lastrowid
+    if arrival.content is not None:
+        db.execute("INSERT INTO contents VALUES (?, ?)", (row_id, arrival.content))
+    return True
