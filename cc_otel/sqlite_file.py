@@ -1,4 +1,4 @@
-"""SQLite files with a write-ahead log, as those who only read them open them."""
+"""SQLite files with a write-ahead log, opened only to be read."""
 
 import sqlite3
 from pathlib import Path

@@ -21,7 +21,7 @@ NASTY = (
 
 @pytest.mark.parametrize("text", NASTY)
 def test_a_line_only_shows(text: str) -> None:
-    """A line has as many characters as its text, and none that a terminal acts on."""
+    """A line has as many characters as its text, all of which a terminal only shows."""
     shown = line(text)
 
     assert shown.isprintable()

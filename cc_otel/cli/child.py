@@ -12,7 +12,7 @@ import click
 
 NOT_FOUND: Final = 127
 NOT_EXECUTABLE: Final = 126
-"""What a shell says of a command that it cannot run (POSIX, Exit Status for Commands)."""
+"""A shell's exit codes for a command that it cannot run (POSIX, Exit Status for Commands)."""
 
 KEYBOARD: Final = frozenset({signal.SIGINT, signal.SIGQUIT})
 PASSED_ON: Final = (*KEYBOARD, signal.SIGTERM, signal.SIGHUP)
@@ -28,17 +28,20 @@ class _NotFound(click.ClickException):
 
 def run_child(command: Sequence[str]) -> int:
     """
-    Run a command to its end, passing on what asks it to stop; give its exit code, 128 + n where signal n ended it.
+    Run a command to its end, passing on signals that ask it to stop.
 
-    Afterwards each of those signals raises KeyboardInterrupt. Raises ClickException where it cannot be run, with
-    the exit code that a shell has for that.
+    Return its exit code, 128 + n where signal n ended it. Afterwards each of those signals raises KeyboardInterrupt.
+
+    Raises:
+        click.ClickException: it cannot be run; the exit code is a shell's.
+
     """
     child: subprocess.Popen[bytes] | None = None
     early: list[int] = []
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
-        # The command stays in our process group, or it could not read the terminal; so the keyboard's signals reach
-        # it without us, and a second Ctrl-C means something else to most programs.
+        # The command has to stay in our process group to read the terminal, so the keyboard's signals reach it anyway;
+        # and a second Ctrl-C means something else to most programs.
         if number in KEYBOARD and _at_keyboard():
             return
         if child is None:
@@ -46,7 +49,7 @@ def run_child(command: Sequence[str]) -> int:
         else:
             child.send_signal(number)
 
-    # What is ignored, as under nohup, is ignored by the command too.
+    # A signal that is ignored, as under nohup, is ignored by the command too.
     handled = [number for number in PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN]
     for number in handled:
         signal.signal(number, pass_on)
@@ -64,7 +67,7 @@ def run_child(command: Sequence[str]) -> int:
 
 
 def _at_keyboard() -> bool:
-    """Whether we are what the terminal's keys act on: its foreground process group."""
+    """Whether we are in the terminal's foreground process group, which its keys act on."""
     try:
         with Path("/dev/tty").open("rb", buffering=0) as terminal:
             return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()

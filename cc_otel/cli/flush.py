@@ -41,7 +41,7 @@ def flush(home: Home, settings: Settings, timeout: float, as_json: bool) -> None
 
 
 def deliver(home: Home, settings: Settings, timeout_s: float) -> int:
-    """Wait until nothing waits any more, as the home's agent where none runs; return how much still does."""
+    """Wait until everything is delivered, as the home's agent where none runs; return how much is not."""
     prepare_home(home)
     deadline = time.monotonic() + timeout_s
     with ExitStack() as parts:
@@ -52,13 +52,13 @@ def deliver(home: Home, settings: Settings, timeout_s: float) -> int:
         log_to(home.log, settings.log_level)
         if sends_to_own_graph(settings):
             parts.enter_context(graph_exporter_at_work(home, settings))
-        # Somebody who asks for everything to be delivered does so where the client ran: one that is gone there is gone.
+        # This is run where the clients ran, so one that cannot be seen here is gone.
         parts.enter_context(agent_at_work(home, settings, at_hand=True))
         return _wait(home, settings, deadline, at_hand=True)
 
 
 def _wait(home: Home, settings: Settings, deadline: float, *, at_hand: bool) -> int:
-    """Wait until nothing waits any more or time is out; return how much still does."""
+    """Wait until everything is delivered or time is out; return how much is not."""
     from cc_otel.spool import Spool
     from cc_otel.view.undelivered import undelivered
 
@@ -71,7 +71,7 @@ def _wait(home: Home, settings: Settings, deadline: float, *, at_hand: bool) -> 
 
 
 def _spans_open(home: Home) -> int:
-    """Return how many spans of this home are open; 0 where that cannot be told."""
+    """Return how many spans of this home are open; 0 where the journal cannot be read."""
     from cc_otel.journal.database import JournalUnavailable
     from cc_otel.journal.journal import Journal
     from cc_otel.view.open_spans import count_open

@@ -172,7 +172,7 @@ def cost(home: Home, settings: Settings, days: float, by: str, as_json: bool, **
     """
     Sum up what model calls took: calls, tokens, dollars.
 
-    Each call is counted once. Dollars are LiteLLM's prices; a model it does not know has none.
+    Each call is counted once. Dollars are LiteLLM's prices, empty for models without one.
     """
     from cc_otel.view.costs import costs
 

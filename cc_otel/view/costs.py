@@ -47,8 +47,8 @@ def sums(rows: Iterable[Mapping[str, Json]], keys: tuple[str, ...]) -> list[Cost
     """Return the rows of the ``cost`` query added up, one sum for all rows that are equal in these columns."""
     added: dict[tuple[Json, ...], dict[str, float | None]] = {}
     for row in rows:
-        none: dict[str, float | None] = {**dict.fromkeys(SUMMED, 0), "cost_usd": None}
-        amounts = added.setdefault(tuple(row[key] for key in keys), none)
+        zero: dict[str, float | None] = {**dict.fromkeys(SUMMED, 0), "cost_usd": None}
+        amounts = added.setdefault(tuple(row[key] for key in keys), zero)
         for name in SUMMED:
             if isinstance(amount := row[name], int | float):
                 amounts[name] = round((amounts[name] or 0) + amount, _DIGITS)

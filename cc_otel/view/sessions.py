@@ -44,7 +44,7 @@ class Ambiguous(LookupError):
 
 
 class _Running(Protocol):
-    """An open span, as far as it tells of a session that the store may know nothing of yet."""
+    """An open span: its session may not be in the store yet."""
 
     @property
     def session_id(self) -> str | None: ...

@@ -68,7 +68,7 @@ def home_status(
     Return the state of a home.
 
     ``paused`` says that recording was switched off; ``autostart``, ``endpoint`` and ``content`` are what an agent
-    started now would be told. What a running one was told counts more.
+    started now would get. What a running agent was started with takes precedence.
 
     Raises:
         JournalUnavailable: the journal cannot be read.

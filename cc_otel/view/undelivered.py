@@ -16,7 +16,7 @@ SETTLE_NS: Final = 3_000_000_000
 
 def undelivered(spool: Spool, journal: Path, now_ns: int, *, at_hand: bool = False) -> int:
     """
-    Return how many events and spans are still to be delivered; spans that are open are none of them.
+    Return how many events and spans are still to be delivered, open spans aside.
 
     Where the agent looks for clients ``at_hand``, one that names no pid is gone.
 

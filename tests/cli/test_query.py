@@ -120,6 +120,25 @@ def test_nothing_that_was_recorded_acts_on_the_terminal(
         assert [value for value in json.loads(lines[0]).values() if isinstance(value, str) and NASTY in value]
 
 
+def test_the_beginning_of_a_session_is_enough(tmp_path: Path) -> None:
+    """Whatever is asked of a session, the beginning of its id names it; words of a fixed list may be in any case."""
+    put(tmp_path, two_sessions())
+    found = rows(tmp_path, "spans", "--session", "session-a", "--kind", "TOOL")
+
+    assert len(found) == 3
+    assert rows(tmp_path, "spans", "--session", "last", "--kind", "turn") == rows(
+        tmp_path, "spans", "--session", "session-b"
+    )
+
+
+@pytest.mark.parametrize("wrong", [("--kind", "bogus"), ("--status", "bad"), ("--days", "1")])
+def test_what_cannot_be_is_refused(tmp_path: Path, wrong: tuple[str, str]) -> None:
+    """A kind or a status that nothing can have, or an option of another list, is wrong usage, not an empty answer."""
+    put(tmp_path, two_sessions())
+
+    assert ask(tmp_path, "spans", *wrong).exit_code == 2
+
+
 @pytest.mark.parametrize("limit", ["0", "-5", str(2**63), "9" * 40])
 @pytest.mark.parametrize("command", ["sessions", "spans", "files"])
 def test_a_limit_that_no_store_takes_is_wrong_usage(tmp_path: Path, command: str, limit: str) -> None:
@@ -131,7 +150,7 @@ def test_a_limit_that_no_store_takes_is_wrong_usage(tmp_path: Path, command: str
 
 
 def test_one_large_number_ruins_no_table(tmp_path: Path) -> None:
-    """A number that no model could have used is told by its size, beside others that are told whole."""
+    """A number that no model could have used is shown by its size, beside others that are shown whole."""
     chat: dict[str, AttributeValue] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.response.model": "m",

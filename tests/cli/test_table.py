@@ -33,7 +33,7 @@ def test_a_table_without_room_for_all() -> None:
 
 
 def test_a_path_is_cut_at_its_start() -> None:
-    """Of a path the end is what tells one from another."""
+    """The end of a path distinguishes it."""
     rows = [{"path": "/home/somebody/project/src/module/file.py"}]
 
     assert table(rows, (Column("path", "start"),), 20) == ["path", "…/src/module/file.py"]
@@ -52,15 +52,15 @@ def test_nothing_in_a_cell_acts_on_the_terminal() -> None:
 
 
 @pytest.mark.parametrize("value", [1e308, -1e308, math.inf, math.nan, 10**30, 1 << 64])
-def test_a_number_that_is_too_large_is_told_by_its_size(value: float) -> None:
-    """No number takes more than a few characters, and none is an error."""
+def test_a_number_that_is_too_large_is_shown_by_its_size(value: float) -> None:
+    """Every number takes a few characters and raises nothing."""
     shown = [number(value), dollars(value), moment(value), duration(value)]
 
     assert max(map(len, shown)) < 24, shown
 
 
 def test_usual_numbers_are_whole() -> None:
-    """Numbers that people have are told digit for digit."""
+    """Usual numbers are shown digit for digit."""
     assert [number(1_234_567.0), number(12), dollars(1.5), dollars(None)] == ["1,234,567", "12", "$1.5000", ""]
     assert [duration(ms) for ms in (0.5, 12, 1500, 61_000, 7_260_000)] == [
         "0.50 ms",

@@ -23,7 +23,7 @@ def begin_in_the_middle(home: Path) -> None:
     tell(home, "PreToolUse", tool_use_id="two", **CALL)
     tell(home, "PermissionRequest", **CALL)
     opened = ["UserPromptSubmit", "PreToolUse", "PermissionRequest"]
-    eventually(lambda: opened == still_open(home), "all is assembled")
+    eventually(lambda: still_open(home) == opened, "all is assembled")
 
 
 def test_the_tree_shows_what_is_going_on(tmp_path: Path) -> None:
@@ -44,15 +44,19 @@ def test_the_tree_shows_what_is_going_on(tmp_path: Path) -> None:
         ("hook PermissionRequest", "hook", True, "Asked to run ls"),
     ]
     for rows_of_tree in (by_session, by_trace):
-        assert expected == [(it["name"], it["kind"], it.get("open"), it["label"]) for it in rows_of_tree]
-    assert """\
+        assert [(it["name"], it["kind"], it.get("open"), it["label"]) for it in rows_of_tree] == expected
+    shown = re.sub(r"[\d.]+ m?s\b", "A WHILE", re.sub(r"^\S+", "TIME", drawn, count=1))
+    assert (
+        shown
+        == """\
 TIME  invoke_agent claude-code  A WHILE so far  Asked: tidy up
 ├── execute_tool Bash  A WHILE  Ran ls
 └── execute_tool Bash  A WHILE so far  About to run ls
     └── hook PermissionRequest  A WHILE so far  Asked to run ls
-""" == re.sub(r"[\d.]+ m?s\b", "A WHILE", re.sub(r"^\S+", "TIME", drawn, count=1))
+"""
+    )
 
 
 def tree(home: Path, what: str) -> list[dict[str, Any]]:
-    """Give the rows of a session's or a trace's tree."""
+    """Return the rows of a session's or a trace's tree."""
     return rows(cc_otel("query", "tree", what, "--json", "--home", home))

@@ -1,4 +1,4 @@
-"""`cc-otel run`: the command comes first, in what it is told and in what it answers."""
+"""`cc-otel run`: the command comes first, in its signals and in its exit code."""
 
 import os
 import pty
@@ -19,12 +19,12 @@ DIES: Final = 'echo ready >> "$1"; while :; do sleep 0.1; done'
 
 
 def text(path: Path) -> str:
-    """Give what a file holds; nothing where there is none."""
+    """Return what a file holds; nothing where there is none."""
     return path.read_text("utf-8") if path.exists() else ""
 
 
 def typed(home: Path, script: str, said: Path) -> list[str]:
-    """Give the command line that runs a shell script under `cc-otel run`."""
+    """Return the command line that runs a shell script under `cc-otel run`."""
     ours = [sys.executable, "-m", "cc_otel", "run", "--home", str(home)]
     return [*ours, "--", "sh", "-c", script, "sh", str(said)]
 
@@ -55,15 +55,15 @@ def started(home: Path, script: str, said: Path) -> subprocess.Popen[bytes]:
 
 @pytest.mark.parametrize("name", ["TERM", "HUP", "INT"])
 def test_a_signal_is_the_commands_and_everything_is_delivered(tmp_path: Path, name: str) -> None:
-    """Who asks us to stop asks the command: it ends in its own way, and what it recorded is delivered after."""
+    """A signal to stop is passed to the command: it ends in its own way, and what it recorded is delivered after."""
     home, said = tmp_path / "h", tmp_path / "said"
     record(home, EVENT)
     process = started(home, WAITS.format(name), said)
     process.send_signal(getattr(signal, f"SIG{name}"))
     _, told = process.communicate(timeout=WAIT_S)
 
-    assert (7, b"", f"ready\ngot {name}\n") == (process.returncode, told, text(said))
-    assert ["5e55"] == [row["session_id"] for row in rows(cc_otel("query", "sessions", "--json", "--home", home))]
+    assert (process.returncode, told, text(said)) == (7, b"", f"ready\ngot {name}\n")
+    assert [row["session_id"] for row in rows(cc_otel("query", "sessions", "--json", "--home", home))] == ["5e55"]
 
 
 def test_a_command_that_a_signal_ends(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_command_that_a_signal_ends(tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=WAIT_S)
 
-    assert 128 + signal.SIGTERM == process.returncode
+    assert process.returncode == 128 + signal.SIGTERM
 
 
 def test_the_keyboard_interrupts_a_command_once(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_the_keyboard_interrupts_a_command_once(tmp_path: Path) -> None:
     finally:
         os.close(terminal)
 
-    assert (0, "ready\ngot INT\n") == (os.waitstatus_to_exitcode(status), text(said))
+    assert (os.waitstatus_to_exitcode(status), text(said)) == (0, "ready\ngot INT\n")
 
 
 @pytest.mark.parametrize(
@@ -103,14 +103,14 @@ def test_the_keyboard_interrupts_a_command_once(tmp_path: Path) -> None:
     ],
 )
 def test_the_command_runs_whatever_the_home_holds(tmp_path: Path, name: str, content: str) -> None:
-    """A home that cannot be worked with costs neither the command nor its exit code: it is said in one line."""
+    """A home that cannot be worked with costs neither the command nor its exit code: one line says why."""
     home, ran = tmp_path / "h", tmp_path / "ran"
     record(home, EVENT)
     (home / name).write_text(content)
     done = cc_otel("run", "--home", home, "--timeout", 1, "--", "sh", "-c", 'touch "$1"; exit 3', "sh", ran)
 
-    assert (3, True, b"") == (done.returncode, ran.exists(), done.stdout)
-    assert 1 == len(done.stderr.splitlines()), done.stderr.decode()
+    assert (done.returncode, ran.exists(), done.stdout) == (3, True, b"")
+    assert len(done.stderr.splitlines()) == 1, done.stderr.decode()
     assert done.stderr.startswith(b"cc-otel: ")
 
 
@@ -119,7 +119,7 @@ def test_the_command_runs_where_no_home_can_be(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = cc_otel("run", "--home", tmp_path / "file" / "h", "--", "true")
 
-    assert (0, b"", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (0, b"", 1)
 
 
 def test_a_command_that_cannot_be_run(tmp_path: Path) -> None:
@@ -128,11 +128,11 @@ def test_a_command_that_cannot_be_run(tmp_path: Path) -> None:
     plain.touch(mode=0o600)
     missing, refused = (cc_otel("run", "--home", tmp_path / "h", "--", tmp_path / it) for it in ("missing", "plain"))
 
-    assert (127, f"Error: {tmp_path}/missing cannot be run: No such file or directory\n") == (
-        missing.returncode,
-        missing.stderr.decode(),
+    assert (missing.returncode, missing.stderr.decode()) == (
+        127,
+        f"Error: {tmp_path}/missing cannot be run: No such file or directory\n",
     )
-    assert (126, f"Error: {plain} cannot be run: Permission denied\n") == (refused.returncode, refused.stderr.decode())
+    assert (refused.returncode, refused.stderr.decode()) == (126, f"Error: {plain} cannot be run: Permission denied\n")
 
 
 def test_an_option_that_is_none_of_ours(tmp_path: Path) -> None:
@@ -140,4 +140,4 @@ def test_an_option_that_is_none_of_ours(tmp_path: Path) -> None:
     wrong = cc_otel("run", "--home", tmp_path / "h", "-x", "--", "true")
     own = cc_otel("run", "--home", tmp_path / "h", "sh", "-c", "exit 4")
 
-    assert (2, 4) == (wrong.returncode, own.returncode)
+    assert (wrong.returncode, own.returncode) == (2, 4)

@@ -29,7 +29,7 @@ def at_work(home: Path) -> Workshop:
     return workshop
 
 
-def test_what_is_open_is_told_as_the_graph_will_have_it(tmp_path: Path) -> None:
+def test_open_spans_look_as_they_will_in_the_graph(tmp_path: Path) -> None:
     """The turn, the call and the wait for a person are open, each below the one before; what has ended is not."""
     workshop = at_work(tmp_path)
     now_ms = time.time() * 1000 + 60_000

@@ -48,7 +48,7 @@ def test_a_beginning_of_several_is_ambiguous(store: SqliteStore) -> None:
 
 @pytest.mark.parametrize("what", ["x", "run-11", "RUN", LAST])
 def test_a_name_of_nothing(store: SqliteStore, what: str) -> None:
-    """A name that no session has is an error; so is the last one where there is none but doctor's."""
+    """A name that no session has is an error; so is the last session where only doctor's exists."""
     put(store, [DOCTOR_SESSION] if what == LAST else ["run-1"])
 
     with pytest.raises(NoSuchSession, match="nothing is known of"):

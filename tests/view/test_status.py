@@ -40,7 +40,7 @@ def test_what_waits_is_counted(tmp_path: Path) -> None:
     assert (shown.spool, shown.journal) == (SpoolState(events_waiting=1), JournalState(0, 2, 3))
 
 
-def test_what_a_running_agent_was_told_counts(tmp_path: Path) -> None:
+def test_a_running_agent_takes_precedence(tmp_path: Path) -> None:
     """A running agent's endpoint and content are shown, not those that one started now would have."""
     journal = Journal(tmp_path / "journal.db")
     facts = AgentFacts(1, "9.9", "there", "none", 1)
