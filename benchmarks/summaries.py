@@ -25,15 +25,15 @@ import tiktoken
 
 from benchmarks.table import Row, show
 from cc_otel.agent.describe import SpanSource, Summary
+from cc_otel.agent.summary.activity import Activity, Episode
 from cc_otel.agent.summary.budget import Allowance, Budget
 from cc_otel.agent.summary.cache import SharedCache, SqliteCache
 from cc_otel.agent.summary.chain import Chain
 from cc_otel.agent.summary.credentials import Credentials
 from cc_otel.agent.summary.process import ModelProcess
 from cc_otel.agent.summary.questions import Pace
-from cc_otel.agent.summary.story import Episode, Story
 from cc_otel.agent.summary.subject import Subject, subject_of
-from cc_otel.agent.summary.summariser import Choose, Rooms, Summariser
+from cc_otel.agent.summary.summariser import Choose, Parts, Summariser
 from tests.agent.summary.endpoints import Endpoint, endpoint_up
 from tests.agent.summary.home import Home, bash, event, turn
 
@@ -103,7 +103,7 @@ class Measured:
 class Timed(Summariser):
     """A summariser that knows how long each span waited."""
 
-    def __init__(self, pace: Pace, rooms: Rooms, choose: Choose) -> None:
+    def __init__(self, pace: Pace, rooms: Parts, choose: Choose) -> None:
         super().__init__(pace, rooms, choose)
         self.waits_s: list[float] = []
         self._since_s: dict[str, float] = {}
@@ -167,7 +167,7 @@ def summarise(sessions: list[Session], way: Way, endpoint: Endpoint, process: Mo
             SqliteCache(folder / "cache.db", age_max_s=1e9 if way.kept else 0.0, bytes_max=1 << 30), None
         )
         budget = Budget(PLENTY, "", lambda _: None)
-        rooms = Rooms(cache, Story(folder / "cache.db"), Chain([MODEL], process, budget), process, budget)
+        rooms = Parts(cache, Activity(folder / "cache.db"), Chain([MODEL], process, budget), process, budget)
         summaries = Timed(way.pace, rooms, way.choose)
         home = Home(folder, summaries)
         for session in sessions:

@@ -1,4 +1,4 @@
-"""How much may be asked: calls a minute, calls and dollars a day. A restart does not begin a new day."""
+"""The budget of model calls: calls a minute, calls and dollars a day. It survives a restart."""
 
 import threading
 import time
@@ -24,7 +24,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What was used on a day: ``unpriced`` calls are of models whose price is not known, and cost nothing here."""
+    """Usage of one day. ``unpriced`` counts calls of models without a known price; they add no dollars."""
 
     day: str
     calls: int = 0
@@ -33,7 +33,7 @@ class Spent:
 
 
 class Budget:
-    """Counts calls and dollars against an allowance. Any thread may use it."""
+    """Counts calls and dollars against an allowance. Thread-safe."""
 
     def __init__(self, allowance: Allowance, saved: str, save: Callable[[str], None]) -> None:
         """Take what was saved last, empty at first, and how to save what is used from now on."""
@@ -44,12 +44,12 @@ class Budget:
         self._spent = _read(saved)
 
     def limited(self) -> str:
-        """Give the limit that stands against another call, in words; empty where there is none."""
+        """Return the limit that forbids another call, in words, or an empty string."""
         with self._lock:
             return self._limited(time.time())
 
     def take(self) -> bool:
-        """Count a call that begins now, if it may: a call that is killed half way was one all the same."""
+        """Count a call that begins now and return True, or return False if a limit forbids it. A killed call counts."""
         with self._lock:
             now_s = time.time()
             if self._limited(now_s):
@@ -59,7 +59,7 @@ class Budget:
         return True
 
     def pay(self, usd: float | None) -> None:
-        """Add what a call has cost, dollars; None where its price is not known."""
+        """Add the cost of a call in dollars; None if its price is not known."""
         with self._lock:
             self._renew(time.time())
             if usd is None:
@@ -68,7 +68,7 @@ class Budget:
                 self._change(usd=self._spent.usd + usd)
 
     def spent(self) -> Spent:
-        """Give what was used today."""
+        """Return today's usage."""
         with self._lock:
             self._renew(time.time())
             return self._spent

@@ -1,8 +1,8 @@
 """
-The sentences that were written once and serve again: one SQLite file, and the Redis that several machines may share.
+The summary cache: one SQLite file, and optionally a Redis server that several machines share.
 
-Keys are digests of redacted, normalised content; the content itself is not kept. A cache that fails is an empty one:
-it costs a question asked twice, never a span.
+Keys are digests of redacted, normalised content; the content itself is not kept. A cache that fails counts as
+empty: a question is asked twice, no span is lost.
 """
 
 import sqlite3
@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 BUSY_TIMEOUT_S: Final = 2.0
 TOUCH_S: Final = 86400.0
-"""A hit is noted once in this time: a read that writes each time would not be a cheap one."""
+"""A hit updates its time at most once in this period, s, so that most reads write nothing."""
 
 TRIM_SHARE: Final = 0.1
 """How much of the limit is made free when it is reached."""
@@ -62,26 +62,26 @@ class Cache(Protocol):
 
     def get(self, keys: Sequence[str]) -> Mapping[str, Sentence]:
         """
-        Give those of the sentences that are kept and not too old.
+        Return the cached sentences for these keys, without expired ones.
 
-        MUST raise CacheUnavailable, and within a second, where it cannot tell.
+        MUST raise CacheUnavailable within a second if it cannot be read.
         """
 
     def put(self, sentences: Mapping[str, Sentence]) -> None:
         """
-        Keep sentences, over what was kept under their keys.
+        Store sentences, replacing what their keys held.
 
-        MUST raise CacheUnavailable where they are not kept.
+        MUST raise CacheUnavailable if they were not stored.
         """
 
     def stats(self) -> CacheStats:
-        """Give what it holds. MUST raise CacheUnavailable where it cannot tell."""
+        """Return its statistics. MUST raise CacheUnavailable if it cannot be read."""
 
     def clear(self) -> int:
-        """Forget everything; give how many sentences that was. MUST raise CacheUnavailable where it cannot."""
+        """Delete every entry. Return the number deleted. MUST raise CacheUnavailable if it cannot."""
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""
 
 
 class Database:
@@ -109,7 +109,7 @@ class Database:
 
     def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """
-        Run one statement; give its rows.
+        Run one statement. Return its rows.
 
         Raises:
             CacheUnavailable: it could not be run.
@@ -119,7 +119,7 @@ class Database:
 
     def change(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
         """
-        Run one statement for each of the rows, all or none; give how many rows of the table changed.
+        Run one statement for each of the rows, all or none. Return how many rows of the table changed.
 
         Raises:
             CacheUnavailable: nothing was changed.
@@ -146,13 +146,13 @@ class Database:
                 raise CacheUnavailable(f"{self._path}: {error}") from error
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._lock:
             self._db.close()
 
 
 class SqliteCache:
-    """Sentences in a file of this machine: at most so many days old, at most so many bytes, the least used go first."""
+    """Sentences in a local SQLite file, limited by age and bytes; the least recently used are deleted first."""
 
     def __init__(self, path: Path, *, age_max_s: float, bytes_max: int) -> None:
         """
@@ -168,7 +168,7 @@ class SqliteCache:
         self._db = Database(path, _SCHEMA)
 
     def get(self, keys: Sequence[str]) -> dict[str, Sentence]:
-        """Give those of the sentences that are kept and not too old."""
+        """Return the cached sentences for these keys, without expired ones."""
         now_s = time.time()
         marks = ",".join("?" * len(keys))
         rows = self._db.rows(
@@ -181,7 +181,7 @@ class SqliteCache:
         return {key: Sentence(text, model) for key, text, model, _ in rows}
 
     def put(self, sentences: Mapping[str, Sentence]) -> None:
-        """Keep sentences, over what was kept under their keys."""
+        """Store sentences, replacing what their keys held."""
         now_s = time.time()
         self._db.change(
             "INSERT OR REPLACE INTO sentences VALUES (?, ?, ?, ?, ?)",
@@ -189,7 +189,7 @@ class SqliteCache:
         )
 
     def trim(self) -> int:
-        """Forget what is too old, and of too much what was not used for longest; give how many sentences."""
+        """Delete expired entries, then the least recently used until under the limit. Return the number deleted."""
         gone = self._db.change("DELETE FROM sentences WHERE made_s <= ?", [(time.time() - self._age_max_s,)])
         size = self._size_bytes()
         if size <= self._bytes_max:
@@ -202,18 +202,18 @@ class SqliteCache:
         )
 
     def stats(self) -> CacheStats:
-        """Give what it holds."""
+        """Return what it holds."""
         count, oldest_s = self._db.rows("SELECT count(*), min(made_s) FROM sentences")[0]
         return CacheStats(f"sqlite {self._path}", count, self._size_bytes(), oldest_s)
 
     def clear(self) -> int:
-        """Forget everything; give how many sentences that was."""
+        """Delete every entry. Return the number deleted."""
         gone = self._db.change("DELETE FROM sentences", [()])
         self._db.rows("VACUUM")
         return gone
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._db.close()
 
     def _size_bytes(self) -> int:
@@ -226,90 +226,95 @@ class SqliteCache:
 
 class SharedCache:
     """
-    This machine's cache in front of one that others use too.
+    A local cache in front of an optional remote one that several machines share.
 
-    The near one is asked on every event and answers at once; the far one is asked off the path, before a model is.
-    What is written goes to both, so that nothing is lost when the far one goes away. After a failure it is left alone
+    The local one is asked on every event and answers at once; the remote one is asked off the path, before a model is.
+    What is written goes to both, so that nothing is lost when the remote one is gone. After a failure it is not asked
     for a while.
     """
 
     def __init__(
-        self, near: SqliteCache, far: Cache | None, *, rest_s: float = 30.0, clock: Callable[[], float] = time.monotonic
+        self,
+        local: SqliteCache,
+        remote: Cache | None,
+        *,
+        cooldown_s: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take both; without a far one this is the near one alone."""
-        self._near = near
-        self._far = far
-        self._rest_s = rest_s
+        """Take both caches; without a remote one only the local cache is used."""
+        self._local = local
+        self._remote = remote
+        self._cooldown_s = cooldown_s
         self._clock = clock
-        self._rests_until_s = 0.0
-        self.trouble = ""
+        self._cooldown_until_s = 0.0
+        self.error = ""
 
     @property
-    def has_far(self) -> bool:
-        """Whether there is a cache that others use too, and it may be asked now."""
-        return self._far is not None and self._clock() >= self._rests_until_s
+    def has_remote(self) -> bool:
+        """Whether there is a remote cache that is not in its cooldown."""
+        return self._remote is not None and self._clock() >= self._cooldown_until_s
 
     def get(self, keys: Sequence[str]) -> Mapping[str, Sentence]:
         """
-        Give what is kept on this machine.
+        Return what the local cache holds.
 
         Raises:
             CacheUnavailable: its file cannot be read.
 
         """
-        return self._near.get(keys)
+        return self._local.get(keys)
 
-    def get_far(self, keys: Sequence[str]) -> Mapping[str, Sentence]:
-        """Give what others have kept, nothing where that cannot be told. Whoever can write there wrote it."""
-        return self._with_far(lambda far: far.get(keys)) or {}
+    def get_remote(self, keys: Sequence[str]) -> Mapping[str, Sentence]:
+        """Return what the remote cache holds, or nothing if it cannot be read. Its content is untrusted."""
+        return self._with_remote(lambda remote: remote.get(keys)) or {}
 
     def keep(self, sentences: Mapping[str, Sentence]) -> None:
         """
-        Keep sentences that came from the far cache here too.
+        Store sentences that came from the remote cache in the local one.
 
         Raises:
             CacheUnavailable: this machine's file cannot be written.
 
         """
-        self._near.put(sentences)
+        self._local.put(sentences)
 
     def put(self, sentences: Mapping[str, Sentence]) -> None:
         """
-        Keep sentences here, and for others where that is possible.
+        Store sentences in both caches; a remote failure is recorded, not raised.
 
         Raises:
             CacheUnavailable: this machine's file cannot be written.
 
         """
-        self._near.put(sentences)
-        self._with_far(lambda far: far.put(sentences))
+        self._local.put(sentences)
+        self._with_remote(lambda remote: remote.put(sentences))
 
     def trim(self) -> int:
-        """Keep this machine's limits; the far cache keeps its own. Raises CacheUnavailable."""
-        return self._near.trim()
+        """Apply the local limits; the remote cache applies its own. Raises CacheUnavailable."""
+        return self._local.trim()
 
     def stats(self) -> list[CacheStats]:
-        """Give what each of them holds. Raises CacheUnavailable for either."""
-        return [self._near.stats(), *([self._far.stats()] if self._far else [])]
+        """Return the statistics of each. Raises CacheUnavailable for either."""
+        return [self._local.stats(), *([self._remote.stats()] if self._remote else [])]
 
     def clear(self) -> int:
-        """Forget everything in both; give how many sentences that was. Raises CacheUnavailable for either."""
-        return self._near.clear() + (self._far.clear() if self._far else 0)
+        """Delete every entry in both. Return the number deleted. Raises CacheUnavailable for either."""
+        return self._local.clear() + (self._remote.clear() if self._remote else 0)
 
     def close(self) -> None:
-        """Let go of both."""
-        self._near.close()
-        if self._far:
-            self._far.close()
+        """Close both."""
+        self._local.close()
+        if self._remote:
+            self._remote.close()
 
-    def _with_far(self, work: Callable[[Cache], Result]) -> Result | None:
-        if self._far is None or not self.has_far:
+    def _with_remote(self, work: Callable[[Cache], Result]) -> Result | None:
+        if self._remote is None or not self.has_remote:
             return None
         try:
-            result = work(self._far)
+            result = work(self._remote)
         except CacheUnavailable as error:
-            self._rests_until_s = self._clock() + self._rest_s
-            self.trouble = str(error)
+            self._cooldown_until_s = self._clock() + self._cooldown_s
+            self.error = str(error)
             return None
-        self.trouble = ""
+        self.error = ""
         return result

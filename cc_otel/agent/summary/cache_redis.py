@@ -1,4 +1,4 @@
-"""The cache that several machines share: a Redis server, used with GET, SET and a sorted set, nothing to configure."""
+"""The remote cache: a Redis server, used with GET, SET and a sorted set; it needs no configuration."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,14 +24,14 @@ CLEAR_STEP: Final = 1000
 
 
 class RedisCache:
-    """Sentences in a Redis: at most so many days old, at most so many, the oldest go first."""
+    """Sentences in Redis, limited by age and number; the oldest are evicted first."""
 
     def __init__(self, url: str, *, age_max_s: float, sentences_max: int) -> None:
         """
         Take the server's address; it is called when it is needed.
 
         Raises:
-            CacheUnavailable: the address is none.
+            CacheUnavailable: the URL is not valid.
 
         """
         self._age_max_s = age_max_s
@@ -45,7 +45,7 @@ class RedisCache:
             raise CacheUnavailable("cache_url is no address: write redis://[USER:PASSWORD@]HOST:PORT/0") from None
 
     def get(self, keys: Sequence[str]) -> dict[str, Sentence]:
-        """Give those of the sentences that are kept; the server lets go of old ones by itself."""
+        """Return the cached sentences for these keys; the server expires old ones itself."""
         values = self._run(lambda server: server.mget([PREFIX + key for key in keys]))
         pairs = zip(keys, values, strict=True)
         return {key: sentence for key, value in pairs if value and (sentence := _read(value))}
@@ -69,13 +69,13 @@ class RedisCache:
         self._run(write)
 
     def stats(self) -> CacheStats:
-        """Give what it holds; its bytes are the server's to know and are given as 0."""
+        """Return what it holds; its bytes are the server's to know and are given as 0."""
         first = self._run(lambda server: (server.zcard(INDEX), server.zrange(INDEX, 0, 0, withscores=True)))
         count, oldest = first
         return CacheStats(self._name, int(count), 0, float(oldest[0][1]) if oldest else None)
 
     def clear(self) -> int:
-        """Forget all of ours; give how many sentences that was."""
+        """Delete every entry of ours. Return the number deleted."""
         gone = 0
         while keys := self._run(lambda server: server.zrange(INDEX, 0, CLEAR_STEP - 1)):
             self._run(partial(self._forget, keys))

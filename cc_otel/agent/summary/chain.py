@@ -1,4 +1,4 @@
-"""The models in their order: who is asked, who rests after a failure and for how long, and what a person is told."""
+"""The models in order of preference: which one is asked, which one is in a cooldown after a failure, and why."""
 
 import logging
 import threading
@@ -15,11 +15,11 @@ from cc_otel.agent.summary.wire import Answer, Failure
 
 log = logging.getLogger(__name__)
 
-REST_S_MAX: Final = 300.0
-STRIKES: Final = 3
-"""After so many answers in a row of which nothing could be used a model rests."""
+COOLDOWN_S_MAX: Final = 300.0
+FAILURES_MAX: Final = 3
+"""After this many unusable answers in a row a model enters a cooldown."""
 
-_FIRST_REST_S: Final = {
+_FIRST_COOLDOWN_S: Final = {
     Failure.BUSY: 1.0,
     Failure.UNREACHABLE: 1.0,
     Failure.TIMEOUT: 5.0,
@@ -37,7 +37,7 @@ _IN_WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a model wrote: sentences by the ids they were asked under, as far as its answer could be used."""
+    """What a model wrote: the usable sentences of its answer, by the ids of their items."""
 
     model: str
     sentences: dict[str, str]
@@ -45,23 +45,23 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class NotWritten:
-    """Nobody wrote anything. ``again_s`` is when the first of the models may be asked again, s from now."""
+    """No model answered. ``again_s`` is the time until the first of them may be asked again, s."""
 
     again_s: float
 
 
 @dataclass(eq=False, slots=True)
 class _State:
-    """How a model is doing: until when it rests (s, monotonic), how often in a row it failed, and why last."""
+    """The state of a model: end of its cooldown (s, monotonic), failures in a row, and the last error."""
 
-    rests_until_s: float = 0.0
+    cooldown_until_s: float = 0.0
     failures: int = 0
-    trouble: str = ""
+    error: str = ""
     tokens: list[int] = field(default_factory=lambda: [0, 0])
 
 
 class Chain:
-    """Asks the first model that is not resting, then the next. Any thread may use it."""
+    """Asks the first model that is not in a cooldown, then the next. Thread-safe."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class Chain:
         """
         answered = ""
         for model in self._states:
-            if self._rest_s(model) > 0:
+            if self._cooldown_s(model) > 0:
                 continue
             if not self._budget.take():
                 break
@@ -105,29 +105,29 @@ class Chain:
         return Written(answered, {}) if answered else NotWritten(self.again_s())
 
     def again_s(self) -> float:
-        """Give when the first of the models may be asked, s from now; 0 where one may be asked at once."""
-        return min(self._rest_s(model) for model in self._states)
+        """Return the time until the first model may be asked, s; 0 if one may be asked at once."""
+        return min(self._cooldown_s(model) for model in self._states)
 
-    def forgive(self) -> None:
-        """Let everyone be asked again: what they lacked has changed."""
+    def reset(self) -> None:
+        """End all cooldowns: the credentials have changed."""
         with self._lock:
             for state in self._states.values():
-                state.rests_until_s, state.failures, state.trouble = 0.0, 0, ""
+                state.cooldown_until_s, state.failures, state.error = 0.0, 0, ""
 
-    def troubles(self) -> dict[str, str]:
-        """Give what is wrong with the models whose last call failed, for a person."""
+    def errors(self) -> dict[str, str]:
+        """Return the last error of each model whose last call failed, in words."""
         with self._lock:
-            return {model: state.trouble for model, state in self._states.items() if state.trouble}
+            return {model: state.error for model, state in self._states.items() if state.error}
 
     def tokens(self) -> tuple[int, int]:
-        """Give how many tokens went in and came out since the start."""
+        """Return the input and output tokens since the start."""
         with self._lock:
             ins, outs = zip(*(state.tokens for state in self._states.values()), strict=True)
             return sum(ins), sum(outs)
 
-    def _rest_s(self, model: str) -> float:
+    def _cooldown_s(self, model: str) -> float:
         with self._lock:
-            return max(self._states[model].rests_until_s - self._clock(), 0.0)
+            return max(self._states[model].cooldown_until_s - self._clock(), 0.0)
 
     def _note(self, model: str, answer: Answer, *, usable: bool) -> None:
         with self._lock:
@@ -135,17 +135,17 @@ class Chain:
             state.tokens[0] += answer.tokens_in
             state.tokens[1] += answer.tokens_out
             if usable:
-                state.rests_until_s, state.failures, state.trouble = 0.0, 0, ""
+                state.cooldown_until_s, state.failures, state.error = 0.0, 0, ""
                 return
             failure = Failure(answer.failure) if answer.failure else Failure.UNUSABLE
             state.failures += 1
             if state.failures == 1:
                 # In our own words: what the service said may hold something of what it was asked. `status` has it.
                 log.warning("%s writes no summaries: %s", model, _IN_WORDS[failure])
-            # What is asked about may itself have led to an answer that is none: that alone silences nobody.
-            if answer.failure or state.failures >= STRIKES:
-                rest_s = min(_FIRST_REST_S[failure] * 2.0 ** min(state.failures - 1, 10), REST_S_MAX)
-                # What the service asks for counts, also where it is longer than we would wait.
-                state.rests_until_s = self._clock() + max(rest_s, answer.retry_after_s)
+            # The content may itself have provoked an unusable answer: one such answer starts no cooldown.
+            if answer.failure or state.failures >= FAILURES_MAX:
+                cooldown_s = min(_FIRST_COOLDOWN_S[failure] * 2.0 ** min(state.failures - 1, 10), COOLDOWN_S_MAX)
+                # The service's own Retry-After wins, even where it is longer than our cooldown.
+                state.cooldown_until_s = self._clock() + max(cooldown_s, answer.retry_after_s)
             detail = answer.detail if answer.failure else "its answers are not of the form asked for"
-            state.trouble = f"{_IN_WORDS[failure]}: {detail}" if detail else _IN_WORDS[failure]
+            state.error = f"{_IN_WORDS[failure]}: {detail}" if detail else _IN_WORDS[failure]

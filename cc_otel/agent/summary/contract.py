@@ -12,13 +12,13 @@ class Summaries(Protocol):
 
     def offer(self, finding: SpanSource) -> Summary | None:
         """
-        Give the span's summary, or None where it is worth waiting for a better one.
+        Return the span's summary, or None where it is worth waiting for a better one.
 
         MUST return at once, and MUST give every span that waits through `settled`, in the time that was promised.
         """
 
     def settled(self) -> Sequence[tuple[str, Summary]]:
-        """Give the summaries of spans that waited and may go now, by span id, each once."""
+        """Return the summaries of spans that waited and may go now, by span id, each once."""
 
 
 class ByRule:
@@ -29,9 +29,9 @@ class ByRule:
         self._with_content = with_content
 
     def offer(self, finding: SpanSource) -> Summary:
-        """Give the rule's text."""
+        """Return the rule's text."""
         return by_rule(finding, with_content=self._with_content)
 
     def settled(self) -> Sequence[tuple[str, Summary]]:
-        """Give nothing: no span waits."""
+        """Return nothing: no span waits."""
         return ()

@@ -33,7 +33,7 @@ class Credentials:
 
     def environment(self) -> dict[str, str]:
         """
-        Give the environment of a model process.
+        Return the environment of a model process.
 
         Raises:
             BadCredentials: others may read the file, or it is not of that form.
@@ -42,7 +42,7 @@ class Credentials:
         return {name: os.environ[name] for name in INHERITED if name in os.environ} | self._read()
 
     def edition(self) -> tuple[int, int]:
-        """Give what changes when the file does; zeros where there is none."""
+        """Return the file's modification time and size, to notice a change; zeros if there is no file."""
         try:
             found = self._path.stat()
         except OSError:

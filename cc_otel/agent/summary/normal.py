@@ -1,5 +1,5 @@
 """
-What stays of a text when everything that differs by run is taken out of it.
+Normal form of a text: everything that differs from run to run is taken out.
 
 The cache is keyed on this form and a model is shown nothing else, so what it says holds wherever the same thing
 happens again: in another session, folder or week.
@@ -50,7 +50,7 @@ _DIFFERING: Final = (
 
 
 def normal(text: str, folder: str = "") -> str:
-    """Give a text without ids, times, durations, addresses and the folders it ran in, ``folder`` being the first."""
+    """Return a text without ids, times, durations, addresses and the folders it ran in, ``folder`` being the first."""
     text = _BLANK_LINES.sub("\n\n", _BLANK.sub("", ESCAPES.sub("", ends(text, _RAW_LENGTH_MAX)))).strip()
     if len(folder) > 1:
         text = re.sub(re.escape(folder.rstrip("/")) + _PATH_ENDS, ".", text)
@@ -61,7 +61,7 @@ def normal(text: str, folder: str = "") -> str:
 
 
 def ends(text: str, length_max: int) -> str:
-    """Give the text, or its beginning and its end with a mark between, at most ``length_max`` characters."""
+    """Return the text, or its beginning and its end with a mark between, at most ``length_max`` characters."""
     if len(text) <= length_max:
         return text
     room = max(length_max - len(MARK), 0)

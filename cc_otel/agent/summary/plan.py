@@ -1,10 +1,11 @@
-"""Plain settings to a summariser at work, and to the questions that a person asks about it."""
+"""Assembles the summariser from plain settings, and checks its models for `doctor`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cc_otel.agent.summary.activity import Activity
 from cc_otel.agent.summary.budget import Allowance, Budget
 from cc_otel.agent.summary.cache import Cache, CacheUnavailable, SharedCache, SqliteCache
 from cc_otel.agent.summary.chain import Chain
@@ -12,9 +13,8 @@ from cc_otel.agent.summary.credentials import Credentials
 from cc_otel.agent.summary.process import ModelProcess
 from cc_otel.agent.summary.prompt import SCHEMA, Prompt
 from cc_otel.agent.summary.questions import Pace
-from cc_otel.agent.summary.story import Story
 from cc_otel.agent.summary.subject import Subject
-from cc_otel.agent.summary.summariser import Rooms, Summariser
+from cc_otel.agent.summary.summariser import Parts, Summariser
 
 SHARED_SENTENCES_MAX: Final = 500_000
 PROBE_TOKENS_MAX: Final = 500
@@ -22,7 +22,7 @@ PROBE_TOKENS_MAX: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class CachePlan:
-    """Where sentences are kept and how much of them: ``url`` may name a Redis too, ``path`` is this machine's file."""
+    """Where and how much is cached: ``url`` may name a Redis server too, ``path`` is the local file."""
 
     url: str
     path: Path
@@ -32,7 +32,7 @@ class CachePlan:
 
 @dataclass(frozen=True, slots=True)
 class SummaryPlan:
-    """Who writes summaries, from which credentials, how long a span waits for it (s), and what it may cost."""
+    """The models, their credentials, how long a span waits (s), the budget and the cache."""
 
     models: tuple[str, ...]
     credentials: Path
@@ -46,21 +46,21 @@ def open_cache(plan: CachePlan) -> SharedCache:
     Open the cache.
 
     Raises:
-        CacheUnavailable: this machine's file cannot be opened, or the address is of no cache we know.
+        CacheUnavailable: the local file cannot be opened, or the URL's scheme is unknown.
 
     """
     scheme, _, rest = plan.url.partition("://")
-    path, far = plan.path, None
+    path, remote = plan.path, None
     match scheme:
         case "":
             pass
         case "sqlite":
             path = Path(rest)
         case "redis" | "rediss":
-            far = _redis(plan)
+            remote = _redis(plan)
         case _:
             raise CacheUnavailable(f"no cache is called {scheme!r}: write sqlite:///PATH, redis:// or rediss://HOST/0")
-    return SharedCache(SqliteCache(path, age_max_s=plan.age_max_s, bytes_max=plan.bytes_max), far)
+    return SharedCache(SqliteCache(path, age_max_s=plan.age_max_s, bytes_max=plan.bytes_max), remote)
 
 
 def _redis(plan: CachePlan) -> Cache:
@@ -73,7 +73,7 @@ def _redis(plan: CachePlan) -> Cache:
 
 def open_summaries(plan: SummaryPlan, saved_budget: str, save_budget: Callable[[str], None]) -> Summariser:
     """
-    Put a summariser together. It asks nobody before `Summariser.run`.
+    Assemble a summariser. It asks no model before `Summariser.run`.
 
     Raises:
         CacheUnavailable: the cache cannot be opened.
@@ -83,12 +83,12 @@ def open_summaries(plan: SummaryPlan, saved_budget: str, save_budget: Callable[[
     process = ModelProcess(Credentials(plan.credentials))
     budget = Budget(plan.allowance, saved_budget, save_budget)
     chain = Chain(plan.models, process, budget)
-    return Summariser(Pace(plan.timeout_s), Rooms(cache, Story(plan.cache.path), chain, process, budget))
+    return Summariser(Pace(plan.timeout_s), Parts(cache, Activity(plan.cache.path), chain, process, budget))
 
 
 def check(models: Sequence[str], credentials: Path) -> dict[str, str]:
     """
-    Ask each model for one sentence; give what is wrong with it, nothing where it answers. For `doctor`.
+    Ask each model for one sentence. Return its error by model, empty if it answered. Used by `doctor`.
 
     It is a real call, the smallest there is, and takes seconds: nothing less tells whether a key is good.
     """

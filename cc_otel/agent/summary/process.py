@@ -1,4 +1,4 @@
-"""The agent's side of the model process: questions in, answers out, whatever becomes of the process."""
+"""The agent's side of the model process: sends questions, returns answers, restarts the process when needed."""
 
 import logging
 import subprocess
@@ -30,7 +30,7 @@ IDLE_S: Final = 900.0
 
 @dataclass(eq=False, slots=True)
 class _Waiter:
-    """One who asked: the answer, once it is there."""
+    """A caller that waits: set when its answer has arrived."""
 
     done: threading.Event = field(default_factory=threading.Event)
     answer: Answer | None = None
@@ -38,7 +38,7 @@ class _Waiter:
 
 @dataclass(eq=False, slots=True)
 class _Child:
-    """One model process, when it was asked last (s, monotonic), and who waits for it."""
+    """A model process, the time of its last question (s, monotonic), and the callers that wait for it."""
 
     process: "subprocess.Popen[bytes]"
     asked_s: float
@@ -61,7 +61,7 @@ class ModelProcess:
         self._number = 0
 
     def ask(self, model: str, messages: Sequence[Mapping[str, str]], schema: Mapping[str, Any], tokens: int) -> Answer:
-        """Ask a model and wait for what comes of it, at most as long as a call and a start may take. Never raises."""
+        """Ask a model and wait for its answer, at most as long as a call and a start may take. Never raises."""
         waiter = _Waiter()
         with self._lock:
             self._number += 1
@@ -77,22 +77,22 @@ class ModelProcess:
             self._write(child, question.to_line())
             patience_s = self._call_timeout_s * 1.5 + (0.0 if child.answered else START_S)
         if not waiter.done.wait(patience_s):
-            # It was told its own limit and does not keep it: whatever it hangs in, a new one does not.
+            # It hangs beyond its own timeout: end it, the next question starts a new one.
             self._end(child)
             return Answer(question.number, failure=Failure.TIMEOUT, detail="no answer from the model process")
         answer = waiter.answer or Answer(question.number, failure=Failure.UNREACHABLE, detail="the model process ended")
         return _clean(answer)
 
     def warm(self) -> None:
-        """Start the process if there is none: a question will come, and the import takes longest."""
+        """Start the process unless it runs, so that its import is done before the first question."""
         with self._lock:
             try:
                 self._started().asked_s = time.monotonic()
             except (BadCredentials, OSError) as error:
                 log.debug("no model process yet: %s", error)
 
-    def rest(self) -> bool:
-        """End the process where nobody has asked for long, or the credentials have changed; give whether they did."""
+    def end_if_idle(self) -> bool:
+        """End the process if it is idle or the credentials have changed. Return whether they have changed."""
         with self._lock:
             child = self._child
             changed = self._edition not in {None, self._credentials.edition()}
@@ -104,7 +104,7 @@ class ModelProcess:
         return changed
 
     def memory_bytes(self) -> int:
-        """Give the memory that the process has now, 0 where there is none."""
+        """Return the resident memory of the process, bytes; 0 if it is not running."""
         with self._lock:
             child = self._child
         try:
@@ -113,7 +113,7 @@ class ModelProcess:
             return 0
 
     def stop(self) -> None:
-        """End the process for good; those who wait are told so, and those who still ask."""
+        """End the process for good. Waiting and later callers get an UNREACHABLE answer."""
         with self._lock:
             self._stopped = True
             child = self._child
@@ -148,7 +148,7 @@ class ModelProcess:
             child.process.stdin.write(line)
             child.process.stdin.flush()
         except OSError:
-            # It has died: the reading thread tells those who wait.
+            # It has died: the reading thread answers the callers that wait.
             log.debug("the model process takes no more questions")
 
     def _read(self, child: _Child) -> None:
@@ -174,7 +174,7 @@ class ModelProcess:
         child.process.kill()
         child.process.wait()
         if child.process.stdin:
-            # What was not written yet is for nobody.
+            # Unwritten input is lost with the process.
             with suppress(OSError):
                 child.process.stdin.close()
         for waiter in waiting.values():
@@ -182,7 +182,7 @@ class ModelProcess:
 
 
 def _clean(answer: Answer) -> Answer:
-    """Give the answer with a detail that may be shown: a service may quote the key it refuses."""
+    """Return the answer with a detail that may be shown: a service may quote the key it refuses."""
     if not answer.detail:
         return answer
     detail, _ = redact_text(answer.detail)

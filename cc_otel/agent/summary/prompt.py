@@ -1,4 +1,4 @@
-"""What a model is asked: the instructions of ``prompts/summaries.txt``, and the items as fenced data."""
+"""The prompt: the instructions of ``prompts/summaries.txt``, and the items as fenced data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Prompt:
     subjects: Mapping[str, Subject]
 
     def messages(self) -> list[dict[str, str]]:
-        """Give the messages as OpenAI has them; every vendor's form is made from that."""
+        """Return the messages in OpenAI's form, from which LiteLLM makes every vendor's."""
         items = [{"id": id_, "kind": subject.kind, "data": subject.text} for id_, subject in self.subjects.items()]
         # Nothing in the data can end the fence: it holds no "<" at all, and inside JSON that changes no text.
         data = orjson.dumps({"items": items}).decode().replace("<", "\\u003c")
@@ -60,13 +60,13 @@ class Prompt:
 
 @cache
 def instructions() -> str:
-    """Give the instructions."""
+    """Return the instructions."""
     return files("cc_otel.agent.summary").joinpath("prompts", "summaries.txt").read_text("utf-8")
 
 
 @cache
 def version() -> str:
-    """Give the version of the question, a part of every cache key. It is a digest: nobody can forget to change it."""
+    """Return the prompt's version, a part of every cache key: a digest, so that it changes with the prompt."""
     return blake2b(instructions().encode() + orjson.dumps(SCHEMA), digest_size=6).hexdigest()
 
 
@@ -76,7 +76,7 @@ def tokens(text: str) -> int:
 
 
 def fitting(subjects: Sequence[Subject]) -> int:
-    """Give how many of the subjects, from the first on, one question may hold; at least one."""
+    """Return how many subjects, counted from the first, fit into one call; at least one."""
     room = TOKENS_MAX
     for count, subject in enumerate(subjects[:ITEMS_MAX]):
         room -= tokens(subject.text)

@@ -1,5 +1,5 @@
 """
-The questions that wait to be asked, the spans that wait for them, and until when.
+The queue of questions to the model, and the spans that wait for their answers.
 
 One thread adds spans and collects what is settled, others ask. A question is one content: spans that say the same
 wait together. It ends settled by a sentence or dropped, and then its spans leave with their rules' texts.
@@ -25,14 +25,14 @@ GATHER_S: Final = 0.25
 SHORTEST_WAIT_S: Final = 0.01
 
 ASK_WITHIN_S: Final = 30.0
-"""A question that nobody was free to ask for so long is dropped: its spans have left, and others come."""
+"""A question not asked within this time, s, is dropped: its spans have left with their rule's text."""
 
 MARGIN_S: Final = 0.1
 """How much earlier than promised a wait ends, s: the agent's round and the span's encoding come after it."""
 
 TRIES_MAX: Final = 3
 HOPELESS_MAX: Final = 1000
-"""How many contents are remembered that no model found a sentence for."""
+"""How many contents are remembered for which no model wrote a sentence."""
 
 Keys = tuple[str, ...]
 """The cache keys of one content, one for each model."""
@@ -53,7 +53,7 @@ class Question:
     One content that is asked about, and the spans that wait for it, with their rule's text and until when.
 
     Times are s, monotonic. ``call`` is the number of the call that asks, 0 while none does. One that stands
-    ``alone`` has spoilt a call for others, or been spoilt by them.
+    ``alone`` is asked in a call of its own, after a call with others brought no usable answer.
     """
 
     subject: Subject
@@ -68,7 +68,7 @@ class Question:
 
 
 class Questions:
-    """All questions that are open. Any thread may use it, `add` and `settled` are for one."""
+    """All open questions. Thread-safe, but `add` and `settled` belong to one thread."""
 
     def __init__(self, pace: Pace) -> None:
         """Take the pace they are asked at."""
@@ -84,7 +84,12 @@ class Questions:
         self.spans_waiting = 0
 
     def add(self, span_id: str, session_id: str, subject: Subject, keys: Keys, rule: Summary, *, new: bool) -> bool:
-        """Let a span wait, if there is room and hope; a question that nobody has asked yet only if ``new`` ones may."""
+        """
+        Queue a span; return whether it waits now.
+
+        It does not if the queue is full, if no model found words for its content before, or if it would need a new
+        question and ``new`` is false.
+        """
         with self._changed:
             if self.spans_waiting >= WAITING_MAX or keys in self._hopeless:
                 return False
@@ -101,7 +106,7 @@ class Questions:
         return True
 
     def settled(self) -> list[tuple[str, Summary]]:
-        """Give the summaries that spans waited for, by span id: those that came, and the rule's where time is out."""
+        """Return the summaries that spans waited for, by span id: those that came, and the rule's where time is out."""
         if not self.spans_waiting:
             return []
         with self._changed:
@@ -117,7 +122,7 @@ class Questions:
     # Asking
 
     def next_batch(self, wait_s: float) -> list[Question]:
-        """Give questions of one session to ask in one call, none if there are none within that time."""
+        """Return questions of one session to ask in one call, or an empty list if none is due within ``wait_s``."""
         with self._changed:
             until_s = time.monotonic() + wait_s
             while not (batch := self._ready(now_s := time.monotonic())) and now_s < until_s:
@@ -131,12 +136,12 @@ class Questions:
             return batch
 
     def settle(self, question: Question, summary: Summary) -> None:
-        """Give the sentence to all spans that wait for it."""
+        """Settle a question: its summary goes to every span that waits for it."""
         with self._changed:
             self._end(question, summary)
 
     def ask_again(self, batch: Sequence[Question], again_s: float) -> None:
-        """Ask later, where it is still worth it: nobody could be asked now, the first again in so many seconds."""
+        """Put the questions back, to be asked in ``again_s`` seconds; drop those that have run out of tries or time."""
         with self._changed:
             now_s = time.monotonic()
             for question in batch:
@@ -146,7 +151,7 @@ class Questions:
                     self._end(question)
 
     def ask_alone(self, question: Question, *, was_alone: bool) -> None:
-        """Ask once more without the others, one of which may have spoilt the answer; then never again in this life."""
+        """Ask once more, in a call of its own; if that has happened, drop the question until the next start."""
         with self._changed:
             if not was_alone and question.tries < TRIES_MAX:
                 question.call, question.alone = 0, True
@@ -157,7 +162,7 @@ class Questions:
                 del self._hopeless[next(iter(self._hopeless))]
 
     def end_call(self, batch: Sequence[Question], call: int) -> None:
-        """Drop what a call leaves behind: nothing came of it, and nobody asks again."""
+        """Drop the questions of a call that ended without settling them."""
         with self._changed:
             self._calls -= 1
             for question in batch:
@@ -185,7 +190,7 @@ class Questions:
         return []
 
     def _due_s(self, now_s: float) -> float:
-        """Give when the next question that nobody asks yet may be asked."""
+        """Return the time when the next waiting question may be asked (s, monotonic)."""
         # While all calls are under way, the end of one is what is waited for.
         waiting = [q for q in self._open.values() if not q.call and self._calls < CALLS_MAX]
         return min((max(q.since_s + self._gather_s, q.not_before_s) for q in waiting), default=now_s + ASK_WITHIN_S)

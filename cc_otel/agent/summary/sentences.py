@@ -1,4 +1,4 @@
-"""What a model answered, checked: untrusted text in, sentences out, or nothing."""
+"""Checks a model's answer: untrusted text in, valid sentences out."""
 
 import re
 import unicodedata
@@ -15,7 +15,7 @@ LENGTH_MAX: Final = 120
 """Longest sentence, characters."""
 
 TOO_LONG: Final = 300
-"""What is longer than this is no sentence that ran over, but something else."""
+"""Longer than this it is not a sentence that ran over, but something else."""
 
 ECHO_LENGTH: Final = 32
 """A run of this many characters of our instructions is an echo of them."""
@@ -25,9 +25,9 @@ _FENCE: Final = re.compile(r"\A\s*```[a-z]*\s*\n(.*?)\n?```\s*\Z", re.DOTALL)
 
 def read(answer: str, ids: Collection[str]) -> dict[str, str]:
     """
-    Give the sentences of an answer by the ids they were asked under.
+    Return the valid sentences of an answer, by the ids of their items.
 
-    What is not of the form asked for, or no sentence, is left out: each entry falls by itself.
+    Entries of another form, and texts that are no sentence, are left out one by one.
     """
     fenced = _FENCE.match(answer)
     try:
@@ -50,7 +50,7 @@ def read(answer: str, ids: Collection[str]) -> dict[str, str]:
 
 
 def clean(text: str) -> str:
-    """Give a text as one line that may be shown and kept, nothing where it is no sentence."""
+    """Return a text as one safe, redacted line of `LENGTH_MAX` characters at most; empty if it is no sentence."""
     if len(text) > TOO_LONG:
         return ""
     line = " ".join("".join(map(_shown, ESCAPES.sub("", text))).split()).strip("\"'`*- ")

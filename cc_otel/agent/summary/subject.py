@@ -1,5 +1,5 @@
 """
-What a model is told about a span, and which spans are worth telling about.
+What a model gets to see of a span, and which spans are worth asking about.
 
 A call whose rule says it all (a file was read), and the instants around the spans (Post, Batch, MessageDisplay),
 keep their rule's text: docs/summaries.md has the table and what that saves.
@@ -13,8 +13,8 @@ from typing import Final
 import orjson
 
 from cc_otel.agent.describe import SpanSource
+from cc_otel.agent.summary.activity import Episode
 from cc_otel.agent.summary.normal import ends, normal
-from cc_otel.agent.summary.story import Episode
 from cc_otel.agent.tree import Role
 
 INPUT_LENGTH_MAX: Final = 900
@@ -72,7 +72,7 @@ class Subject:
     facts: str
 
     def key(self, model: str, prompt_version: str) -> str:
-        """Give the cache key under which this model's sentence is kept."""
+        """Return the cache key under which this model's sentence is kept."""
         digest = blake2b(digest_size=20)
         for part in (prompt_version, model, self.kind, self.facts):
             data = part.encode()
@@ -82,7 +82,7 @@ class Subject:
 
 def subject_of(finding: SpanSource, episodes: Iterable[Episode]) -> Subject | None:
     """
-    Give what a model is asked about a span, None where its rule's text is the better choice.
+    Return what a model is asked about a span, None where its rule's text is the better choice.
 
     ``episodes`` is what happened within it, in order; it is only looked at where that is part of the question.
     """
@@ -101,7 +101,7 @@ def subject_of(finding: SpanSource, episodes: Iterable[Episode]) -> Subject | No
 
 
 def _stands_alone(finding: SpanSource) -> bool:
-    """Whether an instant is all there is of what it tells of: no span of a call, turn or subagent says it better."""
+    """Whether no span of a call, turn or subagent covers what this instant reports."""
     event = finding.draft.event
     if event.name in _OF_A_CALL:
         return not event.tool_use_id and bool(event.tool_name)
@@ -183,7 +183,7 @@ def _shown(value: object, length_max: int, folder: str) -> str:
 
 
 def _plain(value: object, depth: int = 0) -> str:
-    """Give a value as a person would write it down: names and texts, without quotes and braces."""
+    """Return a value as a person would write it down: names and texts, without quotes and braces."""
     match value:
         case str():
             return ends(value, _LEAF_LENGTH_MAX)

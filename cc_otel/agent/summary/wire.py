@@ -1,4 +1,4 @@
-"""What the agent and its model process say to each other: JSON, one message a line."""
+"""The protocol between the agent and its model process: JSON, one message a line."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -38,7 +38,7 @@ class Question:
     tokens_max: int
 
     def to_line(self) -> bytes:
-        """Give it as a line."""
+        """Return it as a line."""
         return orjson.dumps(asdict(self)) + b"\n"
 
     @classmethod
@@ -50,7 +50,7 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """
-    What came of a question: a text, or a failure.
+    The answer to a question: a text, or a failure.
 
     ``cost_usd`` is None where no price is known for the model; ``retry_after_s`` is what the service asked for, 0
     where it asked for nothing. ``detail`` is for a person; it holds nothing of the question.
@@ -66,7 +66,7 @@ class Answer:
     cost_usd: float | None = None
 
     def to_line(self) -> bytes:
-        """Give it as a line."""
+        """Return it as a line."""
         return orjson.dumps(asdict(self)) + b"\n"
 
     @classmethod

@@ -1,5 +1,5 @@
 """
-The model process: the one room that LiteLLM is let into.
+The model process: the only module that imports LiteLLM.
 
 It reads questions from standard input and writes answers to standard output until its input ends, which is also what
 happens when the agent dies. It is a process of its own because LiteLLM takes seconds and 160 MB to import, reads its
@@ -57,7 +57,7 @@ def main() -> None:
     pool.submit(_litellm)
     for line in sys.stdin.buffer:
         pool.submit(answer, line)
-    # Nobody is left to answer to: not even the calls under way are waited for.
+    # The agent is gone: end at once, without waiting for calls under way.
     os._exit(0)
 
 
@@ -124,7 +124,7 @@ def ask(question: Question) -> Answer:
 
 
 def _response_format(question: Question) -> dict[str, Any] | None:
-    # To a model that LiteLLM does not know, a server of one's own, the format is only told in words.
+    # For a model that LiteLLM does not know (a private server), the prompt alone describes the format.
     if not _takes_schema(question.model):
         return None
     return {"type": "json_schema", "json_schema": {"name": "summaries", "schema": question.schema, "strict": True}}
@@ -156,7 +156,7 @@ def _failed(question: Question, error: Exception) -> Answer:
 
 
 def _missing(model: str) -> list[str]:
-    """Give the variables that LiteLLM finds missing, but for those that have a default or a file elsewhere."""
+    """Return the variables that LiteLLM reports missing, except those that have a default or a file."""
     try:
         missing = _litellm().validate_environment(model)["missing_keys"]
     except Exception:  # noqa: BLE001 - an explanation is looked for, no second error
@@ -165,7 +165,7 @@ def _missing(model: str) -> list[str]:
 
 
 def _detail(question: Question, error: Exception) -> str:
-    """Give what the service said, unless it repeats what it was sent."""
+    """Return the service's error message, unless it repeats what it was sent."""
     said = _NAMES.sub("", " ".join(str(getattr(error, "message", error)).split()))[:DETAIL_LENGTH_MAX]
     sent = "\n".join(message["content"] for message in question.messages)
     if any(said[start : start + ECHO_LENGTH] in sent for start in range(len(said) - ECHO_LENGTH + 1)):

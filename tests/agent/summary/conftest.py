@@ -8,7 +8,7 @@ import pytest
 from cc_otel.agent.summary.credentials import Credentials
 from cc_otel.agent.summary.process import ModelProcess
 from tests.agent.summary.endpoints import Endpoint, endpoint_up
-from tests.agent.summary.home import Home, Parts
+from tests.agent.summary.home import Home, Summarising
 
 CALL_TIMEOUT_S = 2.0
 
@@ -57,11 +57,11 @@ class SharedProcess(ModelProcess):
 
 
 @pytest.fixture
-def homes(tmp_path: Path) -> Iterator[Callable[[Parts | None], Home]]:
+def homes(tmp_path: Path) -> Iterator[Callable[[Summarising | None], Home]]:
     """Give a maker of homes in the test's folder, one after the other; all of them end with the test."""
     made: list[Home] = []
 
-    def make(parts: Parts | None) -> Home:
+    def make(parts: Summarising | None) -> Home:
         made.append(Home(tmp_path, parts.summariser if parts else None))
         return made[-1]
 

@@ -11,13 +11,13 @@ from typing import Any
 from cc_otel import conventions as c
 from cc_otel.agent.describe import Describer
 from cc_otel.agent.pipeline import Agent, Limits
+from cc_otel.agent.summary.activity import Activity
 from cc_otel.agent.summary.budget import Allowance, Budget
 from cc_otel.agent.summary.cache import SharedCache, SqliteCache
 from cc_otel.agent.summary.chain import Chain
 from cc_otel.agent.summary.process import ModelProcess
 from cc_otel.agent.summary.questions import Pace
-from cc_otel.agent.summary.story import Story
-from cc_otel.agent.summary.summariser import Rooms, Summariser
+from cc_otel.agent.summary.summariser import Parts, Summariser
 from cc_otel.claude_code.transcript.files import Transcripts
 from cc_otel.journal.journal import Journal
 from cc_otel.otlp.decode import decode
@@ -33,11 +33,11 @@ BY_RULE = ("what the rule says", "rule", None)
 
 
 @dataclass
-class Parts:
+class Summarising:
     """A summariser with all it works with."""
 
     summariser: Summariser
-    rooms: Rooms
+    parts: Parts
 
 
 def make_summaries(
@@ -47,16 +47,16 @@ def make_summaries(
     *,
     timeout_s: float = 20.0,
     allowance: Allowance = PLENTY,
-    far: Any = None,
+    remote: Any = None,
     saved: str = "",
-) -> Parts:
+) -> Summarising:
     """Put a summariser together around a process that others use too."""
     path = folder / "cache.db"
-    cache = SharedCache(SqliteCache(path, age_max_s=86400.0, bytes_max=1 << 24), far)
+    cache = SharedCache(SqliteCache(path, age_max_s=86400.0, bytes_max=1 << 24), remote)
     budget = Budget(allowance, saved, lambda _: None)
     chain = Chain(models, process, budget)
-    rooms = Rooms(cache, Story(path), chain, process, budget)
-    return Parts(Summariser(Pace(timeout_s), rooms), rooms)
+    parts = Parts(cache, Activity(path), chain, process, budget)
+    return Summarising(Summariser(Pace(timeout_s), parts), parts)
 
 
 @dataclass

@@ -12,10 +12,21 @@ from cc_otel.agent.summary.budget import Allowance
 from cc_otel.agent.summary.cache_redis import RedisCache
 from cc_otel.agent.summary.process import ModelProcess
 from tests.agent.summary.endpoints import Endpoint
-from tests.agent.summary.home import BY_RULE, MODEL, Home, Parts, bash, event, make_summaries, told, turn, wait_for
+from tests.agent.summary.home import (
+    BY_RULE,
+    MODEL,
+    Home,
+    Summarising,
+    bash,
+    event,
+    make_summaries,
+    told,
+    turn,
+    wait_for,
+)
 from tests.agent.summary.redis_up import free_port, redis_up
 
-Homes = Callable[[Parts | None], Home]
+Homes = Callable[[Summarising | None], Home]
 
 
 def test_model_writes_for_calls_and_turns(
@@ -157,7 +168,7 @@ def test_late_answer_serves_the_next_time(
     home.record(*bash("ls"))
     first = told(home.spans(2)["execute_tool Bash"])
     endpoint.released.set()
-    wait_for(lambda: parts.rooms.cache.stats()[0].sentences > 0)
+    wait_for(lambda: parts.parts.cache.stats()[0].sentences > 0)
 
     home.record(*bash("ls", call="t2"))
     second = told(home.spans(4)["execute_tool Bash"])
@@ -236,7 +247,7 @@ def test_other_machines_sentence_is_used(
     port = free_port()
     with redis_up(tmp_path, port):
         url = f"redis://127.0.0.1:{port}/0"
-        there = make_summaries(tmp_path, process, far=RedisCache(url, age_max_s=3600.0, sentences_max=100))
+        there = make_summaries(tmp_path, process, remote=RedisCache(url, age_max_s=3600.0, sentences_max=100))
         home = homes(there)
         home.record(*bash("ls"))
         home.spans(2)
@@ -244,8 +255,8 @@ def test_other_machines_sentence_is_used(
             path.unlink()
 
         nothing = Allowance(usd_per_day=0.0, calls_per_day=0, calls_per_minute=0)
-        far = RedisCache(url, age_max_s=3600.0, sentences_max=100)
-        here = homes(make_summaries(tmp_path, process, far=far, allowance=nothing))
+        remote = RedisCache(url, age_max_s=3600.0, sentences_max=100)
+        here = homes(make_summaries(tmp_path, process, remote=remote, allowance=nothing))
         here.record(*bash("ls", call="t2"))
         span = here.spans(4)["execute_tool Bash"]
 

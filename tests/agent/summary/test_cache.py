@@ -226,25 +226,25 @@ def test_shared_cache_outlives_its_redis(tmp_path: Path) -> None:
     port, now_s = free_port(), [0.0]
     folder = tmp_path / "redis"
     folder.mkdir()
-    far = RedisCache(f"redis://127.0.0.1:{port}/0", age_max_s=DAY_S, sentences_max=10)
-    cache = SharedCache(sqlite_cache(tmp_path), far, rest_s=30.0, clock=lambda: now_s[0])
+    remote = RedisCache(f"redis://127.0.0.1:{port}/0", age_max_s=DAY_S, sentences_max=10)
+    cache = SharedCache(sqlite_cache(tmp_path), remote, cooldown_s=30.0, clock=lambda: now_s[0])
     with redis_up(folder, port):
         cache.put({"k1": ONE})
     cache.put({"k2": TWO})
-    while_down = (dict(cache.get(["k1", "k2"])), cache.has_far, bool(cache.trouble))
+    while_down = (dict(cache.get(["k1", "k2"])), cache.has_remote, bool(cache.error))
     with redis_up(folder, port):
-        resting = dict(cache.get_far(["k1"]))
+        resting = dict(cache.get_remote(["k1"]))
         now_s[0] = 31.0
-        rested = dict(cache.get_far(["k1"]))
+        rested = dict(cache.get_remote(["k1"]))
 
     assert while_down == ({"k1": ONE, "k2": TWO}, False, True)
     assert resting == {}
     assert rested == {"k1": ONE}
-    assert cache.trouble == ""
+    assert cache.error == ""
 
 
 def test_shared_cache_serves_another_machine(tmp_path: Path, redis_port: int) -> None:
-    """What one machine kept another finds in the far cache."""
+    """What one machine kept another finds in the remote cache."""
     redis_cache(redis_port).clear()
     caches = []
     for name in ("here", "there"):
@@ -254,7 +254,7 @@ def test_shared_cache_serves_another_machine(tmp_path: Path, redis_port: int) ->
     here.put({"k1": ONE})
 
     assert {} == there.get(["k1"])
-    assert {"k1": ONE} == there.get_far(["k1"])
+    assert {"k1": ONE} == there.get_remote(["k1"])
 
 
 @pytest.mark.parametrize(

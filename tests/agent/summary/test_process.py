@@ -73,12 +73,12 @@ def test_new_credentials_are_used_at_once(tmp_path: Path, endpoint: Endpoint) ->
     path = write_credentials(tmp_path / "model.env", endpoint)
     process = ModelProcess(Credentials(path))
     process.warm()
-    before = (process.rest(), process.memory_bytes() > 0)
+    before = (process.end_if_idle(), process.memory_bytes() > 0)
     write_credentials(path, endpoint, ANOTHER_KEY="x")
     os.utime(path, ns=(1, 1))
 
     assert (False, True) == before
-    assert (True, 0, False) == (process.rest(), process.memory_bytes(), process.rest())
+    assert (True, 0, False) == (process.end_if_idle(), process.memory_bytes(), process.end_if_idle())
     process.stop()
 
 
@@ -88,10 +88,10 @@ def test_mended_credentials_are_noticed(tmp_path: Path, endpoint: Endpoint) -> N
     path.chmod(0o644)
     process = ModelProcess(Credentials(path))
     process.warm()
-    before = process.rest()
+    before = process.end_if_idle()
     path.chmod(0o600)
 
-    assert [False, True, False] == [before, process.rest(), process.rest()]
+    assert [False, True, False] == [before, process.end_if_idle(), process.end_if_idle()]
     process.stop()
 
 

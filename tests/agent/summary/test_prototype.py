@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from cc_otel.agent.summary.process import ModelProcess
 from cc_otel.cli import main
 from tests.agent.summary.endpoints import Endpoint
-from tests.agent.summary.home import BY_RULE, MODEL, Home, Parts, make_summaries, told
+from tests.agent.summary.home import BY_RULE, MODEL, Home, Summarising, make_summaries, told
 
-Homes = Callable[[Parts | None], Home]
+Homes = Callable[[Summarising | None], Home]
 
 FIND = "find /tmp -name '*.log' -mtime +7 -delete"
 READ = "File contents here..."

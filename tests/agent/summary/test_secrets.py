@@ -9,10 +9,10 @@ import pytest
 
 from cc_otel.agent.summary.process import ModelProcess
 from tests.agent.summary.endpoints import Endpoint
-from tests.agent.summary.home import Home, Parts, bash, event, make_summaries, turn
+from tests.agent.summary.home import Home, Summarising, bash, event, make_summaries, turn
 from tests.agent.summary.planted import PLANTED, shown
 
-Homes = Callable[[Parts | None], Home]
+Homes = Callable[[Summarising | None], Home]
 
 
 def events_with(secret: str, number: int) -> list[dict[str, object]]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cc_otel.agent.describe import Content, SpanSource
-from cc_otel.agent.summary.story import Episode
+from cc_otel.agent.summary.activity import Episode
 from cc_otel.agent.summary.subject import Subject, subject_of
 from cc_otel.agent.tree import Draft, Role
 from cc_otel.event import HookEvent

@@ -130,7 +130,7 @@ def test_answers_of_another_form_are_a_failure(process: ModelProcess, endpoint: 
     written = chain.write(Prompt(SUBJECTS))
 
     assert written == Written("openai/gpt-5-nano", WRITTEN)
-    assert {"openai/talks": "the model cannot be used: its answers are not of the form asked for"} == chain.troubles()
+    assert {"openai/talks": "the model cannot be used: its answers are not of the form asked for"} == chain.errors()
 
 
 def test_import_is_quiet(tmp_path: Path) -> None:

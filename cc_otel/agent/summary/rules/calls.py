@@ -247,7 +247,7 @@ def _agent_result(_arguments: Members, response: Members) -> str:
 
 
 def _text_result(_arguments: Members, response: Members) -> str:
-    """Give the last words of an answer in blocks of text, as MCP servers and agents write them, or in one text."""
+    """Return the last words of an answer in blocks of text, as MCP servers and agents write them, or in one text."""
     answer = response.get("content", response.get(""))
     texts = [text(members(block).get("text")) for block in items(answer)] or [text(answer)]
     lines = [line for line in (first_line(_TAGGED.sub("", told[:2000])) for told in texts) if line]

@@ -37,7 +37,7 @@ _GO_PACKAGE: Final = re.compile(r"^(ok|FAIL)\s+\S+\s+(?:[\d.]+s|\(cached\))", re
 
 
 def counts_of(output: str) -> str:
-    """Give what a known runner counted, failures first; nothing where no line of an output says so."""
+    """Return what a known test runner counted, failures first, or an empty string if no line of the output says."""
     end = output[-OUTPUT_LENGTH_MAX:]
     if not any(word in end for word in _SIGNS):
         return ""

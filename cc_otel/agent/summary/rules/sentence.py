@@ -52,19 +52,19 @@ class Facts:
     with_content: bool
 
     def said(self, key: str) -> str:
-        """Give the first line of a text of the payload."""
+        """Return the first line of a text of the payload."""
         return first_line(self.payload.get(key), 100)
 
     def word(self, key: str) -> str:
-        """Give a word of the payload."""
+        """Return a word of the payload."""
         return word(self.payload.get(key))
 
     def path(self, key: str, folder: str = "cwd") -> str:
-        """Give a path of the payload as seen from another of its paths."""
+        """Return a path of the payload as seen from another of its paths."""
         return path(self.payload.get(key), text(self.payload.get(folder)))
 
     def note(self, key: str) -> str:
-        """Give a word of the payload in brackets, nothing where there is none."""
+        """Return a word of the payload in brackets, or an empty string."""
         value = self.word(key)
         return f" ({value})" if value else ""
 
@@ -113,7 +113,7 @@ def sentence(
 
 
 def by_rule(finding: SpanSource, *, with_content: bool = True) -> Summary:
-    """Give the sentence for a finished span."""
+    """Return the sentence for a finished span."""
     draft, payload = finding.draft, finding.opener.payload
     if draft.role is Role.CHAT:
         if draft.error_type:
@@ -138,7 +138,7 @@ def by_rule(finding: SpanSource, *, with_content: bool = True) -> Summary:
 
 
 def _words_of(event: str, payload: Members) -> Members:
-    """Give the part of a payload that is none of the user's: words of the client's, and names of tools."""
+    """Return the part of a payload that may leave without content: the client's own words, and names of tools."""
     words: dict[str, object] = {key: value for key, value in payload.items() if is_told(event, key, value)}
     names = [text(members(call).get("tool_name")) for call in items(payload.get("tool_calls"))]
     return words | {"tool_calls": [{"tool_name": name} for name in names if is_word(name)]}

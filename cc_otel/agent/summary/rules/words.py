@@ -23,32 +23,32 @@ Members = Mapping[str, object]
 
 
 def members(value: object) -> Members:
-    """Give the members of an object; of anything else none."""
+    """Return the members of an object, or an empty mapping for anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def items(value: object) -> Sequence[object]:
-    """Give the items of a list; of anything else none."""
+    """Return the items of a list, or an empty list for anything else."""
     return value if isinstance(value, list) else ()
 
 
 def text(value: object) -> str:
-    """Give a text as it is, anything else as nothing."""
+    """Return a text as it is, or an empty string for anything else."""
     return value if isinstance(value, str) else ""
 
 
 def number(value: object) -> int | None:
-    """Give a count; None for anything else."""
+    """Return a count; None for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 53 else None
 
 
 def counted(count: int, what: str) -> str:
-    """Give a count with its noun: ``1 line``, ``2 lines``."""
+    """Return a count with its noun: ``1 line``, ``2 lines``."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def clipped(value: str, length_max: int) -> str:
-    """Give a text as one line without control characters, cut to its limit in characters."""
+    """Return a text as one line without control characters, cut to its limit in characters."""
     head = value[:_READ_LENGTH_MAX]
     line = squeezed(head)
     if len(line) <= length_max and len(head) == len(value):
@@ -57,18 +57,18 @@ def clipped(value: str, length_max: int) -> str:
 
 
 def first_line(value: object, length_max: int = RESULT_LENGTH_MAX) -> str:
-    """Give the first line of a text that says something."""
+    """Return the first line of a text that says something."""
     lines = (clipped(line, length_max) for line in text(value)[:_READ_LENGTH_MAX].splitlines())
     return next((line for line in lines if line), "")
 
 
 def word(value: object, length_max: int = WORD_LENGTH_MAX) -> str:
-    """Give a short value of the client's own, an enumeration or a name, as a person writes it."""
+    """Return a short value of the client's own, an enumeration or a name, as a person writes it."""
     return clipped(text(value).replace("_", " "), length_max)
 
 
 def argument(value: object, length_max: int = WORD_LENGTH_MAX) -> str:
-    """Give one argument of a call: a text as it is, a container by its size."""
+    """Return one argument of a call: a text as it is, a container by its size."""
     match value:
         case str():
             return clipped(value, length_max)
@@ -85,7 +85,7 @@ def argument(value: object, length_max: int = WORD_LENGTH_MAX) -> str:
 
 
 def path(value: object, folder: str) -> str:
-    """Give a path as seen from a folder; of one that lies elsewhere, and is long, its end."""
+    """Return a path as seen from a folder; of one that lies elsewhere, and is long, its end."""
     whole = text(value)
     if folder and whole.startswith(folder.rstrip("/") + "/"):
         whole = whole[len(folder.rstrip("/")) + 1 :]
