@@ -117,6 +117,7 @@ class Agent:
         self._heard: dict[str, int] = {}
         self._evidence = Evidence(transcripts, Patience(limits.keep_s, limits.idle_s, limits.unseen_s))
         self._hidden: tuple[str, ...] = ()
+        self._finished: dict[str, int] = {}
         self._watched_ns = 0
         self._kept_ns = 0
         self._complaints = Complaints()
@@ -156,6 +157,7 @@ class Agent:
             unread = self._chats.look(now_ns)
             told = self._assemble(newest_ns - SETTLE_NS, now_ns)
             released = self._release()
+            self._note_finished()
             self._keep_house(now_ns)
             return bool(taken.files or unread or told or released) or self._observe(now_ns)
         except JournalUnavailable:
@@ -164,6 +166,13 @@ class Agent:
             self._waiting = {}
             self._recalled = False
             raise
+
+    def _note_finished(self) -> None:
+        """Tell `flush` of which sessions nothing more is to come, so that it waits for no more of them."""
+        finished = self._chats.finished()
+        if finished.items() - self._finished.items():
+            self._journal.status.save(AgentStatus(finished=finished))
+        self._finished = finished
 
     def _note_sessions(self, sessions: Iterable[str], now_ns: int) -> None:
         for session_id in sessions:

@@ -111,9 +111,9 @@ class Inputs:
         """Return how many inputs wait to be assembled."""
         return self._database.one("SELECT count(*) FROM inputs WHERE seq IS NULL")
 
-    def heard_since(self, since_ns: int) -> bool:
-        """Whether anything happened after that time."""
-        return self._database.one("SELECT coalesce(max(heard_ns), 0) FROM sessions") > since_ns
+    def heard_since(self, since_ns: int) -> dict[str, int]:
+        """Return the sessions in which something happened after that time, and when it did last (ns)."""
+        return dict(self._database.all("SELECT name, heard_ns FROM sessions WHERE heard_ns > ?", since_ns))
 
     def forgotten(self, session: str) -> bool:
         """Whether the session was forgotten before and something is told of it now."""

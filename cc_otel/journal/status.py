@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from cc_otel.journal.database import Database
 
-_PARTS: Final = ("agent", "sender", "summaries", "summary_budget", "hidden")
+_PARTS: Final = ("agent", "sender", "summaries", "summary_budget", "hidden", "finished")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class AgentStatus:
     How an agent is. A part that it has not written yet is None.
 
     ``sender`` is `otlp.send.SenderState`, ``summaries`` what `Summariser.state` returns, ``summary_budget`` what
-    `Budget` saved, ``hidden`` the sessions whose clients cannot be watched.
+    `Budget` saved, ``hidden`` the sessions whose clients cannot be watched, ``finished`` those that have ended and of
+    which nothing more will be read, with the time of their end (ns).
     """
 
     agent: AgentFacts | None = None
@@ -35,6 +36,7 @@ class AgentStatus:
     summaries: Mapping[str, Any] | None = None
     summary_budget: str | None = None
     hidden: tuple[str, ...] | None = None
+    finished: Mapping[str, int] | None = None
 
     def to_json(self) -> dict[str, str]:
         """Return the JSON of each part that is set, by name."""
@@ -52,6 +54,7 @@ class AgentStatus:
             _object(parts.get("summaries")),
             notes.get("summary_budget"),
             tuple(map(str, hidden)) if isinstance(hidden, list) else None,
+            _times(parts.get("finished")),
         )
 
 
@@ -91,6 +94,12 @@ def _loaded(value: str) -> object:
 
 def _object(value: object) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else None
+
+
+def _times(value: object) -> Mapping[str, int] | None:
+    if not isinstance(value, dict):
+        return None
+    return {name: at_ns for name, at_ns in value.items() if isinstance(at_ns, int)}
 
 
 def _facts(stored: Mapping[str, Any]) -> AgentFacts:

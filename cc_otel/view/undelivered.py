@@ -11,7 +11,10 @@ from cc_otel.journal.journal import Journal
 from cc_otel.spool import Spool
 
 SETTLE_NS: Final = 3_000_000_000
-"""So long after the last event its session's start may still come, and its transcript may still grow."""
+"""
+So long after the last event its session's start may still come, and its transcript may still grow, unless the agent has
+noted that the session is finished.
+"""
 
 
 def undelivered(spool: Spool, journal: Path, now_ns: int, *, at_hand: bool = False) -> int:
@@ -24,12 +27,22 @@ def undelivered(spool: Spool, journal: Path, now_ns: int, *, at_hand: bool = Fal
         JournalUnavailable: the journal cannot be read.
 
     """
-    left = spool.count()
     if not journal.exists():
-        return left
+        return spool.count()
     with closing(Journal(journal, read_only=True)) as opened:
+        # In the order in which things go, so that none passes unseen: what is read last of a session is in the
+        # journal before the session is finished, and so is an event before it leaves the spool.
+        unsettled = _unsettled(opened, now_ns)
+        left = spool.count()
         left += sum(opened.backlog()) or owed(opened, at_hand=at_hand)
-        return left or opened.inputs.heard_since(now_ns - SETTLE_NS)
+        return left or unsettled
+
+
+def _unsettled(journal: Journal, now_ns: int) -> int:
+    """Return how many sessions may still have a sequel to what happened in them just now."""
+    finished = journal.status.load().finished or {}
+    heard = journal.inputs.heard_since(now_ns - SETTLE_NS)
+    return sum(finished.get(session_id, 0) < at_ns for session_id, at_ns in heard.items())
 
 
 def owed(journal: Journal, *, at_hand: bool = False) -> int:

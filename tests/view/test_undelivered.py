@@ -1,6 +1,7 @@
 """What is still to be delivered of what was recorded."""
 
 import os
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,21 @@ def test_an_event_of_just_now_may_have_a_sequel(tmp_path: Path) -> None:
 
     assert undelivered(workshop.spool, tmp_path / "journal.db", time.time_ns()) == 1
     assert left(workshop) == 0
+
+
+def test_a_finished_session_has_no_sequel(tmp_path: Path) -> None:
+    """Once a session has ended, its client is gone and its transcript was read, nothing more is waited for."""
+    workshop = Workshop(tmp_path)
+    client = subprocess.Popen(["true"])
+    client.wait()
+    for name in ("SessionStart", "SessionEnd"):
+        event = {**START, "hook_event_name": name, "transcript_path": str(tmp_path / "projects" / "s.jsonl")}
+        workshop.record(event, CLAUDE_PID=str(client.pid))
+    workshop.settle()
+    workshop.settle(11)
+    workshop.journal.outbox.acknowledge(workshop.journal.outbox.waiting(10, 1 << 20))
+
+    assert undelivered(workshop.spool, tmp_path / "journal.db", time.time_ns()) == 0
 
 
 def test_a_home_that_does_not_exist_has_nothing_left(tmp_path: Path) -> None:
