@@ -31,7 +31,9 @@ def test_what_is_left_out_of_the_plugin_is_explained() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == EVENTS.keys() - hooks.keys()
 
 
-@pytest.mark.parametrize("row", [row for row in EVENTS.values() if row.handler is not Handler.INSTANT], ids=str)
+@pytest.mark.parametrize(
+    "row", [row for row in EVENTS.values() if row.handler is not Handler.INSTANT], ids=lambda row: row.name
+)
 def test_every_event_that_does_something_is_in_the_table_of_spans(row: EventRow) -> None:
     """docs/spans.md names each event that opens or ends a span, or hangs from something of its own."""
     assert f"`{row.name}`" in (ROOT / "docs" / "spans.md").read_text("utf-8")

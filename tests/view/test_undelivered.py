@@ -34,7 +34,11 @@ def test_events_and_spans_are_left_until_a_receiver_has_them(tmp_path: Path) -> 
     assert left(workshop) == 0
 
 
-@pytest.mark.parametrize(("pid", "at_hand", "number"), [(os.getpid(), False, 0), (0, False, 0), (0, True, 1)])
+@pytest.mark.parametrize(
+    ("pid", "at_hand", "number"),
+    [(os.getpid(), False, 0), (0, False, 0), (0, True, 1)],
+    ids=["alive", "unknown", "at hand"],
+)
 def test_open_spans_are_left_where_their_client_is_gone(tmp_path: Path, pid: int, at_hand: bool, number: int) -> None:
     """An open span is not left while its client lives; one without a pid counts as gone where clients are at hand."""
     workshop = Workshop(tmp_path)
