@@ -1,7 +1,9 @@
 """Whether client processes still live: the one place that asks the operating system."""
 
 import os
+from contextlib import suppress
 from enum import Enum, auto
+from pathlib import Path
 from typing import Final
 
 import psutil
@@ -69,6 +71,14 @@ class Clients:
         self._seen = {client: process for client, process in self._seen.items() if client[0] != session_id}
         self._missed_ns = {client: at_ns for client, at_ns in self._missed_ns.items() if client[0] != session_id}
         self._hidden = {client for client in self._hidden if client[0] != session_id}
+
+
+def terminate_holder(pid: int, path: Path) -> None:
+    """Ask the process with this pid to end, if it is one that has this file open."""
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        if str(path.resolve()) in {opened.path for opened in process.open_files()}:
+            process.terminate()
 
 
 def _find(pid: int, seen_ns: int) -> psutil.Process | None:

@@ -4,19 +4,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import click
 
+from cc_otel.agent.summary.cache import CacheUnavailable, SharedCache
+from cc_otel.agent.summary.plan import open_cache
+from cc_otel.cli.commands import Group
 from cc_otel.cli.common import fail, json_option, print_json, with_settings
-from cc_otel.cli.compose import cache_plan, prepare_home
+from cc_otel.cli.compose.home import prepare_home
+from cc_otel.cli.compose.summaries import cache_plan
 from cc_otel.config import Home, Settings
 
-if TYPE_CHECKING:
-    from cc_otel.agent.summary.cache import SharedCache
 
-
-@click.group()
+@click.group(cls=Group)
 def cache() -> None:
     """Look after the summaries that models have written."""
 
@@ -25,7 +25,7 @@ def cache() -> None:
 @with_settings("cache_url")
 @json_option
 def stats(home: Home, settings: Settings, as_json: bool) -> None:
-    """Tell how many summaries are kept, where, and since when."""
+    """Show how many summaries are kept, where, and since when."""
     with _opened(home, settings) as opened:
         found = opened.stats()
     if as_json:
@@ -40,20 +40,17 @@ def stats(home: Home, settings: Settings, as_json: bool) -> None:
 @with_settings("cache_url")
 @json_option
 def clear(home: Home, settings: Settings, as_json: bool) -> None:
-    """Forget all kept summaries. Spans keep theirs."""
+    """Delete all kept summaries. Spans keep theirs."""
     with _opened(home, settings) as opened:
         count = opened.clear()
     if as_json:
         print_json({"cleared": count})
     else:
-        click.echo(f"{count} summaries forgotten.")
+        click.echo(f"{count} summaries deleted.")
 
 
 @contextmanager
-def _opened(home: Home, settings: Settings) -> "Iterator[SharedCache]":
-    from cc_otel.agent.summary.cache import CacheUnavailable
-    from cc_otel.agent.summary.plan import open_cache
-
+def _opened(home: Home, settings: Settings) -> Iterator[SharedCache]:
     prepare_home(home)
     try:
         opened = open_cache(cache_plan(home, settings))

@@ -22,6 +22,17 @@ Flags = Mapping[str, Any]
 
 PIPE_WIDTH: Final = 160
 
+SENDING: Final = (
+    *("exporter_otlp_endpoint", "exporter_otlp_protocol", "exporter_otlp_headers", "exporter_otlp_compression"),
+    *("exporter_otlp_timeout", "exporter_otlp_certificate", "exporter_otlp_client_key"),
+    *("exporter_otlp_client_certificate", "exporter_otlp_insecure", "resource_attributes", "use_otel_env", "content"),
+    *("value_max_bytes", "spool_max_mb", "keep_h", "idle_s", "projects_dir", "summary_model"),
+)
+"""The settings that are flags of every command with an agent in it."""
+
+STORING: Final = ("store", "arango_password_file", "graph_listen", "graph_token", "retention_days")
+"""The settings that are flags of every command with a graph-exporter in it."""
+
 DAYS: Final = click.FloatRange(0, DAYS_MAX)
 """A number of days back; click's own range lets nan pass, `not_nan` does not."""
 
@@ -102,7 +113,7 @@ def _option(name: str) -> Callable[[Callable[..., object]], Callable[..., object
 
 def console() -> "Console":
     """Give the terminal; where there is none to fit into, lines are wide enough to be read and searched."""
-    from rich.console import Console
+    from rich.console import Console  # noqa: PLC0415 - a third of the start of a command that prints JSON
 
     terminal = Console(highlight=False)
     return terminal if terminal.is_terminal else Console(highlight=False, width=PIPE_WIDTH)

@@ -1,11 +1,12 @@
-"""What goes wrong outside of us, told in one line with what to do next: disks, files, addresses, databases."""
+"""Failures of disks, files, addresses and databases, in one line with what to do next."""
 
 import errno
 import sqlite3
-from typing import Any, Final
+from typing import Final
 
-import click
-
+from cc_otel.claude_code.settings_file import Unusable
+from cc_otel.graph.store import StoreUnavailable
+from cc_otel.journal.database import JournalUnavailable
 from cc_otel.text import squeezed
 
 _NO_ROOM: Final = "make room on that disk, and run the command again"
@@ -25,43 +26,21 @@ _BY_SQLITE: Final = {
 _PRIMARY: Final = 0xFF
 """The part of SQLite's extended result code that says what kind it is (SQLite, Result and Error Codes)."""
 
-
-class Commands(click.Group):
-    """Commands that end with one line and exit code 1 where the machine, not the program, is at fault."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            # Whoever read has gone, and wants no more words: click ends in silence.
-            raise
-        except mishaps() as error:
-            raise click.ClickException(in_words(error)) from None
-
-
-def mishaps() -> tuple[type[Exception], ...]:
-    """Give the exceptions that are the machine's. What they come from is imported when one is on its way."""
-    from cc_otel.claude_code.settings_file import Unusable
-    from cc_otel.graph.store import StoreUnavailable
-    from cc_otel.journal.database import JournalUnavailable
-
-    return (OSError, sqlite3.Error, JournalUnavailable, StoreUnavailable, Unusable)
+MISHAPS: Final = (OSError, sqlite3.Error, JournalUnavailable, StoreUnavailable, Unusable)
+"""The exceptions whose cause is the machine, not the program."""
 
 
 def in_words(error: Exception, otherwise: str = _LOOK) -> str:
-    """Tell a mishap in one line, and what to do next; ``otherwise`` where nobody can tell by the mishap alone."""
-    told = str(error) if isinstance(error, mishaps()) else f"{type(error).__name__}: {error}"
+    """Return a failure in one line with what to do next; ``otherwise`` where the failure alone does not say that."""
+    told = str(error) if isinstance(error, MISHAPS) else f"{type(error).__name__}: {error}"
     if isinstance(error, OSError) and error.strerror:
         told = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return "; ".join(filter(None, (squeezed(told), _advice(error, otherwise))))
 
 
 def _advice(error: Exception, otherwise: str) -> str:
-    from cc_otel.claude_code.settings_file import Unusable
-
     if isinstance(error, Unusable):
-        # Its text says it.
+        # Its text says what to do.
         return ""
     cause = error.__cause__ or error
     if isinstance(cause, OSError):

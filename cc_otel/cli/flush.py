@@ -8,10 +8,10 @@ from typing import Final
 import click
 
 from cc_otel.agent.lock import AlreadyRunning, HomeLock
-from cc_otel.cli.common import fail, json_option, not_nan, print_json, with_settings
-from cc_otel.cli.compose import agent_at_work, graph_exporter_at_work, prepare_home, sends_to_own_graph
+from cc_otel.cli.common import SENDING, STORING, fail, json_option, not_nan, print_json, with_settings
+from cc_otel.cli.compose.home import prepare_home
+from cc_otel.cli.compose.sending import sends_to_own_graph
 from cc_otel.cli.logs import log_to
-from cc_otel.cli.up import SENDING, STORING
 from cc_otel.config import Home, Settings
 
 CHECK_S: Final = 0.1
@@ -49,6 +49,10 @@ def deliver(home: Home, settings: Settings, timeout_s: float) -> int:
             parts.enter_context(HomeLock(home.path))
         except AlreadyRunning:
             return _wait(home, settings, deadline, at_hand=False)
+        # Half a second of imports, which a wait for an agent that runs does not need.
+        from cc_otel.cli.compose.agent import agent_at_work
+        from cc_otel.cli.compose.graph import graph_exporter_at_work
+
         log_to(home.log, settings.log_level)
         if sends_to_own_graph(settings):
             parts.enter_context(graph_exporter_at_work(home, settings))

@@ -12,13 +12,15 @@ from typing import Any, Final
 import click
 
 from cc_otel import toml_text
+from cc_otel.agent.lock import is_locked
 from cc_otel.claude_code import json_text
 from cc_otel.claude_code.hook import install_script, install_starter
 from cc_otel.claude_code.installed import PLUGIN, Installed
 from cc_otel.claude_code.settings_file import Change, SettingsFile, Unusable
 from cc_otel.claude_code.wiring import NotWirable, groups, unwire, wire
 from cc_otel.cli.common import fail, home_option, json_option, print_json
-from cc_otel.cli.compose import check_addresses, prepare_home
+from cc_otel.cli.compose.home import prepare_home
+from cc_otel.cli.compose.sending import check_addresses
 from cc_otel.cli.mounts import mounts, network_type
 from cc_otel.config import COLLECTOR_PORT, BadSettings, Home, Settings, load_file, resolve
 
@@ -72,10 +74,11 @@ def install(
     home: Home, scope: str | None, stack: bool, messages: bool, compactions: bool, dry_run: bool, as_json: bool
 ) -> None:
     """
-    Wire Claude Code: from its next event on, its hooks are recorded. Without a scope: for all your sessions.
+    Wire Claude Code, so that its hooks are recorded.
 
-    Nothing else in the settings is touched, and `cc-otel uninstall` puts them back as they were. Running it again,
-    with other options or after an upgrade, replaces the wiring.
+    Works from its next event on; without a scope, in all your sessions. Nothing else in the settings is touched, and
+    `cc-otel uninstall` puts them back as they were. Running it again, with other options or after an upgrade, replaces
+    the wiring.
     """
     scope = scope or "user"
     with in_words():
@@ -214,8 +217,6 @@ def _report(home: Home, plan: Plan, backup: Path | None, *, dry_run: bool) -> di
 
 
 def _tell(home: Home, plan: Plan, backup: Path | None) -> None:
-    from cc_otel.agent.lock import is_locked
-
     own, *wirings = plan.changes
     for change in plan.changes:
         if change.needed:

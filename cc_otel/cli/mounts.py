@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 NETWORK: Final = frozenset(
     "nfs nfs4 nfsd cifs smb smb2 smb3 smbfs afpfs ncpfs webdav davfs davfs2 afs ceph lustre gpfs beegfs glusterfs "
     "pvfs2 ocfs2 gfs2 ftp sshfs curlftpfs s3fs gcsfuse rclone juicefs goofys mountpoint-s3".split()
@@ -15,14 +17,12 @@ WINDOWS_DRIVE: Final = ("9p", "drvfs")
 
 
 def mounts() -> list[tuple[str, str, str]]:
-    """Give the mount table: folder, type and options of each file system."""
-    import psutil
-
+    """Return the mount table: folder, type and options of each file system."""
     return [(part.mountpoint, part.fstype, part.opts) for part in psutil.disk_partitions(all=True)]
 
 
 def network_type(path: Path, table: Iterable[tuple[str, str, str]]) -> str | None:
-    """Give the type of the file system that a path is on, or will be; None if it belongs to this machine."""
+    """Return the type of a network file system that a path is on, or will be; None where the disk is this machine's."""
     path = path.resolve()
     on = [entry for entry in table if path.is_relative_to(entry[0])]
     if not on:

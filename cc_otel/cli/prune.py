@@ -6,8 +6,9 @@ from contextlib import closing
 import click
 
 from cc_otel.cli.common import fail, json_option, print_json, with_settings
-from cc_otel.cli.compose import open_store
+from cc_otel.cli.compose.store import open_store
 from cc_otel.config import Home, Settings
+from cc_otel.graph.store import StoreUnavailable
 
 
 @click.command()
@@ -17,12 +18,10 @@ from cc_otel.config import Home, Settings
 @json_option
 def prune(home: Home, settings: Settings, ahead: float, dry_run: bool, as_json: bool) -> None:
     """
-    Remove what has outlived retention_days from the graph, edges with their spans.
+    Remove what has outlived retention_days from the graph.
 
-    A running graph-exporter does the same by itself, every so often.
+    Edges go with their spans. A running graph-exporter does the same by itself, every so often.
     """
-    from cc_otel.graph.store import StoreUnavailable
-
     now_s = time.time() + ahead * 86_400
     try:
         with closing(open_store(home, settings)) as store:

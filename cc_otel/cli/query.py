@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cc_otel.cli.common import DAYS, Command, console, fail, json_option, not_nan, print_json, with_settings
-from cc_otel.cli.compose import destination, open_store, with_content
+from cc_otel.cli.compose.sending import destination, with_content
+from cc_otel.cli.compose.store import open_store
 from cc_otel.cli.table import Column, Row, dollars, duration, moment, print_rows
 from cc_otel.config import Home, Settings
 from cc_otel.text import squeezed

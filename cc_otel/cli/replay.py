@@ -1,92 +1,28 @@
-"""The commands that put events into the spool: ``send`` and ``replay``."""
+"""The command that records events again: ``replay``."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import click
+from rich.console import Console
+from rich.progress import Progress
 
+from cc_otel.agent.describe import Describer
+from cc_otel.agent.lock import is_locked
+from cc_otel.agent.rehearsal import rehearse
 from cc_otel.cli.common import fail, json_option, with_settings
-from cc_otel.cli.compose import clean_environment, destination, prepare_home, projects, resource, with_content
+from cc_otel.cli.compose.home import prepare_home
+from cc_otel.cli.compose.sending import destination, projects, resource, with_content
 from cc_otel.config import Home, Settings
+from cc_otel.otlp.encode import to_json
+from cc_otel.spool import MAGIC, Spool, SpoolFull, load
 
-if TYPE_CHECKING:
-    from cc_otel.spool import Spool
-
-SEND_BYTES_MAX: Final = 64 << 20
 FULL_WAIT_S: Final = 0.5
-
-
-@click.command()
-@with_settings("spool_max_mb")
-@click.option("--source-app", help="Name of the application that sends; on the span as cc_otel.source_app.")
-@click.option("--event-type", help="Event, where the JSON does not name one: PreToolUse, Stop, ...")
-@click.option("--summarize", is_flag=True, help="Accepted for old scripts: every span has a summary.")
-@click.option("--add-chat", is_flag=True, help="Accepted for old scripts: transcripts are read without being asked.")
-@click.option("--server-url", help="Accepted for old scripts and not used: spans go where the agent is told to send.")
-@click.option("--start/--no-start", default=True, help="Start the agent where none is running. Default: start.")
-def send(home: Home, settings: Settings, source_app: str | None, event_type: str | None, start: bool, **_: Any) -> None:
-    """
-    Record one event, JSON on standard input, as the hook would.
-
-    Prints nothing. The event is safe on disk when the command ends; the agent delivers it.
-    """
-    from cc_otel.spool import Spool, SpoolFull
-
-    if (home.off).exists() or os.environ.get("CC_OTEL_OFF") == "1":
-        return
-    data = sys.stdin.buffer.read(SEND_BYTES_MAX)
-    if not data.strip():
-        fail("standard input is empty: pipe one event into it, a JSON object with a session_id")
-    payload = _with_event_type(data, event_type)
-    variables = dict(os.environ) | ({"CC_OTEL_SOURCE_APP": source_app} if source_app else {})
-    prepare_home(home)
-    spool = Spool(home.spool, settings.spool_max_mb << 20)
-    try:
-        spool.prepare()
-        spool.write(payload, variables)
-    except (SpoolFull, OSError) as error:
-        fail(str(error))
-    if start:
-        start_agent(home)
-
-
-def start_agent(home: Home) -> None:
-    """Start what ``autostart`` says where no agent is running: detached, in a clean environment, unwaited for."""
-    from cc_otel.agent.lock import is_locked
-
-    if is_locked(home.path):
-        return
-    # -P: the folder it starts in must not become a place to import from.
-    subprocess.Popen(
-        [sys.executable, "-P", "-m", "cc_otel", "autostart", "--home", str(home.path)],
-        cwd=home.path,
-        env=clean_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
-def _with_event_type(data: bytes, event_type: str | None) -> bytes:
-    """Add the event's name to a JSON object that has none; what is no object goes on as it came."""
-    if not event_type:
-        return data
-    try:
-        payload = json.loads(data)
-    except ValueError:
-        return data
-    if not isinstance(payload, dict):
-        return data
-    return json.dumps({"hook_event_name": event_type} | payload).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +41,11 @@ class Line:
 @json_option
 def replay(home: Home, settings: Settings, files: tuple[Path, ...], dry_run: bool, as_json: bool) -> None:
     """
-    Record events again from FILES, with their original times.
+    Record events again, from files.
 
-    A file holds recorded streams ({"t_ns", "env", "payload"} a line), plain payloads (one a line), or is a file of
-    the spool. One of this home's failed/ leaves it: should it fail again, it comes back. With --dry-run --json each
-    line printed is one ExportTraceServiceRequest, and nothing is sent.
+    They keep their original times. A file holds recorded streams ({"t_ns", "env", "payload"} a line), plain payloads
+    (one a line), or is a file of the spool. One of this home's failed/ leaves it: should it fail again, it comes back.
+    With --dry-run --json each line printed is one ExportTraceServiceRequest, and nothing is sent.
     """
     lines = [line for path in files for line in read_lines(path)]
     if dry_run:
@@ -136,15 +72,13 @@ def replay(home: Home, settings: Settings, files: tuple[Path, ...], dry_run: boo
 
 
 def _expired(lines: Iterable[Line], retention_days: float, now_ns: int) -> int:
-    """Give how many events the graph will not keep for their age."""
+    """Return how many events are too old for the graph to keep."""
     oldest_ns = now_ns - int(retention_days * 86_400e9)
     return sum(bool(retention_days) and line.clock_ns is not None and line.clock_ns < oldest_ns for line in lines)
 
 
 def read_lines(path: Path) -> Iterator[Line]:
-    """Give the events of a file in any of the three forms. Blank lines hold none."""
-    from cc_otel.spool import MAGIC, load
-
+    """Yield the events of a file in any of the three forms. Blank lines hold none."""
     with path.open("rb") as file:
         if file.read(len(MAGIC)) == MAGIC:
             recorded = load(path)
@@ -172,8 +106,6 @@ def _line(data: bytes, where: str) -> Line:
 
 
 def _record(home: Home, settings: Settings, lines: list[Line]) -> int:
-    from cc_otel.spool import Spool
-
     prepare_home(home)
     spool = Spool(home.spool, settings.spool_max_mb << 20)
     spool.prepare()
@@ -181,10 +113,7 @@ def _record(home: Home, settings: Settings, lines: list[Line]) -> int:
     return len(lines)
 
 
-def _fill(home: Home, spool: "Spool", lines: list[Line]) -> None:
-    from rich.console import Console
-    from rich.progress import Progress
-
+def _fill(home: Home, spool: Spool, lines: list[Line]) -> None:
     seen: dict[bytes, int] = {}
     with Progress(console=Console(stderr=True), transient=True) as progress:
         for line in progress.track(lines, description="Recording"):
@@ -194,11 +123,8 @@ def _fill(home: Home, spool: "Spool", lines: list[Line]) -> None:
             _write(home, spool, line, f"replay.{digest.hex()}.{seen[digest]}")
 
 
-def _write(home: Home, spool: "Spool", line: Line, identity: str) -> None:
+def _write(home: Home, spool: Spool, line: Line, identity: str) -> None:
     """Write one event, waiting for room while an agent makes some."""
-    from cc_otel.agent.lock import is_locked
-    from cc_otel.spool import SpoolFull
-
     while True:
         try:
             spool.write(line.payload, line.variables, line.clock_ns, identity=identity)
@@ -213,10 +139,6 @@ def _write(home: Home, spool: "Spool", line: Line, identity: str) -> None:
 
 
 def _rehearse(home: Home, settings: Settings, lines: list[Line]) -> Iterator[str]:
-    from cc_otel.agent.describe import Describer
-    from cc_otel.agent.rehearsal import rehearse
-    from cc_otel.otlp.encode import to_json
-
     content = with_content(settings, destination(home, settings))
     describer = Describer(resource(settings), value_bytes_max=settings.value_max_bytes, with_content=content)
     now_ns = time.time_ns()

@@ -3,10 +3,9 @@
 import click
 
 from cc_otel.cli.child import run_child
-from cc_otel.cli.common import Flags, not_nan, resolved, with_flags
+from cc_otel.cli.common import SENDING, STORING, Flags, not_nan, resolved, with_flags
 from cc_otel.cli.errors import in_words
 from cc_otel.cli.flush import deliver
-from cc_otel.cli.up import SENDING, STORING
 from cc_otel.config import Home
 from cc_otel.text import squeezed
 
@@ -20,7 +19,7 @@ from cc_otel.text import squeezed
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(home: Home, flags: Flags, timeout: float, command: tuple[str, ...]) -> None:
     """
-    Run COMMAND, then wait until everything it recorded is delivered: `cc-otel run -- claude -p "..."`.
+    Run a command, then deliver what it recorded: `cc-otel run -- claude -p "..."`.
 
     Ends with the command's own exit code, also where the delivery failed; that is said on standard error. Signals that
     ask to stop are passed on to the command; during the delivery they stop it. For containers and CI, where nothing is

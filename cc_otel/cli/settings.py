@@ -19,7 +19,7 @@ _ACCOUNT: Final = re.compile(r"\A([\w+.-]+://)?.*@", re.DOTALL)
 @with_flags()
 @json_option
 def settings(home: Home, flags: Flags, as_json: bool) -> None:
-    """List all settings: name, variable, value in force, and what it is for."""
+    """List all settings, their values and what they are for."""
     trouble = ""
     try:
         found = resolve(home, flags, os.environ)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cc_otel.cli.common import fail, json_option, print_json, say, with_settings
-from cc_otel.cli.compose import destination, with_content
+from cc_otel.cli.compose.sending import destination, with_content
 from cc_otel.config import Home, Settings
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @with_settings("exporter_otlp_endpoint", "content", "spool_max_mb")
 @json_option
 def status(home: Home, settings: Settings, as_json: bool) -> None:
-    """Show how recording and delivery stand, and what was lost, set aside or given up."""
+    """Show how recording and delivery stand, and what was lost."""
     found = status_of(home, settings)
     if as_json:
         print_json(found.to_json())

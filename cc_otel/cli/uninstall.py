@@ -1,18 +1,20 @@
 """The command that takes the wiring out again: ``uninstall``."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import click
 
+from cc_otel.agent.lock import LOCK_NAME, is_locked, running_pid
+from cc_otel.agent.processes import terminate_holder
 from cc_otel.claude_code import json_text
 from cc_otel.claude_code.hook import SCRIPT_NAME, STARTER_NAME
 from cc_otel.claude_code.installed import PLUGIN, Installed
 from cc_otel.claude_code.settings_file import Change, SettingsFile, Unusable
 from cc_otel.claude_code.wiring import NotWirable, homes, unwire
-from cc_otel.cli.autostart import stop_agent
 from cc_otel.cli.common import fail, home_option, json_option, print_json
 from cc_otel.cli.install import dry_run_option, in_words, scope_options, settings_path, show_diff
 from cc_otel.config import Home
@@ -22,6 +24,9 @@ OURS: Final = (
     *("otlp.sock", "agent.*", "cc-otel.log*", "graph-exporter.log*"),
 )
 """What a home holds beside what `install` put there. Only these are deleted: a home may be in anybody's folder."""
+
+STOP_S: Final = 30.0
+CHECK_S: Final = 0.1
 
 
 @click.command()
@@ -33,10 +38,10 @@ OURS: Final = (
 @json_option
 def uninstall(home: Home, scope: str | None, purge: bool, yes: bool, dry_run: bool, as_json: bool) -> None:
     """
-    Put Claude Code's settings back as they were, but for what others changed since.
+    Put Claude Code's settings back as they were.
 
-    Without a scope: all settings that are wired to this home. With the last of them goes the agent; what was recorded
-    stays, unless --purge says otherwise.
+    What others changed since stays. Without a scope: all settings that are wired to this home. With the last of them
+    goes the agent; what was recorded stays, unless --purge says otherwise.
     """
     with in_words():
         memory = Installed(home.path)
@@ -119,6 +124,25 @@ def _retire(home: Home) -> None:
         for name in (SCRIPT_NAME, STARTER_NAME):
             (home.path / name).unlink(missing_ok=True)
     stop_agent(home)
+
+
+def stop_agent(home: Home) -> bool:
+    """
+    End the agent of a home and wait until it has ended; what it has not delivered stays in the home.
+
+    Return whether there was one. Fail with a message where it cannot be ended from here.
+    """
+    if not is_locked(home.path):
+        return False
+    pid = running_pid(home.path)
+    # In a container that shares the home the same number may be any process: ours has the home's lock open.
+    terminate_holder(pid, home.path / LOCK_NAME)
+    deadline = time.monotonic() + STOP_S
+    while is_locked(home.path):
+        if time.monotonic() > deadline:
+            fail(f"the agent of {home.path} (pid {pid}) does not end: end it, and run the command again")
+        time.sleep(CHECK_S)
+    return True
 
 
 def _purge(home: Home) -> None:

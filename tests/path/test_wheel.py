@@ -16,7 +16,7 @@ ROOT: Final = Path(__file__).parents[2]
 SHIPPED: Final = {
     "cc_otel/hooks/record.sh",
     "cc_otel/hooks/hooks.json",
-    "cc_otel/cli/demo_data/events.jsonl",
+    "cc_otel/cli/demo/events.jsonl",
     "cc_otel/graph/schema.sql",
     "cc_otel/graph/queries/tree.sql",
     "cc_otel/graph/queries/tree.aql",

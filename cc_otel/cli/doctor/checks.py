@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from cc_otel.cli.errors import in_words, mishaps
+from cc_otel.cli.errors import MISHAPS, in_words
 from cc_otel.cli.install import settings_path
 from cc_otel.config import BadSettings, Home, default_home
 
@@ -35,7 +35,7 @@ def looked(what: str, findings: Iterable[Check]) -> Iterator[Check]:
         yield Check(what, BROKEN, error.message)
     except BadSettings as error:
         yield Check(what, BROKEN, str(error))
-    except mishaps() as error:
+    except MISHAPS as error:
         yield Check(what, BROKEN, in_words(error, otherwise=""))
 
 

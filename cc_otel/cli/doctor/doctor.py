@@ -6,31 +6,28 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import click
 
-from cc_otel import __version__, conventions
-from cc_otel.cli.common import Flags, json_option, print_json, with_flags
-from cc_otel.cli.compose import (
-    check_addresses,
-    destination,
-    open_store,
-    sends_to_own_graph,
-    summary_models,
-    with_content,
-)
+from cc_otel import __version__
+from cc_otel.agent.summary.plan import check
+from cc_otel.cli.common import SENDING, STORING, Flags, json_option, print_json, with_flags
+from cc_otel.cli.compose.sending import check_addresses, destination, sends_to_own_graph, with_content
+from cc_otel.cli.compose.store import open_store
+from cc_otel.cli.compose.summaries import summary_models
 from cc_otel.cli.doctor import home as home_checks
 from cc_otel.cli.doctor.checks import BROKEN, NOTE, OK, Check, command, looked
+from cc_otel.cli.doctor.jaeger import read_back
 from cc_otel.cli.flush import deliver
 from cc_otel.cli.status import status_of
-from cc_otel.cli.up import SENDING, STORING
 from cc_otel.config import BadSettings, Home, Settings, resolve
+from cc_otel.graph.store import Query, StoreUnavailable
+from cc_otel.otlp.transport import Delivered, connect
+from cc_otel.spool import Spool, SpoolFull
 from cc_otel.view.sessions import DOCTOR_SESSION
 
 DELIVERY_S: Final = 20.0
-JAEGER_WAIT_S: Final = 0.5
 
 
 @click.command()
@@ -38,9 +35,10 @@ JAEGER_WAIT_S: Final = 0.5
 @json_option
 def doctor(home: Home, flags: Flags, as_json: bool) -> None:
     """
-    Try every part, from Claude Code's settings to the graph, and say what mends what is broken.
+    Try every part, and say what mends what is broken.
 
-    Sends one test event through everything. Exit code 1 if anything is broken.
+    From Claude Code's settings to the graph: sends one test event through everything. Exit code 1 if anything is
+    broken.
     """
     broken = False
     for finding in _examine(home, flags):
@@ -86,8 +84,6 @@ def _agent(home: Home, settings: Settings) -> Iterator[Check]:
 
 
 def _endpoint(home: Home, settings: Settings) -> Iterator[Check]:
-    from cc_otel.otlp.transport import Delivered, connect
-
     check_addresses(home, settings)
     target = destination(home, settings)
     content = "with redacted content" if with_content(settings, target) else "without content"
@@ -105,9 +101,6 @@ def _endpoint(home: Home, settings: Settings) -> Iterator[Check]:
 
 
 def _round_trip(home: Home, settings: Settings) -> Iterator[Check]:
-    from cc_otel.graph.store import Query, StoreUnavailable
-    from cc_otel.spool import Spool, SpoolFull
-
     began, clock_ns = time.monotonic(), time.time_ns()
     spool = Spool(home.spool, settings.spool_max_mb << 20)
     event = {"session_id": DOCTOR_SESSION, "hook_event_name": "SessionStart", "source": "doctor"}
@@ -128,7 +121,7 @@ def _round_trip(home: Home, settings: Settings) -> Iterator[Check]:
         return
     took = f"delivered in {time.monotonic() - began:.1f} s"
     if settings.jaeger_url:
-        yield _read_back_from_jaeger(settings.jaeger_url, clock_ns)
+        yield read_back(settings.jaeger_url, clock_ns)
     if not (sends_to_own_graph(settings) or settings.store):
         yield Check("test event", OK, f"{took}; the receiver's store is not known here, so it was not read back")
         return
@@ -144,40 +137,10 @@ def _round_trip(home: Home, settings: Settings) -> Iterator[Check]:
         yield Check("test event", BROKEN, f"{took}, but it is not in the graph", f"ls {home.dead}")
 
 
-def _read_back_from_jaeger(url: str, clock_ns: int) -> Check:
-    """Look for the test event in Jaeger (query API v3); a Collector may take a while to pass it on."""
-    import requests
-
-    until = time.monotonic() + DELIVERY_S
-    began = datetime.fromtimestamp(clock_ns / 1e9, UTC)
-    asked = {
-        "query.service_name": conventions.SERVICE_NAME_VALUE,
-        "query.start_time_min": (began - timedelta(milliseconds=1)).isoformat().replace("+00:00", "Z"),
-        "query.start_time_max": (began + timedelta(minutes=5)).isoformat().replace("+00:00", "Z"),
-        "query.attributes": json.dumps({conventions.SESSION_ID: DOCTOR_SESSION}),
-        "query.search_depth": "10",
-    }
-    told = "it does not show the test event"
-    while time.monotonic() < until:
-        try:
-            answer = requests.get(f"{url.rstrip('/')}/api/v3/traces", params=asked, timeout=DELIVERY_S)
-            if answer.ok and DOCTOR_SESSION in answer.text:
-                return Check("jaeger", OK, f"{url} shows the test event")
-            told = (
-                told if answer.ok or answer.status_code == requests.codes.not_found else f"answers {answer.status_code}"
-            )
-        except requests.RequestException as error:
-            told = f"cannot be asked: {type(error).__name__}"
-        time.sleep(JAEGER_WAIT_S)
-    return Check("jaeger", BROKEN, f"{url}: {told}", "start Jaeger, or change jaeger_url (`cc-otel settings`)")
-
-
 def _summaries(home: Home, settings: Settings) -> Iterator[Check]:
     if not settings.summary_model:
         yield Check("summaries", OK, "by rule; summary_model names a model where sentences should be better")
         return
-    from cc_otel.agent.summary.plan import check
-
     for model, trouble in check(summary_models(settings), home.model_credentials).items():
         if trouble:
             fix = f"put its key into {home.model_credentials} (docs/summaries.md), or change summary_model"

@@ -14,7 +14,7 @@ from typing import Final
 from cc_otel.claude_code import hook, wiring
 from cc_otel.claude_code.installed import Installed
 from cc_otel.claude_code.settings_file import SettingsFile, Unusable
-from cc_otel.cli.compose import clean_environment
+from cc_otel.cli.compose.home import clean_environment
 from cc_otel.cli.doctor.checks import BROKEN, NOTE, OK, Check, command, install
 from cc_otel.config import Home, resolve
 

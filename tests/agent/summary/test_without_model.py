@@ -14,12 +14,12 @@ PACKAGE = Path(cc_otel.__file__).parent
 DAEMON = """
 import json, sys, threading, time
 from pathlib import Path
-from cc_otel.cli import compose
+from cc_otel.cli.compose.agent import agent_at_work
 from cc_otel.agent.daemon import AgentDaemon
 from cc_otel.config import Home, Settings
 
 home = Home(Path(sys.argv[1]))
-with compose.agent_at_work(home, Settings()) as daemon:
+with agent_at_work(home, Settings()) as daemon:
     # As long as the agent needs to take in and encode what lies in the spool.
     deadline = time.monotonic() + 30
     while daemon._journal.backlog()[1] == 0 and time.monotonic() < deadline:

@@ -17,12 +17,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from rich.console import Console
+from rich.progress import Progress
 
 from cc_otel.claude_code.hook import install_script, wired_command
 from cc_otel.cli.common import console, fail
-from cc_otel.cli.compose import clean_environment
+from cc_otel.cli.compose.home import clean_environment
 from cc_otel.cli.tree_view import trees
 from cc_otel.config import Home
+from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.view.sessions import LAST
+from cc_otel.view.trees import spans_of
 
 START_S: Final = 30.0
 FLUSH_S: Final = 60.0
@@ -35,7 +40,7 @@ PAUSE_MAX_S: Final = 0.5
 @click.option("--keep/--no-keep", default=True, help="Keep the demo's home for a closer look. Default: keep.")
 def demo(keep: bool) -> None:
     """
-    Play a recorded Claude Code session through everything, and show its tree.
+    Play a recorded session through everything; show its tree.
 
     Hook script, spool, agent, OTLP over gRPC and graph are the real ones, in a home of the demo's own. Takes seconds,
     opens no port and leaves nothing running.
@@ -87,9 +92,6 @@ def _up(home: Home) -> Iterator[None]:
 
 def _play(home: Home) -> None:
     """Send each recorded event through the hook command, as Claude Code would, at the pace it was recorded at."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     install_script(home.path)
     events: list[dict[str, Any]] = [json.loads(line) for line in _recorded("events.jsonl").splitlines()]
     session = events[0]["payload"]["session_id"]
@@ -123,7 +125,7 @@ def _moved(stamp: str, by: timedelta) -> str:
 
 
 def _recorded(name: str) -> str:
-    return resources.files("cc_otel.cli").joinpath("demo_data", name).read_text("utf-8")
+    return resources.files("cc_otel.cli.demo").joinpath(name).read_text("utf-8")
 
 
 def _command() -> str:
@@ -143,10 +145,6 @@ def _run(*arguments: str) -> None:
 
 
 def _show(home: Home) -> None:
-    from cc_otel.graph.sqlite import SqliteStore
-    from cc_otel.view.sessions import LAST
-    from cc_otel.view.trees import spans_of
-
     terminal = console()
     with closing(SqliteStore(home.graph)) as store:
         rows = spans_of(store, LAST)

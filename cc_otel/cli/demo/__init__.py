@@ -1,0 +1,1 @@
+"""The demo command and the session that it plays."""
