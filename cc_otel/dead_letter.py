@@ -1,19 +1,59 @@
 """
-The dead letter: what can never be stored, kept for a while so that somebody can look.
+Dead letters: what can never be delivered or stored, kept in ``dead/`` for a while so that somebody can look.
 
-One file of JSON lines a day. It is bounded in size and age, because a producer that is broken is broken all day.
+The agent writes a file a span, the graph-exporter a file of JSON lines a day. Both are bounded in size and age, because
+a producer or receiver that is broken is broken all day.
 """
 
 import json
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from cc_otel import files
+from cc_otel.files import files_in
+from cc_otel.otlp.encode import to_json
+from cc_otel.span import EncodedSpan
+
 DEAD_BYTES_MAX: Final = 64 << 20
+"""How much of the disk each of the two may take."""
+
 DEAD_DAYS_MAX: Final = 7
+_DAY_NS: Final = 86_400 * 1_000_000_000
+
+
+class SpanDeadLetters:
+    """Spans that no receiver takes, each in a file that is named after its ids."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def add(self, span: EncodedSpan, reason: str) -> None:
+        """
+        Keep a span as OTLP/JSON with the reason; the same span twice is kept once.
+
+        Raises:
+            OSError: it cannot be written now.
+
+        """
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        text = json.dumps({"reason": reason}) + "\n" + to_json([span]) + "\n"
+        files.write_whole(self._directory / f"{span.trace_id}-{span.span_id}.json", text.encode(), durable=True)
+
+    def prune(self, now_ns: int) -> int:
+        """
+        Remove what is older than seven days, and the oldest spans over `DEAD_BYTES_MAX`. Return how many spans.
+
+        Raises:
+            OSError: the directory cannot be read.
+
+        """
+        oldest_ns = now_ns - DEAD_DAYS_MAX * _DAY_NS
+        # Where no graph-exporter runs any more, nobody else removes its files.
+        files.prune(self._directory, before_ns=oldest_ns, bytes_max=1 << 62, suffix=".jsonl")
+        return files.prune(self._directory, before_ns=oldest_ns, bytes_max=DEAD_BYTES_MAX, suffix=".json")
 
 
 class DeadLetter:
@@ -27,9 +67,11 @@ class DeadLetter:
 
     def add(self, letters: Sequence[tuple[str, Mapping[str, object]]]) -> int:
         """
-        Keep pairs of reason and content, durably; answer how many there was room for.
+        Keep pairs of reason and content, durably. Return how many there was room for.
 
-        Raise OSError where they cannot be written now.
+        Raises:
+            OSError: they cannot be written now.
+
         """
         now_s = self._clock()
         with self._lock:
@@ -43,31 +85,26 @@ class DeadLetter:
                     break
                 lines.append(line)
             if lines:
-                self._append(_name(now_s), b"".join(lines))
+                files.append(self._directory / _name(now_s), b"".join(lines))
         return len(lines)
 
     def clear(self) -> None:
-        """Remove the files of days that are too long ago."""
+        """Remove the files of expired days."""
         with self._lock:
             self._clear(self._clock())
 
     def _clear(self, now_s: float) -> int:
-        """Answer the size of what is left, bytes."""
+        """Remove expired files. Return the size of what is left, bytes."""
         oldest = _name(now_s - (DEAD_DAYS_MAX - 1) * 86_400)
         size_bytes = 0
-        for file in self._directory.glob("graph-*.jsonl"):
-            if file.name < oldest:
-                file.unlink(missing_ok=True)
+        for entry in files_in(self._directory):
+            if not entry.name.startswith("graph-") or not entry.name.endswith(".jsonl"):
+                continue
+            if entry.name < oldest:
+                (self._directory / entry.name).unlink(missing_ok=True)
             else:
-                size_bytes += file.stat().st_size
+                size_bytes += entry.size_bytes
         return size_bytes
-
-    def _append(self, name: str, data: bytes) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        with os.fdopen(os.open(self._directory / name, flags, 0o600), "ab") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
 
 
 def _name(time_s: float) -> str:
@@ -76,5 +113,5 @@ def _name(time_s: float) -> str:
 
 
 def _line(content: Mapping[str, object]) -> bytes:
-    # ASCII, so that a lone surrogate is no obstacle; whatever JSON has no word for is told as Python would.
+    # ASCII, so that a lone surrogate is no obstacle; what JSON cannot hold is written as Python's repr of it.
     return json.dumps(content, default=repr).encode("ascii") + b"\n"

@@ -10,14 +10,15 @@ import heapq
 import itertools
 import os
 import re
-import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
+
+from cc_otel.files import FileEntry, files_in, prune
 
 MAGIC: Final = b"cc-otel/1\0"
 RECORDED: Final = (
@@ -40,8 +41,6 @@ PAYLOAD_BYTES_MAX: Final = 64 << 20
 HEADER_FIELDS_MAX: Final = 64
 FAILED_BYTES_MAX: Final = 64 << 20
 FAILED_AGE_NS_MAX: Final = 7 * 86_400 * 1_000_000_000
-BLOCK_BYTES: Final = 4096
-"""What the smallest file takes on a disk: limits are about the user's disk, so sizes are counted in blocks."""
 RESUME_SHARE: Final = 0.9
 """A full spool takes events again below this share of its limit; without it, ``full`` would come and go."""
 NAMES_MAX: Final = 100
@@ -65,16 +64,7 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A file in the spool: its name, its time of change in ns since the Unix epoch, and its size."""
-
-    name: str
-    mtime_ns: int
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class SpoolFile:
     """
     One event as it was recorded; cut short where its file was.
 
@@ -122,11 +112,11 @@ class Spool:
 
     # What the agent does
 
-    def oldest(self, count_max: int) -> list[Entry]:
+    def oldest(self, count_max: int) -> list[FileEntry]:
         """Return the waiting files, oldest first, at most ``count_max``: memory does not grow with the backlog."""
-        return heapq.nsmallest(count_max, _files(self._new), key=lambda entry: (entry.mtime_ns, entry.name))
+        return heapq.nsmallest(count_max, files_in(self._new))
 
-    def read(self, entry: Entry, now_ns: int) -> Recorded | None:
+    def read(self, entry: FileEntry, now_ns: int) -> SpoolFile | None:
         """
         Return the event in a waiting file, whole or as much of it as there will ever be.
 
@@ -144,11 +134,11 @@ class Spool:
             return recorded
         return None
 
-    def remove(self, entry: Entry) -> None:
+    def remove(self, entry: FileEntry) -> None:
         """Remove a waiting file that was taken."""
         (self._new / entry.name).unlink(missing_ok=True)
 
-    def fail(self, recorded: Recorded, reason: str, content: bytes) -> str:
+    def fail(self, recorded: SpoolFile, reason: str, content: bytes) -> str:
         """
         Keep an event that cannot become a span, with ``content`` for its payload, and return its name.
 
@@ -160,18 +150,18 @@ class Spool:
         fields = {_CLOCK_NS: str(recorded.clock_ns), _REASON: reason.replace("\0", "")}
         return self._create(self._failed, stem, fields | _recorded_only(recorded.variables), content)
 
-    def set_aside(self, entry: Entry) -> None:
+    def set_aside(self, entry: FileEntry) -> None:
         """Move an unreadable file to ``failed/`` as it is: its owner can read it, as root after ``sudo claude``."""
         with suppress(FileNotFoundError):
             (self._new / entry.name).replace(self._failed / entry.name)
 
-    def failed(self) -> list[Entry]:
+    def failed(self) -> list[FileEntry]:
         """Return the files in ``failed/``, oldest first."""
-        return sorted(_files(self._failed), key=lambda entry: (entry.mtime_ns, entry.name))
+        return sorted(files_in(self._failed))
 
     def count(self) -> int:
         """Return how many files wait."""
-        return sum(1 for _ in _files(self._new))
+        return sum(1 for _ in files_in(self._new))
 
     def is_full(self) -> bool:
         """Whether hooks are told to count events instead of writing them."""
@@ -179,17 +169,11 @@ class Spool:
 
     def prune(self, now_ns: int) -> int:
         """Remove from ``failed/`` what is older than 7 days or, oldest first, over 64 MiB; return how many."""
-        count, used_bytes = 0, 0
-        for entry in reversed(self.failed()):
-            used_bytes += _disk_bytes(entry)
-            if now_ns - entry.mtime_ns > FAILED_AGE_NS_MAX or used_bytes > FAILED_BYTES_MAX:
-                (self._failed / entry.name).unlink(missing_ok=True)
-                count += 1
-        return count
+        return prune(self._failed, before_ns=now_ns - FAILED_AGE_NS_MAX, bytes_max=FAILED_BYTES_MAX)
 
     def keep_limit(self) -> int:
         """Tell the hooks whether there is room, by making or removing ``full``; return the bytes in use."""
-        used_bytes = sum(map(_disk_bytes, _files(self._new)))
+        used_bytes = sum(entry.disk_bytes for entry in files_in(self._new))
         # Where the marker cannot be made the disk is full, and the hooks' own writes fail.
         with suppress(OSError):
             if used_bytes >= self._bytes_max:
@@ -258,7 +242,7 @@ class Spool:
         raise FileExistsError(errno.EEXIST, "every name is taken", str(directory / stem))
 
 
-def load(path: Path) -> Recorded:
+def load(path: Path) -> SpoolFile:
     """
     Return what a file in the hook's format holds, wherever it lies; raise OSError where it cannot be read.
 
@@ -274,7 +258,7 @@ def load(path: Path) -> Recorded:
     return _decode(path.name, content, unread_bytes, last, status.st_mtime_ns)
 
 
-def _decode(name: str, content: bytes, unread_bytes: int, last: bytes, mtime_ns: int) -> Recorded:
+def _decode(name: str, content: bytes, unread_bytes: int, last: bytes, mtime_ns: int) -> SpoolFile:
     fields, start = _decode_header(content)
     trailer = _trailer(name) if start else b""
     # A file that was cut within its trailer still has its whole payload.
@@ -285,7 +269,7 @@ def _decode(name: str, content: bytes, unread_bytes: int, last: bytes, mtime_ns:
     if _IDENTITY in fields:
         identity = fields[_IDENTITY].encode("utf-8", "surrogateescape")
     digest = blake2b(identity, digest_size=16)
-    return Recorded(
+    return SpoolFile(
         name=name,
         clock_ns=_clock_ns(fields, mtime_ns),
         variables={key: value for key, value in fields.items() if key not in _NOT_VARIABLES},
@@ -345,21 +329,6 @@ def _clock_ns(fields: Mapping[str, str], mtime_ns: int) -> int:
         if abs(clock_ns - mtime_ns) <= CLOCK_ERROR_NS_MAX:
             return clock_ns
     return mtime_ns
-
-
-def _files(directory: Path) -> Iterator[Entry]:
-    """Yield the regular files in a directory; nothing where there is none."""
-    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(directory) as found:
-        for item in found:
-            # Racy, and fine: what vanishes here was taken, or was never ours.
-            with suppress(FileNotFoundError):
-                status = item.stat(follow_symlinks=False)
-                if stat.S_ISREG(status.st_mode):
-                    yield Entry(item.name, status.st_mtime_ns, status.st_size)
-
-
-def _disk_bytes(entry: Entry) -> int:
-    return max(-(-entry.size_bytes // BLOCK_BYTES), 1) * BLOCK_BYTES
 
 
 def _size_bytes(path: Path) -> int:

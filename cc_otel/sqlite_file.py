@@ -1,4 +1,4 @@
-"""SQLite files with a write-ahead log, opened only to be read."""
+"""SQLite files with a write-ahead log, private to their owner."""
 
 import sqlite3
 from pathlib import Path
@@ -6,6 +6,30 @@ from typing import Final
 
 _NO_SHARED_MEMORY: Final = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
 _PRIMARY: Final = 0xFF
+
+
+def connect_to_write(path: Path, timeout_s: float, *settings: str) -> sqlite3.Connection:
+    """
+    Open a database to write, or make it, with a write-ahead log; ``settings`` are set before its first table is made.
+
+    What a transaction has committed survives kill -9 and, unless a setting says otherwise, a power failure.
+
+    Raises:
+        OSError: it cannot be made.
+        sqlite3.DatabaseError: it cannot be opened, or is damaged.
+
+    """
+    # First: SQLite would make it readable by others, and takes the mode of what is beside it from it.
+    path.touch(mode=0o600)
+    connection = sqlite3.connect(path, timeout=timeout_s, isolation_level=None, check_same_thread=False)
+    try:
+        for setting in (*settings, "journal_mode = WAL"):
+            connection.execute(f"PRAGMA {setting}")
+        connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def connect_to_read(path: Path, timeout_s: float) -> sqlite3.Connection:

@@ -1,16 +1,21 @@
 """The dead letter: what can never be stored, kept for a while."""
 
 import json
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from cc_otel.dead_letter import DeadLetter
+from cc_otel.dead_letter import DEAD_BYTES_MAX, DEAD_DAYS_MAX, DeadLetter, SpanDeadLetters
 
 NOON_S: Final = 1_800_014_400.0
 """2027-01-15 12:00 UTC."""
 DAY_S: Final = 86_400
+AGE_S: Final = float(DEAD_DAYS_MAX * DAY_S)
 
 
 class Clock:
@@ -112,3 +117,63 @@ def test_no_place(tmp_path: Path, clock: Clock) -> None:
     (tmp_path / "dead").touch()
     with pytest.raises(OSError, match="exists"):
         DeadLetter(tmp_path / "dead", clock).add([("why", {})])
+
+
+def letter(dead: Path, name: str, age_s: float, size_bytes: int = 1) -> Path:
+    """Put a file of that age and size, of which no block is written, into the directory."""
+    path = dead / name
+    with path.open("wb") as file:
+        file.truncate(size_bytes)
+    os.utime(path, (NOON_S - age_s, NOON_S - age_s))
+    return path
+
+
+def left(dead: Path) -> set[str]:
+    """Return the names of what is there."""
+    return {path.name for path in dead.iterdir()}
+
+
+def test_a_home_without_a_dead_letter_has_nothing_to_remove(tmp_path: Path) -> None:
+    """Where there never was a dead letter there is no directory, and that is no error."""
+    assert 0 == SpanDeadLetters(tmp_path / "dead").prune(int(NOON_S * 1e9))
+
+
+def test_what_is_old_goes_from_the_dead(tmp_path: Path) -> None:
+    """After seven days a dead letter goes, and so does the graph-exporter's file, which is not counted as a span."""
+    letter(tmp_path, "old.json", AGE_S + 1)
+    letter(tmp_path, "graph-2026-01-01.jsonl", AGE_S + 1)
+    letter(tmp_path, "young.json", AGE_S - 1)
+
+    assert 1 == SpanDeadLetters(tmp_path).prune(int(NOON_S * 1e9))
+    assert {"young.json"} == left(tmp_path)
+
+
+def test_over_the_limit_the_oldest_go_from_the_dead(tmp_path: Path) -> None:
+    """Spans take 64 MiB at most; the graph-exporter's files count for themselves."""
+    third = DEAD_BYTES_MAX // 3
+    for hours in (4, 3, 2, 1):
+        letter(tmp_path, f"{hours}.json", hours * 3600.0, third)
+    letter(tmp_path, "graph-2026-01-01.jsonl", 0, DEAD_BYTES_MAX)
+
+    assert 2 == SpanDeadLetters(tmp_path).prune(int(NOON_S * 1e9))
+    assert {"1.json", "2.json", "graph-2026-01-01.jsonl"} == left(tmp_path)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(st.integers(0, int(2 * AGE_S)), st.integers(0, DEAD_BYTES_MAX // 2)), max_size=12))
+def test_what_stays_of_the_dead_is_young_and_fits(letters: list[tuple[int, int]]) -> None:
+    """Whatever was there, what stays is within both limits, no younger span went for it, and none went needlessly."""
+    with TemporaryDirectory() as directory:
+        dead = Path(directory)
+        for number, (age_s, size_bytes) in enumerate(letters):
+            letter(dead, f"{number}.json", age_s, size_bytes)
+
+        removed = SpanDeadLetters(dead).prune(int(NOON_S * 1e9))
+
+        stayed = [letters[int(path.stem)] for path in dead.iterdir()]
+        gone = [letters[n] for n in range(len(letters)) if not (dead / f"{n}.json").exists()]
+        assert removed == len(gone)
+        assert all(age_s <= AGE_S for age_s, _ in stayed)
+        assert sum(size_bytes for _, size_bytes in stayed) <= DEAD_BYTES_MAX
+        assert max((age_s for age_s, _ in stayed), default=0) <= min((age_s for age_s, _ in gone), default=1 << 40)
+        assert 0 == SpanDeadLetters(dead).prune(int(NOON_S * 1e9))

@@ -20,8 +20,8 @@ from cc_otel.spool import (
     RECORDED,
     SETTLE_NS,
     Entry,
-    Recorded,
     Spool,
+    SpoolFile,
     SpoolFull,
     Unreadable,
     load,
@@ -46,7 +46,7 @@ def new(spool: Spool, tmp_path: Path) -> Path:
     return tmp_path / "spool" / "new"
 
 
-def read_only_entry(spool: Spool, now_ns: int | None = None) -> Recorded | None:
+def read_only_entry(spool: Spool, now_ns: int | None = None) -> SpoolFile | None:
     """Read the one file there is."""
     [entry] = spool.oldest(2)
     return spool.read(entry, time.time_ns() if now_ns is None else now_ns)
@@ -79,7 +79,7 @@ def test_written_is_read(variables: dict[str, str], payload: bytes, clock_ns: in
         recorded = read_only_entry(spool)
 
     assert recorded is not None
-    expected = Recorded(
+    expected = SpoolFile(
         name=name,
         clock_ns=recorded.mtime_ns if clock_ns is None else clock_ns,
         variables=variables,

@@ -14,13 +14,14 @@ from typing import Final
 
 from cc_otel import __version__
 from cc_otel.agent.describe import Describer
-from cc_otel.agent.outbox import DEAD_AGE_S, JournalOutbox, prune_dead
+from cc_otel.agent.outbox import JournalOutbox
 from cc_otel.agent.pipeline import Agent, Limits
 from cc_otel.agent.summary.cache import CacheUnavailable
 from cc_otel.agent.summary.plan import SummaryPlan, open_summaries
 from cc_otel.agent.summary.summariser import Summariser
 from cc_otel.claude_code.transcript.files import Transcripts
 from cc_otel.complaints import Complaints
+from cc_otel.dead_letter import DEAD_DAYS_MAX, SpanDeadLetters
 from cc_otel.journal.counters import Counter
 from cc_otel.journal.database import JournalBroken, JournalUnavailable
 from cc_otel.journal.file import remove_broken
@@ -161,12 +162,11 @@ class AgentDaemon:
                 self._prune(journal)
 
     def _prune(self, journal: Journal) -> None:
-        """Remove what was set aside long ago. What cannot be removed now is looked at again the next time."""
+        """Remove what was set aside long ago. What cannot be removed now is tried again the next time."""
         with suppress(OSError, JournalUnavailable):
-            now_s = time.time()
-            remove_broken(self._plan.journal, now_s - DEAD_AGE_S)
-            if removed := prune_dead(self._plan.dead, now_s):
-                log.warning("%d buried spans were removed from %s: too old, or too many", removed, self._plan.dead)
+            remove_broken(self._plan.journal, time.time() - DEAD_DAYS_MAX * 86_400)
+            if removed := SpanDeadLetters(self._plan.dead).prune(time.time_ns()):
+                log.warning("%d dead letters were removed from %s: too old, or too many", removed, self._plan.dead)
                 journal.counters.add(Counter.BURIED_SPANS_REMOVED, removed)
 
     def alive(self) -> bool:

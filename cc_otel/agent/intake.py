@@ -17,11 +17,12 @@ from cc_otel.agent.truncation import fit
 from cc_otel.claude_code import payload as payloads
 from cc_otel.claude_code.payload import Unreadable
 from cc_otel.complaints import Complaints
+from cc_otel.files import FileEntry
 from cc_otel.journal.counters import Counter
 from cc_otel.journal.database import JournalUnavailable
 from cc_otel.journal.inputs import InputKind, JournalInput
 from cc_otel.journal.journal import Journal
-from cc_otel.spool import Entry, Recorded, Spool
+from cc_otel.spool import Spool, SpoolFile
 from cc_otel.spool import Unreadable as UnreadableFile
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class Intake:
         self._journal = journal
         self._guard = guard
         self._complaints = Complaints()
-        self._listed: list[Entry] = []
+        self._listed: list[FileEntry] = []
         self._unlisted = False
 
     def take(self, now_ns: int) -> Taken:
@@ -77,7 +78,7 @@ class Intake:
         if not entries:
             return Taken(0, frozenset(), now_ns, more=False)
         arrivals: list[JournalInput] = []
-        gone: list[Entry] = []
+        gone: list[FileEntry] = []
         for entry in entries:
             if (arrival := self._read(entry, now_ns, gone)) is not None:
                 arrivals.append(arrival)
@@ -96,7 +97,7 @@ class Intake:
             more=bool(self._listed) or self._unlisted,
         )
 
-    def _next(self) -> list[Entry]:
+    def _next(self) -> list[FileEntry]:
         if not self._listed:
             # Turned round, so that the oldest are taken from the end.
             self._listed = self._spool.oldest(LISTED_MAX)[::-1]
@@ -105,7 +106,7 @@ class Intake:
         del self._listed[-FILES_MAX:]
         return entries
 
-    def _read(self, entry: Entry, now_ns: int, gone: list[Entry]) -> JournalInput | None:
+    def _read(self, entry: FileEntry, now_ns: int, gone: list[FileEntry]) -> JournalInput | None:
         try:
             recorded = self._spool.read(entry, now_ns)
         except UnreadableFile as error:
@@ -118,7 +119,7 @@ class Intake:
         gone.append(entry)
         return arrival
 
-    def _arrival(self, recorded: Recorded, now_ns: int) -> JournalInput | None:
+    def _arrival(self, recorded: SpoolFile, now_ns: int) -> JournalInput | None:
         try:
             with self._guard.around(Counter.EVENTS_NOT_READ, recorded.name, "", recorded.digest):
                 return arrival_of(recorded, now_ns)
@@ -128,7 +129,7 @@ class Intake:
             self._fail(recorded, "an error in cc-otel; its log says more")
         return None
 
-    def _fail(self, recorded: Recorded, reason: str) -> None:
+    def _fail(self, recorded: SpoolFile, reason: str) -> None:
         self._spool.fail(replace(recorded, variables=_cleaned(recorded)), reason, _kept(recorded))
         self._complain(reason, reason)
 
@@ -138,7 +139,7 @@ class Intake:
             log.warning("an event was set aside in failed/: %s", reason)
 
 
-def arrival_of(recorded: Recorded, now_ns: int) -> JournalInput:
+def arrival_of(recorded: SpoolFile, now_ns: int) -> JournalInput:
     """
     Read one recorded event: its fields, and its content redacted and cut. A clock ahead of ``now_ns`` is put back.
 
@@ -172,7 +173,7 @@ def arrival_of(recorded: Recorded, now_ns: int) -> JournalInput:
     )
 
 
-def _kept(recorded: Recorded) -> bytes:
+def _kept(recorded: SpoolFile) -> bytes:
     """Give what is kept of a payload that cannot become a span, without secrets."""
     read = recorded.payload[: FAILED_BYTES_MAX + AHEAD_BYTES]
     text, _ = redact_text(read.decode("utf-8", "replace"))
@@ -182,7 +183,7 @@ def _kept(recorded: Recorded) -> bytes:
     return text.encode("utf-8", "replace")[:FAILED_BYTES_MAX]
 
 
-def _cleaned(recorded: Recorded) -> dict[str, str]:
+def _cleaned(recorded: SpoolFile) -> dict[str, str]:
     """Give the recorded variables without secrets, each of a bounded length."""
     texts = {
         name: value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

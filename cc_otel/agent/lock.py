@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
+from cc_otel.files import write_whole
+
 LOCK_NAME: Final = "agent.lock"
 PID_NAME: Final = "agent.pid"
 LOOKERS_MAX: Final = 5
@@ -42,11 +44,8 @@ class HomeLock:
             file.close()
             raise AlreadyRunning(running_pid(self._pid_path.parent))
         self._file = file
-        # Written aside and renamed: a hook must not read half a number.
-        fresh = self._pid_path.with_suffix(".new")
-        with open(fresh, "w", encoding="ascii", opener=_open_private) as pid:
-            pid.write(f"{os.getpid()} {_started()}".rstrip() + "\n")
-        fresh.replace(self._pid_path)
+        # Whole: a hook must not read half a number.
+        write_whole(self._pid_path, (f"{os.getpid()} {_started()}".rstrip() + "\n").encode("ascii"))
         return self
 
     def __exit__(self, *_: object) -> None:

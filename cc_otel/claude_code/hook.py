@@ -1,10 +1,11 @@
 """The hook as a file: where its script comes from, how it gets into a home, and the command that runs it there."""
 
-import os
 import shlex
 from importlib import resources
 from pathlib import Path
 from typing import Final
+
+from cc_otel.files import write_whole
 
 SCRIPT_NAME: Final = "record.sh"
 STARTER_NAME: Final = "start"
@@ -77,10 +78,7 @@ def starter_python(text: str) -> str:
 
 def _place(path: Path, text: str, mode: int) -> None:
     # A session may be reading the old one right now.
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    fresh.write_text(text, "utf-8", "surrogateescape")
-    fresh.chmod(mode)
-    fresh.replace(path)
+    write_whole(path, text.encode("utf-8", "surrogateescape"), mode)
 
 
 def wired_command(home: Path, *, starts_agent: bool = False) -> str:

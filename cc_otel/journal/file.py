@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from cc_otel.journal.schema import VERSION, create, migrate, show_as_current, version_of
-from cc_otel.sqlite_file import connect_to_read
+from cc_otel.sqlite_file import connect_to_read, connect_to_write
 
 BUSY_TIMEOUT_S: Final = 30.0
 BROKEN: Final = ".broken-"
@@ -32,13 +32,9 @@ def open_file(path: Path, *, may_migrate: bool) -> tuple[sqlite3.Connection, int
         sqlite3.DatabaseError: it cannot be opened, is damaged, or was written by a newer version.
 
     """
-    path.touch(mode=0o600)
-    db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    # It cannot be switched on later without rewriting the file.
+    db = connect_to_write(path, BUSY_TIMEOUT_S, "auto_vacuum = INCREMENTAL")
     try:
-        # Before the first table: it cannot be switched on later without rewriting the file.
-        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
         version = version_of(db)
         if version == 0:
             create(db)

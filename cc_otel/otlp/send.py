@@ -47,7 +47,7 @@ class Outbox(Protocol):
     def acknowledge(self, batch: Sequence[EncodedSpan]) -> None:
         """Delete spans that a receiver has. MUST return only once they will not be returned again."""
 
-    def bury(self, encoded: EncodedSpan, reason: str) -> None:
+    def dead_letter(self, encoded: EncodedSpan, reason: str) -> None:
         """Move a span that no receiver will ever take to the dead letter. MUST keep it here until it is safe there."""
 
 
@@ -184,13 +184,13 @@ class Sender:
             self._keep(Situation.ISOLATING, f"the receiver cannot take a request of {len(batch)} spans: {reason}")
             self._halve(batch)
             return BACKOFF_MIN_S
-        self._bury(batch[0], reason)
+        self._dead_letter(batch[0], reason)
         # Among good spans, a refused one is bad itself. If nothing is delivered between one and the next, the receiver
         # refuses everything; so the waits grow, and few spans are set aside before somebody notices.
         return self._backoff_s()
 
-    def _bury(self, encoded: EncodedSpan, reason: str) -> None:
-        self._outbox.bury(encoded, reason)
+    def _dead_letter(self, encoded: EncodedSpan, reason: str) -> None:
+        self._outbox.dead_letter(encoded, reason)
         self.state = replace(self.state, buried=self.state.buried + 1)
         self._note(Situation.ISOLATING, f"span {encoded.span_id} can never be delivered and was set aside: {reason}")
         self._suspects = max(self._suspects - 1, 0)

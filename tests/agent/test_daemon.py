@@ -15,8 +15,8 @@ import grpc
 import pytest
 
 from cc_otel.agent.daemon import AgentDaemon, Plan
-from cc_otel.agent.outbox import DEAD_AGE_S
 from cc_otel.agent.pipeline import Limits
+from cc_otel.dead_letter import DEAD_DAYS_MAX
 from cc_otel.journal.journal import Journal
 from cc_otel.otlp.destination import Destination
 from cc_otel.otlp.encode import encode
@@ -101,7 +101,7 @@ def test_old_graves_are_removed_and_counted(tmp_path: Path, unused_port: int) ->
     old, broken = tmp_path / "dead" / "old.json", tmp_path / "journal.db.broken-20260101T000000Z"
     for path in (old, broken):
         path.touch()
-        os.utime(path, (time.time() - DEAD_AGE_S - 60, time.time() - DEAD_AGE_S - 60))
+        os.utime(path, (time.time() - DEAD_DAYS_MAX * 86_400 - 60, time.time() - DEAD_DAYS_MAX * 86_400 - 60))
     young = tmp_path / "journal.db.broken-20260102T000000Z"
     young.touch()
     with at_work(tmp_path, unused_port):

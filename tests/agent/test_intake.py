@@ -9,12 +9,12 @@ import pytest
 from cc_otel.agent.guard import Guard
 from cc_otel.agent.intake import FAILED_BYTES_MAX, Intake
 from cc_otel.journal.journal import Journal
-from cc_otel.spool import SETTLE_NS, Recorded, Spool, load
+from cc_otel.spool import SETTLE_NS, Spool, SpoolFile, load
 
 GITHUB = "ghp_" + "a1B2c3D4e5F6" * 3
 
 
-def failed(home: Path, payload: bytes, *, trailer: bool = True) -> Recorded:
+def failed(home: Path, payload: bytes, *, trailer: bool = True) -> SpoolFile:
     """Give what is kept in ``failed/`` of a payload; without a trailer its writer died over it."""
     spool = Spool(home / "spool", 1 << 40)
     spool.prepare()

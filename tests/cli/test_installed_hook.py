@@ -14,7 +14,8 @@ import pytest
 
 from cc_otel.agent.lock import is_locked, running_pid
 from cc_otel.claude_code.hook import install_starter
-from cc_otel.spool import BLOCK_BYTES, Spool
+from cc_otel.files import BLOCK_BYTES
+from cc_otel.spool import Spool
 from tests.cli.person import DEADLINE_S, Person, wait_until
 
 CLEAN = {"PATH": "/usr/bin:/bin"}

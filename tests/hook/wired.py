@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cc_otel.spool import Recorded, Spool
+from cc_otel.spool import Spool, SpoolFile
 
 HOOKS = Path(__file__).parents[2] / "hooks"
 DEADLINE_S = 60.0
@@ -57,7 +57,7 @@ class Hook:
         )
         return done.returncode, done.stdout, done.stderr
 
-    def recorded(self) -> list[Recorded]:
+    def recorded(self) -> list[SpoolFile]:
         """Return what the spool holds once nobody can be writing any more, oldest first."""
         spool = self.spool
         found = [spool.read(entry, time.time_ns() + _LATER_NS) for entry in spool.oldest(10_000)]

@@ -78,7 +78,7 @@ class MemoryOutbox:
         self.acknowledged += batch
         del self.left[: len(batch)]
 
-    def bury(self, encoded: EncodedSpan, reason: str) -> None:
+    def dead_letter(self, encoded: EncodedSpan, reason: str) -> None:
         """Set the oldest aside."""
         assert self.left.pop(0) == encoded
         self.buried[encoded.span_id] = reason

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
+from cc_otel.sqlite_file import connect_to_write
+
 Result = TypeVar("Result")
 
 BUSY_TIMEOUT_S: Final = 2.0
@@ -98,9 +100,7 @@ class Database:
         self._lock = threading.Lock()
         self._path = path
         try:
-            path.touch(mode=0o600)
-            self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db = connect_to_write(path, BUSY_TIMEOUT_S)
             # A sentence lost to a power failure is asked for again: nothing here is worth waiting for the disk.
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.executescript(schema)
