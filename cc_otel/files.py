@@ -12,7 +12,7 @@ BLOCK_BYTES: Final = 4096
 
 
 class FileEntry(NamedTuple):
-    """A regular file of a folder: its time of change in ns since the Unix epoch, its name and its size. Sorts by age."""
+    """A regular file of a folder: its time of change (ns since the Unix epoch), name and size. They sort by age."""
 
     mtime_ns: int
     name: str

@@ -1,4 +1,4 @@
-"""Text of others made safe to show: what a terminal would act on, or that would break a line, is gone."""
+"""Text of others made safe: to show, without what a terminal acts on or breaks a line; and to encode."""
 
 import re
 from typing import Final
@@ -16,6 +16,22 @@ def line(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+def whole_characters(text: str) -> str:
+    """
+    Return the text as UTF-8 can carry it: half a character (a lone surrogate) becomes U+FFFD.
+
+    The two halves of a pair become the character that they stand for.
+    """
+    # Most text is plain, and this runs for every attribute.
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
 
 
 def squeezed(text: str) -> str:

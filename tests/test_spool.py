@@ -12,14 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cc_otel.files import BLOCK_BYTES, FileEntry
 from cc_otel.spool import (
-    BLOCK_BYTES,
     FAILED_AGE_NS_MAX,
     FAILED_BYTES_MAX,
     PAYLOAD_BYTES_MAX,
     RECORDED,
     SETTLE_NS,
-    Entry,
     Spool,
     SpoolFile,
     SpoolFull,
@@ -241,7 +240,11 @@ def test_oldest(spool: Spool, new: Path) -> None:
     for name, age in (("c", 1), ("a", 3), ("d", 2), ("b", 2)):
         put(new, name, b"x" * age, CLOCK_NS - age)
 
-    assert spool.oldest(3) == [Entry("a", CLOCK_NS - 3, 3), Entry("b", CLOCK_NS - 2, 2), Entry("d", CLOCK_NS - 2, 2)]
+    assert spool.oldest(3) == [
+        FileEntry(CLOCK_NS - 3, "a", 3),
+        FileEntry(CLOCK_NS - 2, "b", 2),
+        FileEntry(CLOCK_NS - 2, "d", 2),
+    ]
 
 
 def test_only_files(spool: Spool, new: Path, tmp_path: Path) -> None:
@@ -270,7 +273,7 @@ def test_any_name(spool: Spool, new: Path, name: str) -> None:
 
 def test_vanished(spool: Spool) -> None:
     """A file that vanished is no event, and may vanish again."""
-    entry = Entry("gone", CLOCK_NS, 1)
+    entry = FileEntry(CLOCK_NS, "gone", 1)
     spool.remove(entry)
     spool.set_aside(entry)
 
@@ -294,7 +297,7 @@ def test_unreadable(spool: Spool, new: Path) -> None:
     """A file that cannot be read is told from one that is not ready, and can be set aside."""
     # A directory that took the file's place: root can read everything else.
     (new / "name").mkdir()
-    entry = Entry("name", CLOCK_NS, 1)
+    entry = FileEntry(CLOCK_NS, "name", 1)
     with pytest.raises(Unreadable, match="directory"):
         spool.read(entry, CLOCK_NS)
     spool.set_aside(entry)

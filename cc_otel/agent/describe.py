@@ -22,6 +22,7 @@ from cc_otel.claude_code.payload import exit_code
 from cc_otel.claude_code.transcript.failures import OTHER
 from cc_otel.claude_code.vocabulary import is_told, is_word, word_or
 from cc_otel.event import HookEvent
+from cc_otel.json_values import list_of
 from cc_otel.span import Kind, Link, Span, StatusCode
 
 PAYLOAD_KEYS_MAX: Final = 64
@@ -86,7 +87,7 @@ class SpanSource:
         """What the tool answered, wherever the closing event holds it; None where nothing did."""
         if self.closer is None:
             return None
-        for call in _list(self.closer.payload.get("tool_calls")):
+        for call in list_of(self.closer.payload.get("tool_calls")):
             if isinstance(call, dict) and call.get("tool_use_id") == self.draft.event.tool_use_id:
                 return call.get("tool_response")
         return self.closer.payload.get("tool_response", self.closer.payload.get("error"))
@@ -306,7 +307,7 @@ def _outcome(finding: SpanSource) -> Iterator[tuple[str, Any]]:
 
 def _messages(finding: SpanSource) -> Iterator[tuple[str, Any]]:
     payload = finding.opener.payload
-    if finding.draft.role is Role.CHAT and (blocks := _list(payload.get("blocks"))):
+    if finding.draft.role is Role.CHAT and (blocks := list_of(payload.get("blocks"))):
         yield c.OUTPUT_MESSAGES, [{"role": "assistant", "parts": [_part(b) for b in blocks if isinstance(b, dict)]}]
     if finding.draft.role in {Role.TURN, Role.SUBAGENT}:
         if isinstance(prompt := payload.get("prompt"), str):
@@ -352,7 +353,3 @@ def _file_path(holder: Mapping[str, Any]) -> str:
 def _service_version(client: str) -> dict[str, str]:
     found = _VERSION.search(client)
     return {c.SERVICE_VERSION: found[1].replace("-", ".")} if found else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []

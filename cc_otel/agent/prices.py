@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from cc_otel.claude_code.transcript.records import object_of
+from cc_otel.json_values import object_of
 
 TABLE_NAME: Final = "model_prices_and_context_window_backup.json"
 

@@ -19,12 +19,11 @@ from cc_otel.agent.truncation import fit
 from cc_otel.claude_code.payload import Payload, text_of
 from cc_otel.claude_code.transcript.chats import ModelCall, Transcript
 from cc_otel.claude_code.transcript.files import Transcripts
-from cc_otel.claude_code.transcript.records import object_of
 from cc_otel.event import Cause, Handler, HookEvent, Observation
 from cc_otel.journal.counters import Counter
 from cc_otel.journal.inputs import InputKind, JournalInput
 from cc_otel.journal.journal import Journal
-from cc_otel.json_values import Json
+from cc_otel.json_values import Json, object_of
 
 log = logging.getLogger(__name__)
 

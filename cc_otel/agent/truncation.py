@@ -14,6 +14,7 @@ from typing import Final
 import orjson
 
 from cc_otel.json_values import Json
+from cc_otel.text import whole_characters
 
 DEPTH_MAX: Final = 100
 """Where a value must be cut, containers nested deeper than this go; orjson itself stops at 254."""
@@ -70,7 +71,7 @@ def text(value: str, bytes_max: int) -> str:
     """Give the text, or its beginning and a mark of what is missing, at most ``bytes_max`` of UTF-8 together."""
     if len(value) <= bytes_max and value.isascii():
         return value
-    data = _whole_characters(value).encode()
+    data = whole_characters(value).encode()
     if len(data) <= bytes_max:
         return data.decode()
     room = bytes_max - len(_mark(len(data)).encode())
@@ -95,7 +96,7 @@ class _Cutter:
         """Give the value with everything replaced that has no JSON form."""
         match value:
             case str():
-                return _whole_characters(value)
+                return whole_characters(value)
             case bool():
                 return value
             case int() if not -(1 << 63) <= value < 1 << 64:
@@ -108,7 +109,7 @@ class _Cutter:
                 if isinstance(value, list):
                     return [self.made_safe(item, path, index, depth + 1) for index, item in enumerate(value)]
                 return {
-                    _whole_characters(name): self.made_safe(member, path, name, depth + 1)
+                    whole_characters(name): self.made_safe(member, path, name, depth + 1)
                     for name, member in value.items()
                 }
             case _:
@@ -221,14 +222,6 @@ def _mark(missing_bytes: int) -> str:
 
 def _joined(path: str, key: object) -> str:
     return text(f"{path}.{key}" if path else str(key), PATH_BYTES_MAX)
-
-
-def _whole_characters(value: str) -> str:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return value
 
 
 def _size(value: Json) -> int | None:

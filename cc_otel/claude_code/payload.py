@@ -16,6 +16,7 @@ import orjson
 from cc_otel.claude_code.event_table import row_of
 from cc_otel.claude_code.tools import AGENT_TOOLS, DEFAULT_SUBAGENT_TYPE
 from cc_otel.event import DENIED, NO_PLUGIN, PROMPT_EVENT, Anchor, Call, Handler, HookEvent, Observation
+from cc_otel.text import whole_characters
 
 Payload = Mapping[str, Any]
 
@@ -88,8 +89,7 @@ def json_value(data: bytes) -> Any:
 
 def _without_surrogates(value: Any) -> Any:
     # Half a character has no UTF-8 form: neither SQLite nor protobuf would take it.
-    text = json.dumps(value, ensure_ascii=False)
-    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    return json.loads(whole_characters(json.dumps(value, ensure_ascii=False)))
 
 
 def _whole_members(data: bytes) -> dict[str, Any]:

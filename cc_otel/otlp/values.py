@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from cc_otel.span import AttributeValue
+from cc_otel.text import whole_characters
 
 if TYPE_CHECKING:
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -29,9 +30,7 @@ def text_of(value: str) -> str:
     A lone surrogate cannot be encoded, and NUL, legal in protobuf, ends strings in C and is refused by some
     databases: each becomes U+FFFD. The two halves of a pair become the character they stand for.
     """
-    # Most text is plain, and this runs for every attribute.
-    if not value.isascii():
-        value = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    value = whole_characters(value)
     return value.replace("\0", "\ufffd") if "\0" in value else value
 
 

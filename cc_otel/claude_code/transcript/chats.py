@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from cc_otel.claude_code.payload import text_of
 from cc_otel.claude_code.transcript.failures import Failure, failure_of
-from cc_otel.claude_code.transcript.records import json_of, object_of, objects_of, timestamp_ns
+from cc_otel.claude_code.transcript.records import json_of, timestamp_ns
+from cc_otel.json_values import object_of, objects_of
 
 RECORDS_MAX: Final = 1000
 """How many records are remembered to find the prompt that a call belongs to: each names one not far before it."""

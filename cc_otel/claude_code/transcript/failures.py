@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cc_otel.claude_code.transcript.records import json_of, object_of, objects_of, text_in
+from cc_otel.claude_code.transcript.records import json_of
+from cc_otel.json_values import object_of, objects_of, text_in
 
 OTHER: Final = "_OTHER"
 """What the core conventions call an error without a name."""

@@ -14,8 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from cc_otel.claude_code.transcript.records import json_of, object_of, text_in, timestamp_ns
+from cc_otel.claude_code.transcript.records import json_of, timestamp_ns
 from cc_otel.event import Interruption
+from cc_otel.json_values import object_of, text_in
 
 TAIL_BYTES_MAX: Final = 4 << 20
 """How much of a transcript is searched, from its end. An interruption is near the end when it is asked for."""

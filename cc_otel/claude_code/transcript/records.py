@@ -1,9 +1,10 @@
 """Records of a transcript, which may hold anything: what is not of the type that is asked for counts as absent."""
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from cc_otel.claude_code.payload import json_value
+from cc_otel.json_values import text_in
 
 EARLIEST_NS: Final = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000_000
 LATEST_NS: Final = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000_000
@@ -16,21 +17,6 @@ def json_of(data: bytes | str) -> object:
         return json_value(data.encode() if isinstance(data, str) else data)
     except (ValueError, RecursionError):
         return None
-
-
-def object_of(value: object) -> dict[str, Any]:
-    """Give an object, an empty one for anything else."""
-    return value if isinstance(value, dict) else {}
-
-
-def objects_of(value: object) -> tuple[dict[str, Any], ...]:
-    """Give the objects in a list."""
-    return tuple(item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()
-
-
-def text_in(value: object) -> str:
-    """Give a text, an empty one for anything else."""
-    return value if isinstance(value, str) else ""
 
 
 def timestamp_ns(value: object) -> int:

@@ -1,8 +1,9 @@
 """Words of the rules: any JSON value as a few characters of one printable line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
+from cc_otel.json_values import list_of, object_of, text_in
 from cc_otel.text import squeezed
 
 SENTENCE_LENGTH_MAX: Final = 120
@@ -22,19 +23,8 @@ _READ_LENGTH_MAX: Final = 4096
 Members = Mapping[str, object]
 
 
-def members(value: object) -> Members:
-    """Return the members of an object, or an empty mapping for anything else."""
-    return value if isinstance(value, dict) else {}
-
-
-def items(value: object) -> Sequence[object]:
-    """Return the items of a list, or an empty list for anything else."""
-    return value if isinstance(value, list) else ()
-
-
-def text(value: object) -> str:
-    """Return a text as it is, or an empty string for anything else."""
-    return value if isinstance(value, str) else ""
+# What is not of the type that is asked for counts as empty.
+members, items, text = object_of, list_of, text_in
 
 
 def number(value: object) -> int | None:
