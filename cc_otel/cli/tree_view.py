@@ -83,7 +83,7 @@ def describe(span: TreeSpan, *, with_time: bool = False, with_id: bool = False) 
         shown.append(f"{clock(span.start_ms)}  ", "dim")
     shown.append(line(span.name), "bold red" if failed else _STYLES.get(span.kind, "dim"))
     if span.open:
-        shown.append(f"  {duration(span.duration_ms)} so far", "yellow")
+        shown.append(f"  {duration(span.duration_ms)} so far{', place undecided' * span.undecided}", "yellow")
     elif span.duration_ms >= INSTANT_MS:
         shown.append(f"  {duration(span.duration_ms)}", "green")
     if failed:

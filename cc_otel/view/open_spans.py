@@ -18,6 +18,8 @@ def open_spans(journal: Path, now_ms: float, *, with_content: bool) -> list[Tree
     """
     Return the open spans of a home, those of a session together, as far as they are known by now (ms).
 
+    Those that have ended and wait for their summary are among them, as they will be delivered but for that.
+
     ``with_content`` says whether their sentences may quote what was said.
 
     Raises:
@@ -28,7 +30,8 @@ def open_spans(journal: Path, now_ms: float, *, with_content: bool) -> list[Tree
         return []
     with closing(Journal(journal, read_only=True)) as opened:
         found = open_drafts(opened)
-        contents = opened.inputs.contents([it.draft.event.id for it in found])
+        ids = {event.id for it in found for event in it.draft.sources}
+        contents = opened.inputs.contents(sorted(ids))
     return [_tree_span(it, contents, now_ms, with_content=with_content) for it in found]
 
 
@@ -47,7 +50,7 @@ def _tree_span(found: OpenDraft, contents: dict[int, bytes], now_ms: float, *, w
     from cc_otel.agent.describe import SpanSource, name_of  # noqa: PLC0415 - 20 ms, and mostly nothing is open
     from cc_otel.agent.summary.rules.sentence import by_rule  # noqa: PLC0415 - the same
 
-    draft = found.draft
+    draft, ended = found.draft, found.state is OpenState.SUMMARY
     start_ms = draft.start_ns / 1e6
     return TreeSpan(
         trace_id=draft.trace_id,
@@ -59,11 +62,12 @@ def _tree_span(found: OpenDraft, contents: dict[int, bytes], now_ms: float, *, w
         name=name_of(draft),
         tool=draft.event.tool_name or None,
         label=by_rule(SpanSource.of(draft, contents), with_content=with_content).text,
-        status="UNSET",
-        error_type=None,
+        status="ERROR" if draft.error_type else "UNSET",
+        error_type=draft.error_type or None,
         session_id=draft.event.session_id,
         start_ms=start_ms,
-        end_ms=None,
-        duration_ms=max(now_ms - start_ms, 0.0),
-        open=True,
+        end_ms=draft.end_ns / 1e6 if ended else None,
+        duration_ms=max((draft.end_ns / 1e6 if ended else now_ms) - start_ms, 0.0),
+        open=not ended,
+        undecided=found.state is OpenState.UNDECIDED,
     )

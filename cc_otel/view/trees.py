@@ -17,7 +17,8 @@ class TreeSpan:
     """
     A span with what a tree shows of it, as the ``tree`` query has it (docs/graph.md).
 
-    While it is ``open`` its end is unknown, its duration is the time until now, and no receiver has it.
+    While it is ``open`` its end is unknown, its duration is the time until now, and no receiver has it. It is
+    ``undecided`` while it hangs from its caller only because the call that launched it is not known yet.
     """
 
     trace_id: str
@@ -35,6 +36,7 @@ class TreeSpan:
     end_ms: float | None
     duration_ms: float
     open: bool = False
+    undecided: bool = False
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "TreeSpan":
@@ -42,11 +44,8 @@ class TreeSpan:
         return cls(**{name: row[name] for name in _COLUMNS})
 
     def to_json(self) -> dict[str, Json]:
-        """Return the row; ``open`` is in it only where it is so."""
-        row = asdict(self)
-        if not self.open:
-            del row["open"]
-        return row
+        """Return the row; ``open`` and ``undecided`` are in it only where they are true."""
+        return {name: value for name, value in asdict(self).items() if name in _COLUMNS or value}
 
     @property
     def key(self) -> _Key:
@@ -59,7 +58,7 @@ class TreeSpan:
         return self.trace_id, self.parent_id or ""
 
 
-_COLUMNS: Final = tuple(field.name for field in fields(TreeSpan) if field.name != "open")
+_COLUMNS: Final = tuple(field.name for field in fields(TreeSpan) if field.name not in {"open", "undecided"})
 
 
 def spans_of(store: GraphStore, what: str, open_spans: Sequence[TreeSpan] = ()) -> list[TreeSpan]:
@@ -75,10 +74,13 @@ def spans_of(store: GraphStore, what: str, open_spans: Sequence[TreeSpan] = ()) 
         StoreUnavailable: the store cannot answer.
 
     """
-    spans = list(_found(store, what, open_spans))
+    # A span that is open in the journal as it was read may have been delivered before the store was.
+    spans: dict[_Key, TreeSpan] = {}
+    for span in _found(store, what, open_spans):
+        spans.setdefault(span.key, span)
     if not spans:
         raise NoSuchSession(what)
-    return spans
+    return list(spans.values())
 
 
 def _found(store: GraphStore, what: str, open_spans: Sequence[TreeSpan]) -> Iterator[TreeSpan]:

@@ -4,9 +4,13 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cc_otel.agent.describe import Describer, SpanSource, Summary
+from cc_otel.agent.pipeline import Agent, Limits
+from cc_otel.claude_code.transcript.files import Transcripts
 from cc_otel.view.open_spans import count_open, open_spans
 from tests.agent.test_pipeline import Workshop
 
@@ -44,6 +48,51 @@ def test_open_spans_look_as_they_will_in_the_graph(tmp_path: Path) -> None:
     assert {(it.session_id, it.open, it.end_ms, it.status) for it in (turn, call, wait)} == {("s", True, None, "UNSET")}
     assert turn.duration_ms == now_ms - turn.start_ms
     assert count_open(workshop.journal) == 3
+
+
+class NoSummaries:
+    """Summaries that never come."""
+
+    def offer(self, _finding: SpanSource) -> None:
+        """Let the span wait."""
+
+    def settled(self) -> Sequence[tuple[str, Summary]]:
+        """Return nothing."""
+        return ()
+
+
+def test_a_span_that_waits_for_its_summary_shows_the_rules(tmp_path: Path) -> None:
+    """What has ended and waits for a better sentence is shown as it ended, with the rule's sentence."""
+    workshop = Workshop(tmp_path)
+    describer = Describer({}, value_bytes_max=16384, with_content=True)
+    limits = Limits(1 << 40, 1e9, 3600.0)
+    transcripts = Transcripts(tmp_path / "projects")
+    workshop.agent = Agent(workshop.spool, workshop.journal, describer, transcripts, limits, NoSummaries())
+    failure = {"hook_event_name": "PostToolUseFailure", "error": "Exit code 3", "tool_use_id": "t"}
+    for event in (PROMPT, CALL | {"tool_use_id": "t"}, CALL | failure):
+        workshop.record(event, CLAUDE_PID=str(os.getpid()))
+    workshop.settle()
+
+    shown = {it.name: it for it in open_spans(tmp_path / "journal.db", 4e15, with_content=True)}
+    call, turn = shown["execute_tool Bash"], shown["invoke_agent claude-code"]
+    assert (call.open, call.status, call.error_type, call.label) == (False, "ERROR", "exit_code", "Ran ls: exit 3")
+    assert call.end_ms == call.start_ms + call.duration_ms
+    assert turn.open
+    assert count_open(workshop.journal) == 1
+
+
+def test_an_agent_of_one_of_several_calls_is_undecided(tmp_path: Path) -> None:
+    """An agent that either of two calls may have launched is marked, and so is nothing else."""
+    workshop = Workshop(tmp_path)
+    launch = {"hook_event_name": "PreToolUse", "tool_name": "Agent", "tool_input": {"subagent_type": "Explore"}}
+    start = {"hook_event_name": "SubagentStart", "agent_id": "a", "agent_type": "Explore"}
+    for event in (launch | {"tool_use_id": "one"}, launch | {"tool_use_id": "two"}, start):
+        workshop.record(PROMPT | event, CLAUDE_PID=str(os.getpid()))
+    workshop.settle()
+
+    shown = open_spans(tmp_path / "journal.db", 0, with_content=True)
+    assert [it.name for it in shown if it.undecided] == ["invoke_agent Explore"]
+    assert len(shown) == 3
 
 
 def test_without_content_nothing_is_quoted(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from cc_otel.graph import mapping
 from cc_otel.graph.sqlite import SqliteStore
 from cc_otel.view.sessions import Ambiguous, NoSuchSession
 from cc_otel.view.trees import Forest, TreeSpan, forest, spans_of
-from tests.graph.made import FOREIGN, TRACE_A1, span, span_id, two_sessions
+from tests.graph.made import FOREIGN, TRACE_A1, TRACE_B1, span, span_id, two_sessions
 from tests.view.made import tree_span
 
 
@@ -63,6 +63,13 @@ def test_open_spans_stand_with_the_delivered_ones(store: SqliteStore) -> None:
     assert spans_of(store, "session-c", [other, here]) == [other]
 
 
+def test_a_span_that_was_delivered_meanwhile_is_there_once(store: SqliteStore) -> None:
+    """Of a span that is in the store and was open just before, the store's form is shown."""
+    before = tree_span(1, span_id=span_id(9), trace_id=TRACE_B1, session_id="session-b", open=True)
+
+    assert [(it.span_id, it.open) for it in spans_of(store, "session-b", [before])] == [(span_id(9), False)]
+
+
 def test_a_name_of_nothing_and_of_several(store: SqliteStore) -> None:
     """What has no spans is an error, whatever it is named by."""
     for what in ("nothing", "ab" * 16):
@@ -82,9 +89,12 @@ def test_the_last_trace_where_no_span_names_a_session(tmp_path: Path) -> None:
 
 
 def test_a_row_says_that_it_is_open_where_it_is() -> None:
-    """As JSON a span has the columns of the query, and one more only where it is open."""
-    assert "open" not in tree_span(1).to_json()
-    assert tree_span(1, open=True).to_json()["open"] is True
+    """As JSON a span has the columns of the query, and others only where they say something."""
+    columns = tree_span(1).to_json().keys()
+
+    assert {"open", "undecided"} & columns == set()
+    assert tree_span(1, open=True).to_json().keys() - columns == {"open"}
+    assert tree_span(1, open=True, undecided=True).to_json().keys() - columns == {"open", "undecided"}
 
 
 def test_children_stand_below_their_parents_in_order_of_time() -> None:
