@@ -13,6 +13,11 @@ from cc_otel.cli.compose.home import prepare_home
 from cc_otel.cli.compose.sending import sends_to_own_graph
 from cc_otel.cli.logs import log_to
 from cc_otel.config import Home, Settings
+from cc_otel.journal.database import JournalUnavailable
+from cc_otel.journal.journal import Journal
+from cc_otel.spool import Spool
+from cc_otel.view.open_spans import count_open
+from cc_otel.view.undelivered import undelivered
 
 CHECK_S: Final = 0.1
 
@@ -50,8 +55,8 @@ def deliver(home: Home, settings: Settings, timeout_s: float) -> int:
         except AlreadyRunning:
             return _wait(home, settings, deadline, at_hand=False)
         # Half a second of imports, which a wait for an agent that runs does not need.
-        from cc_otel.cli.compose.agent import agent_at_work
-        from cc_otel.cli.compose.graph import graph_exporter_at_work
+        from cc_otel.cli.compose.agent import agent_at_work  # noqa: PLC0415
+        from cc_otel.cli.compose.graph import graph_exporter_at_work  # noqa: PLC0415
 
         log_to(home.log, settings.log_level)
         if sends_to_own_graph(settings):
@@ -63,9 +68,6 @@ def deliver(home: Home, settings: Settings, timeout_s: float) -> int:
 
 def _wait(home: Home, settings: Settings, deadline: float, *, at_hand: bool) -> int:
     """Wait until everything is delivered or time is out; return how much is not."""
-    from cc_otel.spool import Spool
-    from cc_otel.view.undelivered import undelivered
-
     spool = Spool(home.spool, settings.spool_max_mb << 20)
     while True:
         left = undelivered(spool, home.journal, time.time_ns(), at_hand=at_hand)
@@ -76,10 +78,6 @@ def _wait(home: Home, settings: Settings, deadline: float, *, at_hand: bool) -> 
 
 def _spans_open(home: Home) -> int:
     """Return how many spans of this home are open; 0 where the journal cannot be read."""
-    from cc_otel.journal.database import JournalUnavailable
-    from cc_otel.journal.journal import Journal
-    from cc_otel.view.open_spans import count_open
-
     if not home.journal.exists():
         return 0
     try:

@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
@@ -12,13 +12,15 @@ from cc_otel.cli.common import DAYS, Command, console, fail, json_option, not_na
 from cc_otel.cli.compose.sending import destination, with_content
 from cc_otel.cli.compose.store import open_store
 from cc_otel.cli.table import Column, Row, dollars, duration, moment, print_rows
+from cc_otel.cli.tree_view import trees, whole
 from cc_otel.config import Home, Settings
+from cc_otel.graph.store import GraphStore, Query, StoreUnavailable
+from cc_otel.journal.database import JournalUnavailable
 from cc_otel.text import squeezed
-from cc_otel.view.costs import GROUPINGS
-
-if TYPE_CHECKING:
-    from cc_otel.graph.store import GraphStore
-    from cc_otel.view.trees import TreeSpan
+from cc_otel.view.costs import GROUPINGS, costs
+from cc_otel.view.open_spans import open_spans
+from cc_otel.view.sessions import Ambiguous, NoSuchSession, session_named, short_ids
+from cc_otel.view.trees import TreeSpan, spans_of
 
 ROWS: Final = 20
 ROWS_MAX: Final = 2**63 - 1
@@ -65,9 +67,6 @@ def tree(home: Home, settings: Settings, what: str, everything: bool, ids: bool,
 
     A session may be named by its beginning; `last` is the newest one, doctor's own aside.
     """
-    from cc_otel.cli.tree_view import trees
-    from cc_otel.view.trees import spans_of
-
     with _reading(home, settings) as store:
         spans = spans_of(store, what, _open_spans(home, settings))
     if as_json:
@@ -89,9 +88,6 @@ def span(home: Home, settings: Settings, name: str, as_json: bool) -> None:
 
     TRACE-SPAN is its key in the graph; `cc-otel query tree --ids` shows it.
     """
-    from cc_otel.cli.tree_view import whole
-    from cc_otel.graph.store import Query
-
     ids = _SPAN_KEY.fullmatch(name)
     if ids is None:
         fail(
@@ -114,8 +110,6 @@ def span(home: Home, settings: Settings, name: str, as_json: bool) -> None:
 @json_option
 def sessions(home: Home, settings: Settings, limit: int, as_json: bool) -> None:
     """List the sessions, the newest first."""
-    from cc_otel.graph.store import Query
-
     with _reading(home, settings) as store:
         rows: list[Row] = list(store.query(Query("sessions", {"limit": limit})))
         shown = [] if as_json else [row | _when(row) for row in _with_short_ids(store, rows)]
@@ -135,8 +129,6 @@ def sessions(home: Home, settings: Settings, limit: int, as_json: bool) -> None:
 @json_option
 def spans(home: Home, settings: Settings, as_json: bool, **wanted: Any) -> None:
     """Find spans, the newest first."""
-    from cc_otel.graph.store import Query
-
     with _reading(home, settings) as store:
         rows: list[Row] = list(store.query(Query("spans", _with_whole_id(store, home, settings, wanted))))
         shown = [] if as_json else [row | _when(row) | _failure(row) for row in _with_short_ids(store, rows)]
@@ -153,8 +145,6 @@ def spans(home: Home, settings: Settings, as_json: bool, **wanted: Any) -> None:
 @json_option
 def files(home: Home, settings: Settings, days: float, as_json: bool, **wanted: Any) -> None:
     """List the files that were touched, the one touched last first."""
-    from cc_otel.graph.store import Query
-
     with _reading(home, settings) as store:
         wanted = _with_whole_id(store, home, settings, wanted)
         rows: list[Row] = list(store.query(Query("files", wanted | {"since_ms": _since_ms(days)})))
@@ -175,8 +165,6 @@ def cost(home: Home, settings: Settings, days: float, by: str, as_json: bool, **
 
     Each call is counted once. Dollars are LiteLLM's prices, empty for models without one.
     """
-    from cc_otel.view.costs import costs
-
     with _reading(home, settings) as store:
         wanted = _with_whole_id(store, home, settings, wanted)
         rows = [it.to_json() for it in costs(store, by, wanted | {"since_ms": _since_ms(days)})]
@@ -188,12 +176,8 @@ def cost(home: Home, settings: Settings, days: float, by: str, as_json: bool, **
 
 
 @contextmanager
-def _reading(home: Home, settings: Settings) -> Iterator["GraphStore"]:
+def _reading(home: Home, settings: Settings) -> Iterator[GraphStore]:
     """Open the store to be asked; fail with a message where it cannot answer, or nothing has that name."""
-    from cc_otel.graph.store import StoreUnavailable
-    from cc_otel.journal.database import JournalUnavailable
-    from cc_otel.view.sessions import Ambiguous, NoSuchSession
-
     if not settings.store and not home.graph.exists():
         fail(f"there is no graph in {home.path} yet: start `cc-otel up`, or try `cc-otel demo`")
     try:
@@ -205,17 +189,13 @@ def _reading(home: Home, settings: Settings) -> Iterator["GraphStore"]:
         fail(squeezed(str(error)))
 
 
-def _open_spans(home: Home, settings: Settings) -> "Sequence[TreeSpan]":
-    from cc_otel.view.open_spans import open_spans
-
+def _open_spans(home: Home, settings: Settings) -> Sequence[TreeSpan]:
     quoting = with_content(settings, destination(home, settings))
     return open_spans(home.journal, time.time() * 1000, with_content=quoting)
 
 
-def _with_whole_id(store: "GraphStore", home: Home, settings: Settings, wanted: Row) -> dict[str, Any]:
+def _with_whole_id(store: GraphStore, home: Home, settings: Settings, wanted: Row) -> dict[str, Any]:
     """Return a query's parameters with the session's whole id, where its beginning was given."""
-    from cc_otel.view.sessions import NoSuchSession, session_named
-
     what = wanted.get("session_id")
     if not what:
         return {**wanted}
@@ -227,10 +207,8 @@ def _with_whole_id(store: "GraphStore", home: Home, settings: Settings, wanted: 
     return {**wanted, "session_id": session_id}
 
 
-def _with_short_ids(store: "GraphStore", rows: Sequence[Row]) -> list[dict[str, Any]]:
+def _with_short_ids(store: GraphStore, rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return rows with sessions' ids as short as every command still knows them."""
-    from cc_otel.view.sessions import short_ids
-
     short = short_ids(store, [row["session_id"] for row in rows if row.get("session_id")])
     return [{**row, "session_id": short.get(row.get("session_id") or "", "")} for row in rows]
 

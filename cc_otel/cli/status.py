@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from cc_otel.cli.common import fail, json_option, print_json, say, with_settings
 from cc_otel.cli.compose.sending import destination, with_content
 from cc_otel.config import Home, Settings
-
-if TYPE_CHECKING:
-    from cc_otel.journal.counters import Count
-    from cc_otel.view.status import AgentState, HomeStatus
+from cc_otel.journal.counters import Count
+from cc_otel.journal.database import JournalUnavailable
+from cc_otel.spool import Spool
+from cc_otel.view.status import AgentState, HomeStatus, home_status
 
 
 @click.command()
@@ -28,12 +28,8 @@ def status(home: Home, settings: Settings, as_json: bool) -> None:
         say(line)
 
 
-def status_of(home: Home, settings: Settings) -> "HomeStatus":
+def status_of(home: Home, settings: Settings) -> HomeStatus:
     """Return the state of a home; fail with a message where its journal cannot be read."""
-    from cc_otel.journal.database import JournalUnavailable
-    from cc_otel.spool import Spool
-    from cc_otel.view.status import home_status
-
     target = destination(home, settings)
     try:
         return home_status(
@@ -49,7 +45,7 @@ def status_of(home: Home, settings: Settings) -> "HomeStatus":
         fail(str(error))
 
 
-def _lines(status: "HomeStatus") -> Iterator[str]:
+def _lines(status: HomeStatus) -> Iterator[str]:
     sender = status.sender or {}
     yield f"Home       {status.home}"
     yield f"Recording  {'on' if status.recording else 'off; `cc-otel on` resumes'}"
@@ -73,7 +69,7 @@ def _lines(status: "HomeStatus") -> Iterator[str]:
         yield f"In failed/: {status.spool.events_failed} events that could not become spans"
 
 
-def _agent(agent: "AgentState") -> str:
+def _agent(agent: AgentState) -> str:
     if not agent.running and agent.autostart == "off":
         return "not running, and autostart is off: run `cc-otel up`"
     if not agent.running:
@@ -90,6 +86,6 @@ def _summaries(state: Mapping[str, Any]) -> str:
     return shown + "".join(f"; {reason}" for reason in reasons if reason)
 
 
-def _counted(count: "Count") -> str:
+def _counted(count: Count) -> str:
     first, last = (time.strftime("%F %T", time.localtime(at_ns / 1e9)) for at_ns in (count.first_ns, count.last_ns))
     return f"{count.count} ({first} to {last})"

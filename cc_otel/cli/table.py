@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import click
+from rich.cells import cell_len, set_cell_size
 
 from cc_otel.cli.common import console, print_json
 from cc_otel.text import line
@@ -53,8 +54,6 @@ class _Filled:
     width: int
 
     def cell(self, text: str) -> str:
-        from rich.cells import cell_len, set_cell_size
-
         excess = cell_len(text) - self.width
         if excess > 0 and self.column.cut == "start":
             while cell_len(text) > self.width - 1:
@@ -87,8 +86,6 @@ def table(rows: Sequence[Row], columns: Sequence[Column], width: int) -> list[st
 
 
 def _filled(column: Column, rows: Sequence[Row]) -> _Filled:
-    from rich.cells import cell_len
-
     values = [row.get(column.field) for row in rows]
     cells = [line(cell(value)) for value in values]
     is_number = any(isinstance(value, int | float) for value in values)
