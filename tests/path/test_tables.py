@@ -42,7 +42,7 @@ def at_terminal(*arguments: object) -> list[str]:
         ("sessions", r"5d4f0993  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  .*  0 +1 +1 +3"),
         (
             "spans --status error",
-            r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  5d4f0993  \S+ m?s  execute_[^…]*…  exit_code  Ran make .*",
+            r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  5d4f0993  \S+ m?s  execute_[^…]*… +exit_code  Ran make .*",
         ),
     ],
 )
