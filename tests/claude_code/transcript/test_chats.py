@@ -10,7 +10,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as Encoded
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from cc_otel.agent.describe import Describer
-from cc_otel.agent.prices import Usage, cost_usd
+from cc_otel.agent.prices import Usage
 from cc_otel.agent.rehearsal import rehearse
 from cc_otel.agent.transcript_intake import arrival_of
 from cc_otel.claude_code.transcript.chats import ModelCall, Transcript
@@ -194,11 +194,6 @@ def test_a_call_from_the_future_happened_now() -> None:
 
     assert now_ns == arrival_of(call, "s", 1, now_ns).clock_ns
     assert call.start_ns == arrival_of(call, "s", 1, call.start_ns - 1).clock_ns
-
-
-def test_a_model_without_a_price_has_no_cost() -> None:
-    """No cost is told where none is known."""
-    assert cost_usd("claude-of-tomorrow", Usage(input=1000)) is None
 
 
 def test_usage_of_any_shape_is_read() -> None:
