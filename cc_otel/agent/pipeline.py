@@ -198,18 +198,20 @@ class Agent:
             event = event_of(item.fields, item.id)
             self._chats.hear(event, now_ns)
             self._evidence.note_event(event, now_ns)
-            self._tell(self._evident(event), stretch)
+            evident = self._evident(event)
+            # What arrived stays as it is, unless evidence was added.
+            self._tell(evident, b"" if evident is event else evident.to_json(), stretch)
         self._commit(stretch)
         return len(inputs)
 
-    def _tell(self, told: HookEvent | Observation, stretch: _Stretch) -> None:
+    def _tell(self, told: HookEvent | Observation, fields: bytes, stretch: _Stretch) -> None:
         if not self._assembler.knows(told.session_id):
             self._recall(told.session_id, stretch)
         step = self._add(told)
         kind, event_id = InputKind.OBSERVATION, 0
         if isinstance(told, HookEvent):
             kind, event_id = InputKind.MODEL_CALL if told.handler is Handler.MODEL_CALL else InputKind.EVENT, told.id
-        stretch.told.append(JournalInput(kind, told.session_id, told.clock_ns, told.to_json(), event_id))
+        stretch.told.append(JournalInput(kind, told.session_id, told.clock_ns, fields, event_id))
         stretch.sessions.add(told.session_id)
         stretch.drafts.extend(step.drafts)
         stretch.done.extend(step.duplicates)
@@ -338,7 +340,7 @@ class Agent:
         stretch = _Stretch()
         for observation in observed:
             self._chats.hear(observation, now_ns)
-            self._tell(observation, stretch)
+            self._tell(observation, observation.to_json(), stretch)
         self._commit(stretch)
         return bool(observed)
 

@@ -1,12 +1,13 @@
 """The inputs of the assembler: taken in once, assembled in order, told again in that order."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from cc_otel.journal.database import Database
+from cc_otel.journal.packing import pack, unpack
 from cc_otel.journal.schema import key_of
 
 DIGESTS_MAX: Final = 1000
@@ -45,10 +46,10 @@ class Inputs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def take_in(self, arrivals: Iterable[JournalInput]) -> int:
+    def take_in(self, arrivals: Sequence[JournalInput]) -> int:
         """Record inputs in one transaction. Return how many were new; those known by their digest change nothing."""
         with self._database.transaction() as db:
-            return sum(_take_in(db, arrival) for arrival in arrivals)
+            return _take_in(db, arrivals)
 
     def known(self, digests: Sequence[str]) -> set[str]:
         """Return those digests that something was taken in by."""
@@ -105,7 +106,7 @@ class Inputs:
         """Return the content of inputs by their ids, where it is still kept."""
         marks = ",".join("?" * len(ids))
         rows = self._database.all(f"SELECT id, content FROM contents WHERE id IN ({marks})", *ids)  # noqa: S608 - marks only
-        return dict(rows)
+        return {event_id: unpack(stored) for event_id, stored in rows}
 
     def waiting(self) -> int:
         """Return how many inputs wait to be assembled."""
@@ -130,48 +131,76 @@ class Inputs:
             *parameters,
         )
         return [
-            JournalInput(InputKind(kind), session, clock_ns, fields, id_, content=said)
+            JournalInput(
+                InputKind(kind), session, clock_ns, fields, id_, content=None if said is None else unpack(said)
+            )
             for kind, session, clock_ns, fields, id_, said in rows
         ]
 
 
-def session_of(db: sqlite3.Connection, name: str, heard_ns: int = 0) -> int:
-    """Return the id of a session, made where it is new. ``heard_ns`` is when something happened in it, if it did."""
-    row = db.execute(
-        "INSERT INTO sessions (name, heard_ns) VALUES (?, ?)"
-        " ON CONFLICT (name) DO UPDATE SET heard_ns = max(heard_ns, excluded.heard_ns) RETURNING id",
-        (name, heard_ns),
-    ).fetchone()
-    return int(row[0])
+def session_ids(db: sqlite3.Connection, heard_ns: Mapping[str, int]) -> dict[str, int]:
+    """
+    Return the ids of sessions by name, made where they are new, within the caller's transaction.
+
+    ``heard_ns`` says when something happened in each last; 0 where nothing did.
+    """
+    ids: dict[str, int] = {}
+    for name, at_ns in heard_ns.items():
+        row = db.execute(
+            "INSERT INTO sessions (name, heard_ns) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET heard_ns = max(heard_ns, excluded.heard_ns) RETURNING id",
+            (name, at_ns),
+        ).fetchone()
+        ids[name] = int(row[0])
+    return ids
 
 
-def place(db: sqlite3.Connection, told: Iterable[JournalInput], seq: int) -> int:
+def place(db: sqlite3.Connection, told: Sequence[JournalInput], seq: int) -> int:
     """
     Put inputs that were assembled behind ``seq`` in the order, within the caller's transaction. Return the last place.
 
-    Their fields replace those they arrived with, for evidence that was gathered since. Observations get their row.
+    Their fields, if any, replace those they arrived with, for evidence that was gathered since. Observations get their
+    row.
     """
-    for item in told:
-        seq += 1
-        if item.id:
-            db.execute("UPDATE inputs SET seq = ?, fields = ? WHERE id = ?", (seq, item.fields, item.id))
-        else:
-            db.execute(
-                "INSERT INTO inputs (session, clock_ns, seq, kind, fields) VALUES (?, ?, ?, ?, ?)",
-                (session_of(db, item.session, item.clock_ns), item.clock_ns, seq, item.kind.value, item.fields),
-            )
-    return seq
+    placed = list(enumerate(told, seq + 1))
+    db.executemany(
+        "UPDATE inputs SET seq = ? WHERE id = ?", ((at, item.id) for at, item in placed if item.id and not item.fields)
+    )
+    db.executemany(
+        "UPDATE inputs SET seq = ?, fields = ? WHERE id = ?",
+        ((at, item.fields, item.id) for at, item in placed if item.id and item.fields),
+    )
+    new = [(at, item) for at, item in placed if not item.id]
+    ids = session_ids(db, _heard([item for _, item in new]))
+    db.executemany(
+        "INSERT INTO inputs (session, clock_ns, seq, kind, fields) VALUES (?, ?, ?, ?, ?)",
+        ((ids[item.session], item.clock_ns, at, item.kind.value, item.fields) for at, item in new),
+    )
+    return seq + len(placed)
 
 
-def _take_in(db: sqlite3.Connection, arrival: JournalInput) -> bool:
-    key = key_of(arrival.digest)
-    if db.execute("SELECT 1 FROM inputs WHERE digest = ?", (key,)).fetchone():
-        return False
-    session = session_of(db, arrival.session, arrival.clock_ns)
-    row_id = db.execute(
-        "INSERT INTO inputs (digest, session, clock_ns, kind, fields) VALUES (?, ?, ?, ?, ?)",
-        (key, session, arrival.clock_ns, arrival.kind.value, arrival.fields),
-    ).lastrowid
-    if arrival.content is not None:
-        db.execute("INSERT INTO contents VALUES (?, ?)", (row_id, arrival.content))
-    return True
+def _take_in(db: sqlite3.Connection, arrivals: Sequence[JournalInput]) -> int:
+    first_id = 1 + int(db.execute("SELECT coalesce(max(id), 0) FROM inputs").fetchone()[0])
+    ids = session_ids(db, _heard(arrivals))
+    before = db.total_changes
+    db.executemany(
+        "INSERT OR IGNORE INTO inputs (id, digest, session, clock_ns, kind, fields) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (row_id, key_of(it.digest), ids[it.session], it.clock_ns, it.kind.value, it.fields)
+            for row_id, it in enumerate(arrivals, first_id)
+        ),
+    )
+    taken = db.total_changes - before
+    # Of those that were known there is no row with that id.
+    db.executemany(
+        "INSERT INTO contents SELECT id, ? FROM inputs WHERE id = ?",
+        ((pack(it.content), row_id) for row_id, it in enumerate(arrivals, first_id) if it.content is not None),
+    )
+    return taken
+
+
+def _heard(inputs: Iterable[JournalInput]) -> dict[str, int]:
+    heard_ns: dict[str, int] = {}
+    for item in inputs:
+        heard_ns[item.session] = max(item.clock_ns, heard_ns.get(item.session, 0))
+    return heard_ns

@@ -1,7 +1,7 @@
 """The journal: its parts over one connection, and what changes several of them at once."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cc_otel.journal.counters import Counter, Counters
@@ -49,10 +49,10 @@ class Journal:
 
     def commit(
         self,
-        told: Iterable[JournalInput],
-        spans: Iterable[EncodedSpan],
+        told: Sequence[JournalInput],
+        spans: Sequence[EncodedSpan],
         done: Iterable[int],
-        opened: Iterable[OpenSpan] = (),
+        opened: Sequence[OpenSpan] = (),
         gone: Iterable[str] = (),
     ) -> None:
         """

@@ -1,12 +1,12 @@
 """What no receiver knows yet: the spans that go on or wait, kept up to date by the agent for others to read."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from cc_otel.journal.database import Database
-from cc_otel.journal.inputs import session_of
+from cc_otel.journal.inputs import session_ids
 
 
 class OpenState(StrEnum):
@@ -58,15 +58,16 @@ class OpenSpans:
         ]
 
 
-def change_open(db: sqlite3.Connection, opened: Iterable[OpenSpan], gone: Iterable[str]) -> None:
+def change_open(db: sqlite3.Connection, opened: Sequence[OpenSpan], gone: Iterable[str]) -> None:
     """Add or replace open spans and delete others, by their ids, within the caller's transaction."""
+    sessions = session_ids(db, {span.session: 0 for span in opened})
     db.executemany("DELETE FROM open_spans WHERE span_id = ?", ((span_id,) for span_id in gone))
     db.executemany(
         "INSERT OR REPLACE INTO open_spans VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             (
                 span.span_id,
-                session_of(db, span.session),
+                sessions[span.session],
                 span.start_ns,
                 span.state.value,
                 span.event_id,

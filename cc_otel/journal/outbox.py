@@ -1,11 +1,11 @@
 """The outbox: encoded spans, in order, until a receiver has acknowledged them."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from cc_otel.journal.database import Database
-from cc_otel.journal.inputs import session_of
-from cc_otel.journal.schema import key_of
+from cc_otel.journal.inputs import session_ids
+from cc_otel.journal.packing import pack, unpack
 from cc_otel.span import EncodedSpan
 
 
@@ -24,7 +24,8 @@ class Outbox:
             " JOIN resources AS r ON r.id = o.resource ORDER BY o.number LIMIT ?",
             spans_max,
         ) as rows:
-            for trace_id, span_id, resource, span in rows:
+            for trace_id, span_id, resource, stored in rows:
+                span = unpack(stored)
                 size_bytes += len(span)
                 if batch and size_bytes > bytes_max:
                     break
@@ -34,27 +35,40 @@ class Outbox:
     def acknowledge(self, batch: Sequence[EncodedSpan]) -> None:
         """Delete spans that a receiver has stored. Their ids stay known."""
         with self._database.transaction() as db:
-            db.executemany("DELETE FROM outbox WHERE span_id = ?", ((key_of(span.span_id),) for span in batch))
+            db.executemany("DELETE FROM outbox WHERE span_id = ?", ((bytes.fromhex(span.span_id),) for span in batch))
 
     def count(self) -> int:
         """Return how many spans wait."""
         return self._database.one("SELECT count(*) FROM outbox")
 
 
-def send_out(db: sqlite3.Connection, spans: Iterable[EncodedSpan]) -> None:
+def send_out(db: sqlite3.Connection, spans: Sequence[EncodedSpan]) -> None:
     """Add spans to the outbox within the caller's transaction, unless they were in it before."""
-    resources: dict[bytes, int] = {}
-    for span in spans:
-        key, session = key_of(span.span_id), session_of(db, span.session_id)
-        if not db.execute("INSERT OR IGNORE INTO spans VALUES (?, ?)", (key, session)).rowcount:
-            continue
-        if span.resource not in resources:
-            resources[span.resource] = _resource(db, span.resource)
-        db.execute(
-            "INSERT INTO outbox (span_id, trace_id, session, start_ns, resource, size_bytes, span)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (key, key_of(span.trace_id), session, span.start_ns, resources[span.resource], len(span.span), span.span),
-        )
+    sessions = session_ids(db, {span.session_id: 0 for span in spans})
+    resources = {resource: _resource(db, resource) for resource in {span.resource for span in spans}}
+    keys = [bytes.fromhex(span.span_id) for span in spans]
+    packed = [pack(span.span) for span in spans]
+    # In this order: an id that is known by now was known before, or stands twice in these.
+    db.executemany(
+        "INSERT OR IGNORE INTO outbox (span_id, trace_id, session, start_ns, resource, size_bytes, span)"
+        " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE NOT EXISTS (SELECT 1 FROM spans WHERE span_id = ?1)",
+        (
+            (
+                key,
+                bytes.fromhex(span.trace_id),
+                sessions[span.session_id],
+                span.start_ns,
+                resources[span.resource],
+                len(stored),
+                stored,
+            )
+            for key, span, stored in zip(keys, spans, packed, strict=True)
+        ),
+    )
+    db.executemany(
+        "INSERT OR IGNORE INTO spans VALUES (?, ?)",
+        ((key, sessions[span.session_id]) for key, span in zip(keys, spans, strict=True)),
+    )
 
 
 def _resource(db: sqlite3.Connection, resource: bytes) -> int:

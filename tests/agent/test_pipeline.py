@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 
 import pytest
@@ -321,7 +322,7 @@ def test_over_its_limit_the_journal_gives_up_old_traces(tmp_path: Path) -> None:
             "session_id": f"s{number}",
             "hook_event_name": "SessionStart",
             "source": "startup",
-            "pad": "z" * 12_000,
+            "pad": Random(number).randbytes(6000).hex(),
         }
         workshop.record(event, time.time_ns() + number)
     workshop.settle(10)

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from enum import StrEnum
+from hashlib import blake2b
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -27,6 +29,16 @@ def journal(tmp_path: Path) -> Journal:
     return Journal(tmp_path / "journal.db")
 
 
+def noise(size_bytes: int) -> bytes:
+    """Return bytes that nothing makes shorter."""
+    return Random(size_bytes).randbytes(size_bytes)
+
+
+def trace_of(name: str) -> str:
+    """Return a trace id that stands for a name."""
+    return blake2b(name.encode(), digest_size=16).hexdigest()
+
+
 def event(
     digest: str | None, session: str, clock_ns: int, fields: bytes, content: bytes | None = None, event_id: int = 0
 ) -> JournalInput:
@@ -42,7 +54,7 @@ def arrival(number: int, session: str = "s", clock_ns: int | None = None) -> Jou
 
 def outgoing(number: int, session: str = "s", trace: str = "1" * 32, size_bytes: int = 8) -> EncodedSpan:
     """Return a span that tells its number."""
-    return EncodedSpan(trace, f"{number:016x}", b"resource", b"x" * size_bytes, session, number)
+    return EncodedSpan(trace, f"{number:016x}", b"resource", noise(size_bytes), session, number)
 
 
 def leaving(span: EncodedSpan) -> EncodedSpan:
@@ -67,7 +79,7 @@ def test_an_event_is_taken_in_once(journal: Journal) -> None:
     again = journal.inputs.take_in([arrival(2), arrival(3)])
 
     assert (2, 1) == (first, again)
-    assert [1, 2, 3] == [item.id for item in journal.inputs.pending(10, 10)]
+    assert [item.fields for item in journal.inputs.pending(10, 10)] == [f"fields {n}".encode() for n in (1, 2, 3)]
 
 
 def test_it_is_known_what_was_taken_in(journal: Journal) -> None:
@@ -163,7 +175,7 @@ def test_content_leaves_when_its_spans_are_encoded(journal: Journal) -> None:
 def test_a_commit_happens_whole_or_not_at_all(journal: Journal) -> None:
     """What fails in the middle of a commit leaves nothing of it."""
     journal.inputs.take_in([arrival(1)])
-    broken = EncodedSpan("trace", "span 2", b"", span="no bytes", session_id="s")  # type: ignore[arg-type]
+    broken = EncodedSpan("1" * 32, "2" * 16, b"", span="no bytes", session_id="s")  # type: ignore[arg-type]
     with pytest.raises(sqlite3.IntegrityError):
         journal.commit([told(1)], [outgoing(1), broken], [1])
 
@@ -174,7 +186,7 @@ def test_a_commit_happens_whole_or_not_at_all(journal: Journal) -> None:
 def test_whole_traces_are_given_up_oldest_first_and_counted(journal: Journal) -> None:
     """Over its limit the journal gives up the oldest trace whole, and tells how many spans and from when to when."""
     big = 200_000
-    spans = [outgoing(n, trace=f"trace {n // 3}", size_bytes=big) for n in range(12)]
+    spans = [outgoing(n, trace=f"{n // 3:032x}", size_bytes=big) for n in range(12)]
     journal.commit([], spans, [])
     limit = journal.size_bytes() - 1
 
@@ -203,7 +215,7 @@ def test_finished_sessions_are_forgotten_others_are_not(journal: Journal) -> Non
 
 def test_space_is_given_back(journal: Journal, tmp_path: Path) -> None:
     """The file shrinks when what it held is forgotten."""
-    journal.inputs.take_in([event(str(n), "s", n, b"f", b"x" * 10_000) for n in range(200)])
+    journal.inputs.take_in([event(str(n), "s", n, b"f", noise(10_000)) for n in range(200)])
     full = journal.size_bytes()
     journal.commit([told(n) for n in range(1, 201)], [], range(1, 201))
     journal.retention.forget(now_ns=0, before_ns=1000)
@@ -241,8 +253,8 @@ def finished(journal: Journal, name: str, clock_ns: int, size_bytes: int = 10_00
     """Let a session come and go whose span was acknowledged: what stays of it cannot be given up."""
     journal.inputs.take_in([event(f"digest {name}", name, clock_ns, b"f", b"content")])
     (item,) = journal.inputs.pending(1 << 62, 10)
-    sent = outgoing(item.id, session=name, trace=name)
-    journal.commit([told(item.id, name, clock_ns, b"x" * size_bytes)], [sent], [item.id])
+    sent = outgoing(item.id, session=name, trace=trace_of(name))
+    journal.commit([told(item.id, name, clock_ns, noise(size_bytes))], [sent], [item.id])
     journal.outbox.acknowledge([sent])
 
 
@@ -265,7 +277,7 @@ def test_finished_sessions_go_before_spans_that_wait(journal: Journal) -> None:
 def test_fresh_spans_are_not_given_up_for_what_they_do_not_fill(journal: Journal) -> None:
     """Where sessions that are still open fill the journal, giving up the few spans that wait would not help."""
     journal.inputs.take_in([arrival(n, session="open") for n in range(1, 51)])
-    journal.commit([told(n, "open", n, b"x" * 10_000) for n in range(1, 51)], [outgoing(99, size_bytes=1000)], [])
+    journal.commit([told(n, "open", n, noise(10_000)) for n in range(1, 51)], [outgoing(99, size_bytes=1000)], [])
 
     assert 0 == journal.retention.give_up(journal.size_bytes() - 1)
     assert journal.outbox.waiting(9, 10_000) == [leaving(outgoing(99, size_bytes=1000))]
@@ -291,11 +303,16 @@ def test_room_is_made_in_the_right_order(sessions: list[tuple[Owing, int, int]],
     with TemporaryDirectory() as directory, closing(Journal(Path(directory, "journal.db"))) as journal:
         for number, (owing, clock_ns, size_bytes) in enumerate(sessions, 1):
             name = f"s{number}"
-            journal.inputs.take_in([event(name, name, clock_ns, b"x" * size_bytes, b"content")])
+            journal.inputs.take_in([event(name, name, clock_ns, noise(size_bytes), b"content")])
             if owing is not Owing.ASSEMBLING:
-                sent = outgoing(number, session=name, trace=name, size_bytes=size_bytes)
+                sent = outgoing(
+                    number,
+                    session=name,
+                    trace=trace_of(name),
+                    size_bytes=size_bytes,
+                )
                 done = [] if owing is Owing.ENCODING else [number]
-                journal.commit([told(number, name, clock_ns, b"x" * size_bytes)], [sent], done)
+                journal.commit([told(number, name, clock_ns, noise(size_bytes))], [sent], done)
                 if owing is Owing.NOTHING:
                     journal.outbox.acknowledge([sent])
         limit, waiting = int(share * journal.size_bytes()), len(journal.outbox.waiting(99, 1 << 30))
@@ -327,7 +344,7 @@ def test_old_sessions_are_looked_for_now_and_then(journal: Journal) -> None:
 def filled(path: Path) -> None:
     """Make a journal of many pages, and leave it as a kill would."""
     with closing(Journal(path)) as journal:
-        journal.inputs.take_in([event(f"d{n}", f"s{n % 7}", n, b"f" * 2000, b"c" * 2000) for n in range(300)])
+        journal.inputs.take_in([event(f"d{n}", f"s{n % 7}", n, noise(2000), noise(2000)) for n in range(300)])
         journal.commit([], [outgoing(n, size_bytes=2000) for n in range(300)], [])
 
 
