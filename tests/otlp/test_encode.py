@@ -12,7 +12,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from cc_otel import __version__
-from cc_otel.otlp.encode import COUNT_MAX, encode, readable, request
+from cc_otel.otlp.encode import COUNT_MAX, encode, request
 from cc_otel.otlp.values import DEPTH_MAX
 from cc_otel.span import (
     AttributeValue,
@@ -25,6 +25,7 @@ from cc_otel.span import (
     span_id_of,
     trace_id_of,
 )
+from tests.otlp.sdk import readable
 from tests.otlp.senders import FULL
 
 SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"

@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from cc_otel import __version__
 from cc_otel.otlp.destination import Destination
-from cc_otel.otlp.encode import encode, readable, request
+from cc_otel.otlp.encode import encode, request
 from cc_otel.otlp.transport import UNREADABLE, Delivered, ExportResult, Poison, Refused, Retry, connect
 from cc_otel.span import Span
 from tests.otlp.receivers import (
@@ -25,6 +25,7 @@ from tests.otlp.receivers import (
     status_details,
     succeed,
 )
+from tests.otlp.sdk import readable
 from tests.otlp.senders import PATIENT_S, REQUEST, export, local_grpc
 
 RETRIED = (

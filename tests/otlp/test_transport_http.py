@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from cc_otel import __version__
 from cc_otel.otlp.destination import HTTP_PROTOBUF, Destination
-from cc_otel.otlp.encode import encode, readable, request
+from cc_otel.otlp.encode import encode, request
 from cc_otel.otlp.transport import UNREADABLE, Delivered, ExportResult, Poison, Refused, Retry, connect
 from cc_otel.span import Span
 from tests.otlp.receivers import (
@@ -20,6 +20,7 @@ from tests.otlp.receivers import (
     reply,
     spans_in,
 )
+from tests.otlp.sdk import readable
 from tests.otlp.senders import PATIENT_S, REQUEST, export, local_http
 
 CLIENT_ERRORS = sorted({*range(401, 419), 421, 423, 424, 426, 428, 451, 499} - {408, 413})
