@@ -38,6 +38,9 @@ CLOCK_ERROR_NS_MAX: Final = 10_000_000_000
 """How far the hook's clock may be from its file's time of change, ns: beyond it, the environment forged it."""
 PAYLOAD_BYTES_MAX: Final = 64 << 20
 """How much of a file is read. The largest event seen had 0.8 MB; our OTLP receiver takes no more than this either."""
+READ_BYTES: Final = 64 << 10
+"""How much is read at once. Nearly every event is smaller."""
+
 HEADER_FIELDS_MAX: Final = 64
 FAILED_BYTES_MAX: Final = 64 << 20
 FAILED_AGE_NS_MAX: Final = 7 * 86_400 * 1_000_000_000
@@ -124,7 +127,7 @@ class Spool:
         be read. ``now_ns`` MUST have been taken before the call.
         """
         try:
-            recorded = load(self._new / entry.name)
+            recorded = _load(f"{self._new}/{entry.name}", entry.name)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -136,7 +139,8 @@ class Spool:
 
     def remove(self, entry: FileEntry) -> None:
         """Remove a waiting file that was taken."""
-        (self._new / entry.name).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(f"{self._new}/{entry.name}")  # noqa: PTH108 - a Path takes longer than the call
 
     def fail(self, recorded: SpoolFile, reason: str, content: bytes) -> str:
         """
@@ -244,18 +248,41 @@ class Spool:
 
 def load(path: Path) -> SpoolFile:
     """
-    Return what a file in the hook's format holds, wherever it lies; raise OSError where it cannot be read.
+    Return what a file in the hook's format holds, wherever it lies.
 
     A file in any other format is an event of its whole content without variables, and not ended.
+
+    Raises:
+        OSError: it cannot be read.
+
     """
-    with path.open("rb") as file:
-        content = file.read(PAYLOAD_BYTES_MAX)
+    return _load(str(path), path.name)
+
+
+def _load(path: str, name: str) -> SpoolFile:
+    # No file object and no Path: they take longer than the reading.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        content = _content(descriptor)
         # After the read: a change that is not in the content makes the file younger than its settling time.
-        status = os.fstat(file.fileno())
+        status = os.fstat(descriptor)
         # What a writer adds behind our back is not "unread": the content would then be taken for a cut one.
         unread_bytes = max(status.st_size - len(content), 0) if len(content) == PAYLOAD_BYTES_MAX else 0
-        last = os.pread(file.fileno(), 512, status.st_size - 512) if unread_bytes else b""
-    return _decode(path.name, content, unread_bytes, last, status.st_mtime_ns)
+        last = os.pread(descriptor, 512, status.st_size - 512) if unread_bytes else b""
+    finally:
+        os.close(descriptor)
+    return _decode(name, content, unread_bytes, last, status.st_mtime_ns)
+
+
+def _content(descriptor: int) -> bytes:
+    """Return what a file holds, at most `PAYLOAD_BYTES_MAX`."""
+    content = os.read(descriptor, READ_BYTES)
+    while content and len(content) < PAYLOAD_BYTES_MAX:
+        more = os.read(descriptor, min(max(os.fstat(descriptor).st_size, READ_BYTES), PAYLOAD_BYTES_MAX - len(content)))
+        if not more:
+            break
+        content += more
+    return content
 
 
 def _decode(name: str, content: bytes, unread_bytes: int, last: bytes, mtime_ns: int) -> SpoolFile:

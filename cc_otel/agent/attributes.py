@@ -30,9 +30,12 @@ class SpanAttributes:
 
     def add(self, key: str, value: Any) -> None:
         """Take a text, a number, a tuple of words, or any JSON value, which becomes a text."""
-        if not self._may_leave(key, value):
+        if not self._with_content and not _is_told_without_content(key, value):
             return
-        if isinstance(value, str):
+        if isinstance(value, str) and value.isascii() and len(value) <= self._value_bytes_max:
+            # Nearly every value, and this runs for every attribute.
+            size_bytes = len(value)
+        elif isinstance(value, str):
             kept = text(value, self._value_bytes_max)
             if kept != value:
                 self._truncated[key] = len(value.encode("utf-8", "replace"))
@@ -64,6 +67,7 @@ class SpanAttributes:
             self._attributes[c.TRUNCATED] = text(orjson.dumps(self._truncated).decode(), self._value_bytes_max)
         return self._attributes
 
-    def _may_leave(self, key: str, value: object) -> bool:
-        words = value if isinstance(value, tuple) else (value,)
-        return self._with_content or key in _OURS or all(map(is_word, words))
+
+def _is_told_without_content(key: str, value: object) -> bool:
+    words = value if isinstance(value, tuple) else (value,)
+    return key in _OURS or all(map(is_word, words))

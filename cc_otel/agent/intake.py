@@ -7,6 +7,7 @@ when its event is in the journal or its failure is kept.
 
 import logging
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, cast
 
@@ -41,6 +42,9 @@ FILES_MAX: Final = 500
 
 LISTED_MAX: Final = 20_000
 """How many files one look at the spool lists: memory stays bounded, and a backlog is not listed again for each few."""
+
+VALUES_MAX: Final = 256
+"""How many short values of variables are remembered without their secrets."""
 
 _WORD_ENDS: Final = " \t\r\n\"'`"
 
@@ -184,9 +188,17 @@ def _kept(recorded: SpoolFile) -> bytes:
 
 
 def _cleaned(recorded: SpoolFile) -> dict[str, str]:
-    """Give the recorded variables without secrets, each of a bounded length."""
-    texts = {
-        name: value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """Return the recorded variables without secrets, each of a bounded length."""
+    return {
+        name: (_known_clean if len(value) <= payloads.NAME_LENGTH_MAX else _clean)(value)
         for name, value in recorded.variables.items()
     }
-    return {name: redact_text(text)[0][: payloads.NAME_LENGTH_MAX] for name, text in texts.items()}
+
+
+def _clean(value: str) -> str:
+    text = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return redact_text(text)[0][: payloads.NAME_LENGTH_MAX]
+
+
+_known_clean = lru_cache(VALUES_MAX)(_clean)
+"""Nearly all events of a client have the same variables."""
