@@ -2,23 +2,24 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, Final
 
 import click
 
-from cc_otel.cli.common import DAYS, Command, console, fail, json_option, not_nan, print_json, with_settings
+from cc_otel.cli.common import DAYS, Command, console, fail, json_option, not_nan, print_json, say, with_settings
 from cc_otel.cli.compose.sending import destination, with_content
 from cc_otel.cli.compose.store import open_store
-from cc_otel.cli.table import Column, Row, dollars, duration, moment, print_rows
+from cc_otel.cli.table import Column, Row, counted, dollars, duration, minute, moment, print_rows, say_how_many
 from cc_otel.cli.tree_view import trees, whole
 from cc_otel.config import Home, Settings
 from cc_otel.graph.store import GraphStore, Query, StoreUnavailable
 from cc_otel.journal.database import JournalUnavailable
 from cc_otel.text import squeezed
-from cc_otel.view.costs import GROUPINGS, costs
+from cc_otel.view.costs import GROUPINGS, costs, total
 from cc_otel.view.open_spans import open_spans
+from cc_otel.view.session_list import list_sessions
 from cc_otel.view.sessions import Ambiguous, NoSuchSession, session_named, short_ids
 from cc_otel.view.trees import TreeSpan, spans_of
 
@@ -26,13 +27,18 @@ ROWS: Final = 20
 ROWS_MAX: Final = 2**63 - 1
 """The largest number that a store takes."""
 
-_SESSIONS: Final = tuple(map(Column, ("session_id", "began", "took", "turns", "tools", "errors", "spans")))
+_SESSIONS: Final = (
+    *(Column("session_id"), Column("last_active"), Column("state", "end"), Column("turns", spare=1)),
+    *(Column("tools"), Column("errors"), Column("cost_usd"), Column("model", spare=3)),
+    *(Column("folder", "start", spare=2), Column("prompt", "end")),
+)
 _SPANS: Final = (Column("began"), Column("session_id"), Column("took"), Column("name", "end"), Column("label", "end"))
 _FAILED_SPANS: Final = (*_SPANS[:-1], Column("error", "end"), _SPANS[-1])
 _FILES: Final = (*map(Column, ("last", "reads", "edits", "writes", "errors")), Column("path", "start"))
 _COSTS: Final = (
     *map(Column, ("calls", "input_tokens", "output_tokens")),
     *(Column("cache_read_tokens", spare=1), Column("cache_write_tokens", spare=2), Column("cost_usd")),
+    Column("unpriced_calls", spare=3),
 )
 _CUT: Final = {"agent": "end", "label": "end"}
 _KINDS: Final = ("turn", "subagent", "tool", "chat", "session", "compact", "hook", "span")
@@ -109,11 +115,18 @@ def span(home: Home, settings: Settings, name: str, as_json: bool) -> None:
 @_at_most
 @json_option
 def sessions(home: Home, settings: Settings, limit: int, as_json: bool) -> None:
-    """List the sessions, the newest first."""
+    """
+    List the sessions, the one that was active last first.
+
+    One that waits for you says for what. "$1.50+" is a sum without some calls, whose price is unknown.
+    """
     with _reading(home, settings) as store:
-        rows: list[Row] = list(store.query(Query("sessions", {"limit": limit})))
-        shown = [] if as_json else [row | _when(row) for row in _with_short_ids(store, rows)]
+        found = list_sessions(store, limit, _open_spans(home, settings), all_here=not settings.store)
+        rows = [it.to_json() for it in found.rows]
+        shown = [] if as_json else [_session(row) for row in _with_short_ids(store, rows)]
     print_rows(rows, as_json=as_json, shown=shown, columns=_SESSIONS)
+    if not as_json:
+        say_how_many(len(rows), found.total, "session")
 
 
 @query.command()
@@ -127,13 +140,17 @@ def sessions(home: Home, settings: Settings, limit: int, as_json: bool) -> None:
 @click.option("--text", help="Only with this text in the summary or the command.")
 @_at_most
 @json_option
-def spans(home: Home, settings: Settings, as_json: bool, **wanted: Any) -> None:
+def spans(home: Home, settings: Settings, limit: int, as_json: bool, **wanted: Any) -> None:
     """Find spans, the newest first."""
     with _reading(home, settings) as store:
-        rows: list[Row] = list(store.query(Query("spans", _with_whole_id(store, home, settings, wanted))))
+        # One more than is shown, to know whether there is.
+        wanted = _with_whole_id(store, home, settings, wanted) | {"limit": min(limit + 1, ROWS_MAX)}
+        rows: list[Row] = list(store.query(Query("spans", wanted)))
         shown = [] if as_json else [row | _when(row) | _failure(row) for row in _with_short_ids(store, rows)]
     failed = any(row["status"] == "ERROR" for row in rows)
-    print_rows(rows, as_json=as_json, shown=shown, columns=_FAILED_SPANS if failed else _SPANS)
+    print_rows(rows[:limit], as_json=as_json, shown=shown[:limit], columns=_FAILED_SPANS if failed else _SPANS)
+    if len(rows) > limit and not as_json:
+        say(f"These are the newest {limit}, and there are more: --limit shows them.")
 
 
 @query.command()
@@ -143,13 +160,15 @@ def spans(home: Home, settings: Settings, as_json: bool, **wanted: Any) -> None:
 @_of_days("Only what was touched in the last days.")
 @_at_most
 @json_option
-def files(home: Home, settings: Settings, days: float, as_json: bool, **wanted: Any) -> None:
+def files(home: Home, settings: Settings, days: float, limit: int, as_json: bool, **wanted: Any) -> None:
     """List the files that were touched, the one touched last first."""
     with _reading(home, settings) as store:
         wanted = _with_whole_id(store, home, settings, wanted)
         rows: list[Row] = list(store.query(Query("files", wanted | {"since_ms": _since_ms(days)})))
-    shown = [{**row, "last": moment(row["last_ms"])} for row in rows]
-    print_rows(rows, as_json=as_json, shown=shown, columns=_FILES)
+    shown = [{**row, "last": moment(row["last_ms"])} for row in rows[:limit]]
+    print_rows(rows[:limit], as_json=as_json, shown=shown, columns=_FILES)
+    if not as_json:
+        say_how_many(len(shown), len(rows), "file")
 
 
 @query.command()
@@ -163,16 +182,23 @@ def cost(home: Home, settings: Settings, days: float, by: str, as_json: bool, **
     """
     Sum up what model calls took: calls, tokens, dollars.
 
-    Each call is counted once. Dollars are LiteLLM's prices, empty for models without one.
+    Each call is counted once. Dollars are empty for models whose price is unknown.
     """
     with _reading(home, settings) as store:
         wanted = _with_whole_id(store, home, settings, wanted)
-        rows = [it.to_json() for it in costs(store, by, wanted | {"since_ms": _since_ms(days)})]
+        found = costs(store, by, wanted | {"since_ms": _since_ms(days)})
+        rows = [it.to_json() for it in found]
         shown = (
             [] if as_json else [{**row, "cost_usd": dollars(row["cost_usd"])} for row in _with_short_ids(store, rows)]
         )
-    columns = (*(Column(name, _CUT.get(name, "")) for name in GROUPINGS[by]), *_COSTS)
+    amounts = total(found).amounts
+    columns = (
+        *(Column(name, _CUT.get(name, "")) for name in GROUPINGS[by]),
+        *_COSTS[: None if amounts["unpriced_calls"] else -1],
+    )
     print_rows(rows, as_json=as_json, shown=shown, columns=columns)
+    if rows and not as_json:
+        say(_total(amounts))
 
 
 @contextmanager
@@ -211,6 +237,23 @@ def _with_short_ids(store: GraphStore, rows: Sequence[Row]) -> list[dict[str, An
     """Return rows with sessions' ids as short as every command still knows them."""
     short = short_ids(store, [row["session_id"] for row in rows if row.get("session_id")])
     return [{**row, "session_id": short.get(row.get("session_id") or "", "")} for row in rows]
+
+
+def _session(row: Row) -> dict[str, Any]:
+    waiting = f": {row['waiting_for']}" if row["waiting_for"] else ""
+    cost = dollars(row["cost_usd"]) + "+" * bool(row["unpriced_calls"] and row["cost_usd"] is not None)
+    state = f"{row['state'] or ''}{waiting}"
+    return {**row, "last_active": minute(row["active_ms"]), "state": state, "cost_usd": cost}
+
+
+def _total(amounts: Mapping[str, float | None]) -> str:
+    """Return what all model calls took together, and how many have no price."""
+    parts = [f"Total: {counted(int(amounts['calls'] or 0), 'model call')}"]
+    if amounts["cost_usd"] is not None:
+        parts.append(dollars(amounts["cost_usd"]))
+    if unpriced := int(amounts["unpriced_calls"] or 0):
+        parts.append(f"{counted(unpriced, 'call')} without a price")
+    return ", ".join(parts)
 
 
 def _failure(row: Row) -> dict[str, Any]:

@@ -112,6 +112,19 @@ def _fitted(filled: Sequence[_Filled], width: int) -> Sequence[_Filled]:
     return [replace(it, width=widths[it.column]) for it in filled]
 
 
+def say_how_many(shown: int, total: int, what: str) -> None:
+    """Print as a table's last line how many rows it has, and of how many; nothing below an empty one."""
+    if shown:
+        click.echo(
+            counted(total, what) if shown == total else f"{shown} of {counted(total, what)}: --limit shows more."
+        )
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def cell(value: object) -> str:
     """Return a value as a table shows it."""
     if value is None:
@@ -144,6 +157,11 @@ def _size(value: float) -> str:
 def moment(at_ms: float) -> str:
     """Return a time, ms since the epoch, as date and time of this machine's clock."""
     return _on_this_clock(at_ms, "%F %T")
+
+
+def minute(at_ms: float) -> str:
+    """Return a time, ms since the epoch, to the minute."""
+    return _on_this_clock(at_ms, "%F %H:%M")
 
 
 def clock(at_ms: float) -> str:

@@ -14,7 +14,10 @@ GROUPINGS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """What a sum is of, and the columns of the ``cost`` query that tell one sum from another."""
 
-SUMMED: Final = ("calls", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd")
+SUMMED: Final = (
+    *("calls", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd"),
+    "unpriced_calls",
+)
 
 _DIGITS: Final = 9
 """Sums of dollars are rounded to a billionth: what is beyond comes from adding binary fractions."""
@@ -45,11 +48,21 @@ def costs(store: GraphStore, by: str, wanted: Mapping[str, str | int | float | N
 
 def sums(rows: Iterable[Mapping[str, Json]], keys: tuple[str, ...]) -> list[Cost]:
     """Return the rows of the ``cost`` query added up, one sum for all rows that are equal in these columns."""
-    added: dict[tuple[Json, ...], dict[str, float | None]] = {}
+    groups: dict[tuple[Json, ...], list[Mapping[str, Json]]] = {}
     for row in rows:
-        zero: dict[str, float | None] = {**dict.fromkeys(SUMMED, 0), "cost_usd": None}
-        amounts = added.setdefault(tuple(row[key] for key in keys), zero)
+        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
+    return [Cost(dict(zip(keys, group, strict=True)), _added(members)) for group, members in groups.items()]
+
+
+def total(costs_: Iterable[Cost]) -> Cost:
+    """Return the sum of sums."""
+    return Cost({}, _added([cost.amounts for cost in costs_]))
+
+
+def _added(rows: Iterable[Mapping[str, Json]]) -> dict[str, float | None]:
+    amounts: dict[str, float | None] = {**dict.fromkeys(SUMMED, 0), "cost_usd": None}
+    for row in rows:
         for name in SUMMED:
             if isinstance(amount := row[name], int | float):
                 amounts[name] = round((amounts[name] or 0) + amount, _DIGITS)
-    return [Cost(dict(zip(keys, group, strict=True)), amounts) for group, amounts in added.items()]
+    return amounts

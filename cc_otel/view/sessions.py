@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from cc_otel.graph.store import GraphStore, Query
 
 LAST: Final = "last"
-"""The name of the newest session."""
+"""The name of the session that was active last."""
 
 DOCTOR_SESSION: Final = "cc-otel-doctor"
 """The session of doctor's test events, which is never the newest."""
@@ -19,7 +19,7 @@ ID_CHARS: Final = 8
 MATCHES_MAX: Final = 100
 """How many sessions with one beginning are counted."""
 
-_BEGINNINGS_MAX: Final = 40
+_BEGINNINGS_MAX: Final = 4
 """From this many on it is less work to ask for all ids than for those of each beginning."""
 
 _TRACE_ID: Final = re.compile("[0-9a-f]{32}")
@@ -69,11 +69,11 @@ def session_named(store: GraphStore, what: str, running: Iterable[_Running] = ()
         StoreUnavailable: the store cannot answer.
 
     """
-    began = {span.session_id: span.start_ms for span in sorted(running, key=_start, reverse=True) if span.session_id}
+    active = {span.session_id: span.start_ms for span in sorted(running, key=_start) if span.session_id}
     if what == LAST:
-        return _last(store, began)
+        return _last(store, active)
     rows = store.query(Query("session_ids", {"prefix": what, "limit": MATCHES_MAX}))
-    ids = sorted({str(row["session_id"]) for row in rows} | {id_ for id_ in began if id_.startswith(what)})
+    ids = sorted({str(row["session_id"]) for row in rows} | {id_ for id_ in active if id_.startswith(what)})
     if what in ids:
         return what
     if len(ids) > 1:
@@ -87,14 +87,15 @@ def _start(span: _Running) -> float:
     return span.start_ms
 
 
-def _last(store: GraphStore, began: dict[str, float]) -> str:
-    # Two, because the newest may be doctor's.
-    for row in store.query(Query("sessions", {"limit": 2})):
-        began[str(row["session_id"])] = float(str(row["start_ms"]))
-    began.pop(DOCTOR_SESSION, None)
-    if not began:
+def _last(store: GraphStore, active: dict[str, float]) -> str:
+    # Two, because the first may be doctor's.
+    for row in list(store.query(Query("sessions", {"limit": 2}))):
+        session_id = str(row["session_id"])
+        active[session_id] = max(active.get(session_id, 0.0), float(str(row["active_ms"])))
+    active.pop(DOCTOR_SESSION, None)
+    if not active:
         raise NoSuchSession(LAST)
-    return max(began, key=began.__getitem__)
+    return max(active, key=active.__getitem__)
 
 
 def short_ids(store: GraphStore, ids: Iterable[str]) -> dict[str, str]:

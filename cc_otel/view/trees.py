@@ -65,8 +65,8 @@ def spans_of(store: GraphStore, what: str, open_spans: Sequence[TreeSpan] = ()) 
     """
     Return the spans of a trace, or of all traces of a session, with those of them that are still open.
 
-    A session may be named by the beginning of its id. `LAST` is the newest session, or the newest trace where no span
-    names a session.
+    A session may be named by the beginning of its id. `LAST` is the session that was active last, or the newest trace
+    where no span names a session.
 
     Raises:
         NoSuchSession: nothing is known by that name.

@@ -17,7 +17,7 @@ from cc_otel.graph import mapping
 from cc_otel.graph.sqlite import SqliteStore
 from cc_otel.journal.journal import Journal
 from cc_otel.span import AttributeValue, Span
-from tests.graph.made import TRACE_A1, TRACE_A2, span, span_id, turn, two_sessions
+from tests.graph.made import TRACE_A1, TRACE_A2, span, span_id, tool, turn, two_sessions
 
 NASTY = "\x1b]52;c;cm0gLXJm\x07\x1b[2J\u202e\x9b31m\r\n"
 
@@ -171,6 +171,33 @@ def test_one_large_number_ruins_no_table(tmp_path: Path) -> None:
     assert rows(tmp_path, "cost", "--days", "36500")[0]["input_tokens"] is None
 
 
+def test_a_list_says_of_how_many_rows_it_has_some(tmp_path: Path) -> None:
+    """The last line of a table says how many rows there are, or that there are more."""
+    put(tmp_path, [tool(at, "Read", f'{{"file_path": "/{at}"}}', session=f"session-{at}") for at in (1, 2, 3)])
+    since = ("--days", "36500")
+
+    assert answered(tmp_path, "sessions", "--limit", "2")[-1] == "2 of 3 sessions: --limit shows more."
+    assert answered(tmp_path, "sessions")[-1] == "3 sessions"
+    assert answered(tmp_path, "files", *since, "--limit", "1")[-1] == "1 of 3 files: --limit shows more."
+    assert answered(tmp_path, "spans", "--limit", "2")[-1].startswith("These are the newest 2, and there are more")
+    assert answered(tmp_path, "spans", "--limit", "3")[-1].split()[-1] == "Read"
+    assert [len(rows(tmp_path, it, "--limit", "2", *more)) for it, more in (("spans", ()), ("files", since))] == [2, 2]
+
+
+def test_a_cost_says_what_has_no_price(tmp_path: Path) -> None:
+    """The last line of a cost is the total and how many calls have no price; rows say so where there are any."""
+    chat: dict[str, AttributeValue] = {"gen_ai.operation.name": "chat", "gen_ai.response.model": "m"}
+    priced: dict[str, AttributeValue] = {**chat, "cc_otel.cost_usd": 0.5}
+    put(tmp_path, [span(1, attributes=priced), span(2, attributes=priced)])
+    assert answered(tmp_path, "cost", "--days", "36500")[-1] == "Total: 2 model calls, $1.0000"
+
+    put(tmp_path, [span(3, attributes=chat)])
+    header, row, total = answered(tmp_path, "cost", "--days", "36500")
+    assert (header.split()[-2:], row.split()[-1]) == (["unpriced", "calls"], "1")
+    assert total == "Total: 3 model calls, $1.0000, 1 call without a price"
+    assert answered(tmp_path, "sessions")[1].split()[7] == "$1.0000+"
+
+
 def test_a_circle_of_spans_is_shown(tmp_path: Path) -> None:
     """Spans that are each other's parents are shown once each, as a tree of the earliest."""
     put(tmp_path, [span(1, "first", parent=2), span(2, "second", parent=1, start_ms=1)])
@@ -195,7 +222,7 @@ def test_the_graph_is_read_on_a_full_disk(tmp_path: Path, killed: bool) -> None:
 def test_ids_are_cut_as_far_as_they_name_one_session(tmp_path: Path) -> None:
     """What a table shows of an id names its session in every command."""
     put(tmp_path, [turn(at, session=name) for at, name in enumerate(("agent-run-1", "agent-run-2", "0123456789ab"), 1)])
-    shown = {line.split()[0] for line in answered(tmp_path, "sessions", "--limit", "9")[1:]}
+    shown = {line.split()[0] for line in answered(tmp_path, "sessions", "--limit", "9")[1:-1]}
 
     assert shown == {"agent-run-1", "agent-run-2", "01234567"}
     assert all(rows(tmp_path, "tree", name) for name in shown)

@@ -394,6 +394,14 @@ class StoreContract:
             "tools": 0,
             "errors": 0,
             "spans": 1,
+            "active_ms": T0_MS + 5_000,
+            "prompt": "invoke_agent claude-code",
+            "folder": None,
+            "model": None,
+            "turn_status": "UNSET",
+            "model_calls": 0,
+            "unpriced_calls": 0,
+            "cost_usd": None,
         }
         oldest = {
             "session_id": "session-a",
@@ -403,6 +411,14 @@ class StoreContract:
             "tools": 3,
             "errors": 1,
             "spans": 8,
+            "active_ms": T0_MS + 1_100,
+            "prompt": "invoke_agent claude-code",
+            "folder": None,
+            "model": None,
+            "turn_status": "UNSET",
+            "model_calls": 1,
+            "unpriced_calls": 1,
+            "cost_usd": None,
         }
 
         assert ask(store, "sessions") == [newest, oldest]
@@ -445,6 +461,53 @@ class StoreContract:
         assert column(ask(store, "tree", trace_id=TRACE_A1), "span_id", "depth") == [(span_id(1), 0), (span_id(2), 1)]
         below = ask(store, "subtree", trace_id=TRACE_A1, span_id=span_id(2))
         assert column(below, "span_id", "depth") == [(span_id(2), 0)]
+
+    def test_the_session_that_was_active_last_comes_first(self, store: GraphStore) -> None:
+        """Sessions come by what happened last in them, whenever they began."""
+        put(store, [span(1), span(2, session="session-b", start_ms=5), span(3, start_ms=9, trace_id=TRACE_A2)])
+
+        assert column(ask(store, "sessions"), "session_id", "start_ms", "active_ms") == [
+            ("session-a", T0_MS, T0_MS + 9),
+            ("session-b", T0_MS + 5, T0_MS + 5),
+        ]
+
+    def test_what_a_session_was_about(self, store: GraphStore) -> None:
+        """A session tells its first prompt, its folder, its last model, how its last turn ended, and what it cost."""
+        begun: dict[str, AttributeValue] = {
+            "cc_otel.hook.event": "SessionStart",
+            "process.working_directory": "/home/dev/project",
+        }
+        asked: dict[str, AttributeValue] = {
+            "gen_ai.operation.name": "invoke_agent",
+            "cc_otel.hook.event": "UserPromptSubmit",
+        }
+        chat: dict[str, AttributeValue] = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 1}
+        failed: dict[str, AttributeValue] = {"gen_ai.operation.name": "chat"}
+        put(
+            store,
+            [
+                span(1, "session startup", attributes=begun),
+                span(2, "turn", start_ms=1, attributes={**asked, "cc_otel.summary": "Asked: tidy up"}),
+                span(3, "turn", start_ms=9, error="process_gone", attributes={**asked, "cc_otel.summary": "Asked: go"}),
+                span(4, "chat", start_ms=2, attributes={**chat, "gen_ai.response.model": "a", "cc_otel.cost_usd": 0.5}),
+                span(
+                    5, "chat", start_ms=4, attributes={**chat, "gen_ai.response.model": "b", "cc_otel.cost_usd": 0.25}
+                ),
+                span(6, "chat", start_ms=3, attributes={**chat, "gen_ai.response.model": "c"}),
+                span(7, "chat", start_ms=5, error="overloaded_error", attributes=failed),
+            ],
+        )
+        [row] = ask(store, "sessions")
+
+        assert {name: row[name] for name in list(row)[8:]} == {
+            "prompt": "Asked: tidy up",
+            "folder": "/home/dev/project",
+            "model": "b",
+            "turn_status": "ERROR",
+            "model_calls": 3,
+            "unpriced_calls": 1,
+            "cost_usd": 0.75,
+        }
 
     def test_traces_of_a_session(self, store: GraphStore) -> None:
         """A session's traces come in the order they began, with what each holds."""
@@ -500,6 +563,7 @@ class StoreContract:
             "invoke_agent claude-code", 2, 20, 4, 1.0,
         )  # fmt: skip
         assert (second["agent"], second["calls"], second["input_tokens"], second["cost_usd"]) == (None, 1, 0, None)
+        assert column((first, second), "unpriced_calls") == [(0,), (1,)]
         assert ask(store, "cost", session_id="another") == []
         assert len(ask(store, "cost", since_ms=T0_MS + 3)) == 1
 

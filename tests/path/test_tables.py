@@ -20,8 +20,14 @@ def home(tmp_path: Path) -> Path:
     call = {"tool_use_id": "t", "tool_name": "Bash", "tool_input": {"command": "make everything that there is to make"}}
     for event in (
         {"hook_event_name": "SessionStart", "source": "startup"},
+        {
+            "hook_event_name": "UserPromptSubmit",
+            "prompt_id": "p",
+            "prompt": "tidy up everything that there is to tidy up",
+        },
         {"hook_event_name": "PreToolUse", **call},
         {"hook_event_name": "PostToolUseFailure", "error": "Exit code 3", "duration_ms": 1, **call},
+        {"hook_event_name": "Stop", "prompt_id": "p"},
     ):
         record(home, {"session_id": SESSION} | event)
     cc_otel("flush", "--home", home)
@@ -39,7 +45,7 @@ def at_terminal(*arguments: object) -> list[str]:
 @pytest.mark.parametrize(
     ("what", "line"),
     [
-        ("sessions", r"5d4f0993  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  .*  0 +1 +1 +3"),
+        ("sessions", r"5d4f0993  \d{4}-\d\d-\d\d \d\d:\d\d  done +1 +1 +tidy up everything.*…"),
         (
             "spans --status error",
             r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  5d4f0993  \S+ m?s  execute_[^…]*… +exit_code  Ran make .*",
@@ -48,7 +54,8 @@ def at_terminal(*arguments: object) -> list[str]:
 )
 def test_a_row_is_a_line_on_a_narrow_terminal(home: Path, what: str, line: str) -> None:
     """At 80 columns each row is one line, whose times and numbers are whole; what is long is cut."""
-    header, *rows = at_terminal("query", *what.split(), "--home", home)
+    header, row, *after = at_terminal("query", *what.split(), "--home", home)
 
     assert header.split()[0] in {"session", "began"}
-    assert [bool(re.fullmatch(line, row)) for row in rows] == [True], rows
+    assert re.fullmatch(line, row), row
+    assert after == (["1 session"] if what == "sessions" else [])

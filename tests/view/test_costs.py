@@ -5,7 +5,7 @@ from typing import Final
 import pytest
 
 from cc_otel.graph.store import Json
-from cc_otel.view.costs import GROUPINGS, SUMMED, sums
+from cc_otel.view.costs import GROUPINGS, SUMMED, sums, total
 
 ROW: Final[dict[str, Json]] = {
     "session_id": "s",
@@ -35,6 +35,22 @@ def test_rows_of_one_group_are_added_up() -> None:
         {"session_id": "other", "trace_id": "t"},
         {"session_id": "s", "trace_id": "u"},
     ]
+
+
+def test_a_total_is_the_sum_of_sums() -> None:
+    """All sums together are what all rows are, with the calls that have no price."""
+    rows = [
+        ROW | {"calls": 2, "cost_usd": 0.1},
+        ROW | {"model": "n", "calls": 1, "cost_usd": None, "unpriced_calls": 1},
+        ROW | {"model": "o", "calls": 1, "cost_usd": 0.2},
+    ]
+
+    assert total(sums(rows, GROUPINGS["model"])).amounts == {
+        **dict.fromkeys(SUMMED, 0),
+        "calls": 4,
+        "cost_usd": 0.3,
+        "unpriced_calls": 1,
+    }
 
 
 @pytest.mark.parametrize("amount", [None, "many", 1e308])

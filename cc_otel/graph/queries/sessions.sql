@@ -1,20 +1,63 @@
--- The sessions, the newest first.
+-- The sessions, the one that was active last first.
 --
 -- :limit  how many at most; all where it is null
 --
--- start_ms and end_ms are the first start and the last end of the session's spans. Ordered by start_ms descending,
--- session_id. The newest are found with one step into an index for each session, so only those of the answer are
--- counted through.
-WITH newest AS (
-  SELECT session_id, (SELECT min(start_ms) FROM spans WHERE spans.session_id = sessions.session_id) AS start_ms
-  FROM sessions
-  ORDER BY start_ms DESC, session_id
-  LIMIT coalesce(:limit, -1)
-)
+-- start_ms and end_ms are the first start and the last end of the session's spans, active_ms is their last start.
+-- prompt is the label of the first turn and turn_status the status of the last, folder is where the client was started,
+-- model is that of the last model call. model_calls, unpriced_calls and cost_usd are as in cost.sql.
+-- Ordered by active_ms descending, session_id. The newest are found with two steps into an index for each session, so
+-- only those of the answer are counted through.
+WITH
+  newest AS (
+    SELECT
+      session_id,
+      (SELECT min(start_ms) FROM spans WHERE spans.session_id = sessions.session_id) AS start_ms,
+      (SELECT max(start_ms) FROM spans WHERE spans.session_id = sessions.session_id) AS active_ms
+    FROM sessions
+    WHERE active_ms IS NOT NULL
+    ORDER BY active_ms DESC, session_id
+    LIMIT coalesce(:limit, -1)
+  ),
+  counted AS (
+    SELECT
+      newest.session_id, newest.start_ms, max(spans.end_ms) AS end_ms, sum(spans.kind = 'turn') AS turns,
+      sum(spans.kind = 'tool') AS tools, sum(spans.status = 'ERROR') AS errors, count(*) AS spans, newest.active_ms
+    FROM newest JOIN spans ON spans.session_id = newest.session_id
+    GROUP BY newest.session_id
+  ),
+  chats AS (
+    SELECT
+      newest.session_id, json_extract(spans.document, '$.attributes.cc_otel_cost_usd') AS cost_usd
+    FROM newest JOIN spans ON spans.session_id = newest.session_id AND spans.kind = 'chat'
+    WHERE spans.status <> 'ERROR' OR json_extract(spans.document, '$.attributes.gen_ai_usage_input_tokens') IS NOT NULL
+  ),
+  costs AS (
+    SELECT session_id, count(*) AS calls, count(*) - count(cost_usd) AS unpriced, sum(cost_usd) AS cost_usd
+    FROM chats
+    GROUP BY session_id
+  )
 SELECT
-  newest.session_id, newest.start_ms, max(spans.end_ms) AS end_ms,
-  sum(spans.kind = 'turn') AS turns, sum(spans.kind = 'tool') AS tools, sum(spans.status = 'ERROR') AS errors,
-  count(*) AS spans
-FROM newest JOIN spans ON spans.session_id = newest.session_id
-GROUP BY newest.session_id
-ORDER BY newest.start_ms DESC, newest.session_id
+  counted.*,
+  (
+    SELECT label FROM spans
+    WHERE spans.session_id = counted.session_id AND kind = 'turn'
+    ORDER BY start_ms, trace_id, span_id LIMIT 1
+  ) AS prompt,
+  (
+    SELECT json_extract(document, '$.attributes.process_working_directory') FROM spans
+    WHERE spans.session_id = counted.session_id AND kind IN ('session', 'turn')
+    ORDER BY start_ms, trace_id, span_id LIMIT 1
+  ) AS folder,
+  (
+    SELECT json_extract(document, '$.attributes.gen_ai_response_model') FROM spans
+    WHERE spans.session_id = counted.session_id AND kind = 'chat' AND status <> 'ERROR'
+    ORDER BY start_ms DESC, trace_id, span_id LIMIT 1
+  ) AS model,
+  (
+    SELECT status FROM spans
+    WHERE spans.session_id = counted.session_id AND kind = 'turn'
+    ORDER BY start_ms DESC, trace_id, span_id LIMIT 1
+  ) AS turn_status,
+  coalesce(costs.calls, 0) AS model_calls, coalesce(costs.unpriced, 0) AS unpriced_calls, costs.cost_usd
+FROM counted LEFT JOIN costs ON costs.session_id = counted.session_id
+ORDER BY counted.active_ms DESC, counted.session_id
