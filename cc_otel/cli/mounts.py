@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-import psutil
-
 NETWORK: Final = frozenset(
     "nfs nfs4 nfsd cifs smb smb2 smb3 smbfs afpfs ncpfs webdav davfs davfs2 afs ceph lustre gpfs beegfs glusterfs "
     "pvfs2 ocfs2 gfs2 ftp sshfs curlftpfs s3fs gcsfuse rclone juicefs goofys mountpoint-s3".split()
@@ -18,6 +16,8 @@ WINDOWS_DRIVE: Final = ("9p", "drvfs")
 
 def mounts() -> list[tuple[str, str, str]]:
     """Return the mount table: folder, type and options of each file system."""
+    import psutil  # noqa: PLC0415 - 20 ms, and only `install` asks
+
     return [(part.mountpoint, part.fstype, part.opts) for part in psutil.disk_partitions(all=True)]
 
 

@@ -2,17 +2,25 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import click
 
+from cc_otel.claude_code import wiring
+from cc_otel.claude_code.installed import PLUGIN, Installed
+from cc_otel.claude_code.settings_file import SettingsFile, Unusable
 from cc_otel.cli.common import fail, json_option, print_json, say, with_settings
 from cc_otel.cli.compose.sending import destination, with_content
+from cc_otel.cli.doctor import home as home_checks
+from cc_otel.cli.doctor.checks import BROKEN, looked
+from cc_otel.cli.table import moment
 from cc_otel.config import Home, Settings
 from cc_otel.journal.counters import Count
 from cc_otel.journal.database import JournalUnavailable
 from cc_otel.spool import Spool
-from cc_otel.view.status import AgentState, HomeStatus, home_status
+from cc_otel.view.status import AgentDefaults, AgentState, HomeStatus, Problem, Recording, home_status
 
 
 @click.command()
@@ -36,19 +44,44 @@ def status_of(home: Home, settings: Settings) -> HomeStatus:
             home.path,
             Spool(home.spool, settings.spool_max_mb << 20),
             home.journal,
-            paused=home.off.exists(),
-            autostart=settings.autostart,
-            endpoint=target.name,
-            content="redacted" if with_content(settings, target) else "none",
+            time.time_ns(),
+            _recording(home),
+            AgentDefaults(
+                autostart=settings.autostart,
+                endpoint=target.name,
+                content="redacted" if with_content(settings, target) else "none",
+            ),
         )
     except JournalUnavailable as error:
         fail(str(error))
 
 
+def _recording(home: Home) -> Recording:
+    """Return whether a home records, which settings are wired to it, and what is wrong with them."""
+    checks = looked("wiring", home_checks.wired(home))
+    problems = [Problem(check.what, check.told, check.fix) for check in checks if check.state == BROKEN]
+    wired: list[str] = []
+    # Where it cannot be read, that is one of the problems.
+    with suppress(Unusable):
+        known = Installed(home.path)
+        wired += [str(path) for path in known.paths() if _is_wired(path, home)]
+        wired += ["the plugin"] if Path(PLUGIN) in known else []
+    return Recording(home.off.exists(), wired, problems)
+
+
+def _is_wired(path: Path, home: Home) -> bool:
+    try:
+        return home.path in wiring.homes(SettingsFile(path).read() or "")
+    except (Unusable, wiring.NotWirable):
+        return False
+
+
 def _lines(status: HomeStatus) -> Iterator[str]:
     sender = status.sender or {}
     yield f"Home       {status.home}"
-    yield f"Recording  {'on' if status.recording else 'off; `cc-otel on` resumes'}"
+    yield f"Recording  {_recorded(status)}"
+    for problem in status.problems:
+        yield f"Problem    {problem.what}: {problem.text}" + (f" -> {problem.fix}" if problem.fix else "")
     yield f"Agent      {_agent(status.agent)}"
     yield f"Sends to   {status.endpoint} (content: {status.content})"
     yield (
@@ -69,6 +102,17 @@ def _lines(status: HomeStatus) -> Iterator[str]:
         yield f"In failed/: {status.spool.events_failed} events that could not become spans"
 
 
+def _recorded(status: HomeStatus) -> str:
+    if status.paused:
+        return "off; `cc-otel on` resumes"
+    last = f"; the last event came {_clock(status.last_event_ns)}" if status.last_event_ns else ""
+    if status.wired:
+        return f"on, wired in {', '.join(status.wired)}{last}"
+    if status.recording:
+        return f"on, though no settings are known to be wired to this home{last}"
+    return f"NOTHING IS RECORDED{last}"
+
+
 def _agent(agent: AgentState) -> str:
     if not agent.running and agent.autostart == "off":
         return "not running, and autostart is off: run `cc-otel up`"
@@ -87,5 +131,8 @@ def _summaries(state: Mapping[str, Any]) -> str:
 
 
 def _counted(count: Count) -> str:
-    first, last = (time.strftime("%F %T", time.localtime(at_ns / 1e9)) for at_ns in (count.first_ns, count.last_ns))
-    return f"{count.count} ({first} to {last})"
+    return f"{count.count} ({_clock(count.first_ns)} to {_clock(count.last_ns)})"
+
+
+def _clock(at_ns: int) -> str:
+    return moment(at_ns / 1e6)

@@ -1,16 +1,19 @@
 """How recording and delivery of a home stand, and what was lost, set aside or given up."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cc_otel.agent.lock import is_locked, running_pid
 from cc_otel.journal.counters import Count
 from cc_otel.journal.journal import Journal
 from cc_otel.spool import Spool
 from cc_otel.view.open_spans import count_open
+
+RECENT_NS: Final = 86_400_000_000_000
+"""An event that came within this time is proof that something is wired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,45 @@ class JournalState:
 
 
 @dataclass(frozen=True, slots=True)
+class Problem:
+    """What keeps events from being recorded or read, and the command that mends it."""
+
+    what: str
+    text: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Whether recording was paused, which settings of Claude Code are wired to the home, and what is wrong there."""
+
+    paused: bool = False
+    wired: Sequence[str] = ()
+    problems: Sequence[Problem] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDefaults:
+    """What an agent that is started now would be told."""
+
+    autostart: str
+    endpoint: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class HomeStatus:
-    """The state of a home; one that does not exist yet has nothing waiting and nothing lost."""
+    """
+    The state of a home; one that does not exist yet has nothing waiting and nothing lost.
+
+    It is ``recording``, unless that was paused, if settings of Claude Code are wired to it or an event came within a
+    day: not every way of wiring leaves a trace in the home.
+    """
 
     home: str
     recording: bool
+    paused: bool
+    wired: Sequence[str]
     agent: AgentState
     endpoint: str
     content: str
@@ -55,6 +92,8 @@ class HomeStatus:
     counts: Mapping[str, Count] = field(default_factory=dict)
     sender: Mapping[str, Any] | None = None
     summaries: Mapping[str, Any] | None = None
+    last_event_ns: int | None = None
+    problems: Sequence[Problem] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return it as one object."""
@@ -62,13 +101,10 @@ class HomeStatus:
 
 
 def home_status(
-    home: Path, spool: Spool, journal: Path, *, paused: bool, autostart: str, endpoint: str, content: str
+    home: Path, spool: Spool, journal: Path, now_ns: int, recording: Recording, defaults: AgentDefaults
 ) -> HomeStatus:
     """
-    Return the state of a home.
-
-    ``paused`` says that recording was switched off; ``autostart``, ``endpoint`` and ``content`` are what an agent
-    started now would get. What a running agent was started with takes precedence.
+    Return the state of a home. Where an agent is running, what it was started with replaces the ``defaults``.
 
     Raises:
         JournalUnavailable: the journal cannot be read.
@@ -76,26 +112,34 @@ def home_status(
 
     """
     running = is_locked(home)
+    waiting = spool.count()
     status = HomeStatus(
         home=str(home),
-        recording=not paused,
-        agent=AgentState(running, running_pid(home) if running else None, autostart),
-        endpoint=endpoint,
-        content=content,
-        spool=SpoolState(spool.count(), spool.is_full(), len(spool.failed())),
+        recording=not recording.paused and bool(recording.wired or waiting),
+        paused=recording.paused,
+        wired=recording.wired,
+        problems=recording.problems,
+        agent=AgentState(running, running_pid(home) if running else None, defaults.autostart),
+        endpoint=defaults.endpoint,
+        content=defaults.content,
+        spool=SpoolState(waiting, spool.is_full(), len(spool.failed())),
     )
     if not journal.exists():
         return status
     with closing(Journal(journal, read_only=True)) as opened:
-        return _with_journal(status, opened)
+        return _with_journal(status, opened, now_ns)
 
 
-def _with_journal(status: HomeStatus, journal: Journal) -> HomeStatus:
+def _with_journal(status: HomeStatus, journal: Journal, now_ns: int) -> HomeStatus:
     events, spans = journal.backlog()
+    last_ns = max(journal.inputs.heard_since(0).values(), default=None)
+    recent = last_ns is not None and last_ns > now_ns - RECENT_NS
     notes = journal.status.load()
     known = notes.agent if status.agent.running else None
     return replace(
         status,
+        recording=status.recording or (recent and not status.paused),
+        last_event_ns=last_ns,
         agent=replace(status.agent, version=notes.agent.version if notes.agent else None),
         endpoint=known.endpoint if known else status.endpoint,
         content=known.content if known else status.content,

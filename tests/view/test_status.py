@@ -1,6 +1,8 @@
 """The state of a home."""
 
 import os
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from cc_otel.agent.lock import HomeLock
@@ -8,17 +10,26 @@ from cc_otel.journal.counters import Counter
 from cc_otel.journal.journal import Journal
 from cc_otel.journal.status import AgentFacts, AgentStatus
 from cc_otel.spool import Spool
-from cc_otel.view.status import AgentState, HomeStatus, JournalState, SpoolState, home_status
+from cc_otel.view.status import (
+    RECENT_NS,
+    AgentDefaults,
+    AgentState,
+    HomeStatus,
+    JournalState,
+    Recording,
+    SpoolState,
+    home_status,
+)
 from tests.agent.test_pipeline import Workshop
 from tests.view.test_open_spans import at_work
 
 
-def state(home: Path, *, paused: bool = False) -> HomeStatus:
+def state(home: Path, *, paused: bool = False, wired: Sequence[str] = ()) -> HomeStatus:
     """Return the state of a home."""
     spool = Spool(home / "spool", 1 << 20)
-    return home_status(
-        home, spool, home / "journal.db", paused=paused, autostart="up", endpoint="here", content="redacted"
-    )
+    recording = Recording(paused, wired)
+    defaults = AgentDefaults(autostart="up", endpoint="here", content="redacted")
+    return home_status(home, spool, home / "journal.db", time.time_ns(), recording, defaults)
 
 
 def test_a_home_that_does_not_exist(tmp_path: Path) -> None:
@@ -26,9 +37,27 @@ def test_a_home_that_does_not_exist(tmp_path: Path) -> None:
     home = tmp_path / "home"
 
     assert state(home, paused=True) == HomeStatus(
-        str(home), False, AgentState(False, None, "up"), "here", "redacted", SpoolState()
+        str(home), False, True, (), AgentState(False, None, "up"), "here", "redacted", SpoolState()
     )
     assert not home.exists()
+
+
+def test_a_home_that_nothing_is_wired_to_does_not_record(tmp_path: Path) -> None:
+    """Recording is on where settings are wired or an event came lately, unless it was paused."""
+    assert [state(tmp_path).recording, state(tmp_path, wired=["settings.json"]).recording] == [False, True]
+    assert not state(tmp_path, wired=["settings.json"], paused=True).recording
+
+    workshop = Workshop(tmp_path)
+    start = {"session_id": "s", "hook_event_name": "SessionStart", "source": "startup"}
+    workshop.record(start, clock_ns=time.time_ns() - 2 * RECENT_NS)
+    workshop.settle()
+    assert not state(tmp_path).recording
+
+    workshop.record({"session_id": "s", "hook_event_name": "Stop"})
+    assert state(tmp_path).recording
+    workshop.settle()
+    assert state(tmp_path).recording
+    assert abs((state(tmp_path).last_event_ns or 0) - time.time_ns()) < RECENT_NS
 
 
 def test_what_waits_is_counted(tmp_path: Path) -> None:
