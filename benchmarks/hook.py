@@ -6,7 +6,6 @@ agent; that it costs the same with the agent down, up and stopped is measured al
 for the events that look after it.
 """
 
-import shlex
 import shutil
 import signal
 import subprocess
@@ -19,6 +18,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.table import Row, show
+from cc_otel.claude_code.hook import wired_command
 from cc_otel.spool import Spool
 
 RECORD_SH = Path(__file__).parents[1] / "hooks" / "record.sh"
@@ -54,8 +54,7 @@ def compare(
     for _ in range(rounds):
         times_ms["reference"].append(timed_ms([*shell, "-c", "cat >/dev/null"], payload))
         for state, path in homes.items():
-            starts = "s=1; " if state.startswith("agent") else ""
-            wired = f'h={shlex.quote(str(path))}; {starts}command . "$h/record.sh" 2>/dev/null; exit 0'
+            wired = wired_command(path, starts_agent=state.startswith("agent"))
             times_ms[state].append(timed_ms([*shell, "-c", wired], payload))
             for recorded in (path / "spool" / "new").iterdir():
                 recorded.unlink()
@@ -85,7 +84,7 @@ def home(path: Path, agent_pid: int | None) -> Path:
 
 @contextmanager
 def agents() -> Iterator[tuple[int, int]]:
-    """Give the process ids of one process that is alive and one that is stopped."""
+    """Yield the process ids of one process that is alive and one that is stopped."""
     with subprocess.Popen(["sleep", "3600"]) as alive, subprocess.Popen(["sleep", "3600"]) as stopped:
         stopped.send_signal(signal.SIGSTOP)
         try:

@@ -108,10 +108,12 @@ class Spool:
         self._numbers = itertools.count(time.time_ns())
 
     def prepare(self) -> None:
-        """Make the directories, readable by their owner alone; raise OSError where that is impossible."""
+        """Make the directories and the count of lost events, for their owner alone; raise OSError where that fails."""
         for directory in (self._new.parent, self._new, self._failed):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             directory.chmod(0o700)
+        # Here before it is needed: where no inode is free the hook can still add to it.
+        self._lost.touch(mode=0o600)
 
     # What the agent does
 

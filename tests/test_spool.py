@@ -474,7 +474,7 @@ def test_prepare(tmp_path: Path) -> None:
     spool.prepare()
 
     modes = {path.name: path.stat().st_mode & 0o777 for path in (new.parent, *new.parent.iterdir())}
-    assert modes == {"spool": 0o700, "new": 0o700, "failed": 0o700}
+    assert modes == {"spool": 0o700, "new": 0o700, "failed": 0o700, "lost": 0o600}
     assert [entry.name for entry in spool.oldest(2)] == ["name"]
 
 

@@ -92,7 +92,7 @@ _AFTER_COMPACTION: Final = EventRow("SessionStart", Anchor.COMPACTION, words=_wo
 """A `SessionStart` with source ``compact``: the session goes on, nothing begins."""
 
 
-def wired_rows(*, messages: bool = False, compactions: bool = True) -> list[EventRow]:
+def wired_rows(*, messages: bool = False, compactions: bool = False) -> list[EventRow]:
     """Return the rows of the events that settings wire, without or with those that have to be asked for."""
     asked_for = {Wired.ALWAYS: True, Wired.MESSAGES: messages, Wired.COMPACTIONS: compactions, Wired.NEVER: False}
     return [row for row in EVENTS.values() if asked_for[row.wired]]

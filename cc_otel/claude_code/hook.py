@@ -10,7 +10,13 @@ from cc_otel.files import write_whole
 SCRIPT_NAME: Final = "record.sh"
 STARTER_NAME: Final = "start"
 
-_COMMAND_END: Final = f'command . "$h/{SCRIPT_NAME}" 2>/dev/null; exit 0'
+_BEGIN: Final = "trap 'exit 0' 0; h="
+_END: Final = f'. "$h/{SCRIPT_NAME}" 2>/dev/null; exit 0'
+
+_BEGUN: Final = (_BEGIN, "h=")
+"""How every wired command of a released version begins: they are ours for ever."""
+_ENDED: Final = (f"; {_END}", f"; command {_END}")
+"""How every one ends."""
 
 
 def script() -> str:
@@ -32,6 +38,8 @@ def install_script(home: Path) -> None:
     """
     for folder in (home, home / "spool", home / "spool" / "new"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Here before it is needed: where no inode is free the hook can still add to it.
+    (home / "spool" / "lost").touch(mode=0o600)
     _place(home / SCRIPT_NAME, script(), 0o600)
 
 
@@ -86,15 +94,16 @@ def wired_command(home: Path, *, starts_agent: bool = False) -> str:
     start = "s=1; " if starts_agent else ""
     # Claude Code puts its own values for ${CLAUDE_PROJECT_DIR} and the like, wherever they stand.
     quoted = shlex.quote(str(home)).replace("${", "$''{")
-    return f"h={quoted}; {start}{_COMMAND_END}"
+    return f"{_BEGIN}{quoted}; {start}{_END}"
 
 
 def wired_home(command: str) -> Path | None:
     """Give the home that a command of ours is wired to; None for a command that is not ours."""
-    if not (command.startswith("h=") and command.endswith(_COMMAND_END)):
+    begin = next((begin for begin in _BEGUN if command.startswith(begin)), None)
+    if begin is None or not command.endswith(_ENDED):
         return None
     try:
-        first = shlex.split(command)[0]
+        first = shlex.split(command.removeprefix(begin))[0]
     except ValueError:
         return None
-    return Path(first.removeprefix("h=").removesuffix(";"))
+    return Path(first.removesuffix(";"))

@@ -24,10 +24,14 @@ class NotWirable(ValueError):
     """These settings cannot take our wiring; the text says why and where."""
 
 
-def groups(home: Path, *, messages: bool = False, compactions: bool = True) -> dict[str, dict[str, object]]:
-    """Give what is wired: for each event the one group, with one handler in it, that is added to the event's list."""
+def groups(home: Path, *, messages: bool = False, compactions: bool = False) -> dict[str, dict[str, object]]:
+    """Return what is wired: for each event the group, with one handler in it, that is added to the event's list."""
+    return {event: _group(command) for event, command in _commands(home, messages, compactions).items()}
+
+
+def _commands(home: Path, messages: bool, compactions: bool) -> dict[str, str]:
     rows = wired_rows(messages=messages, compactions=compactions)
-    return {row.name: _group(wired_command(home, starts_agent=row.starts_agent)) for row in rows}
+    return {row.name: wired_command(home, starts_agent=row.starts_agent) for row in rows}
 
 
 def _group(command: str) -> dict[str, object]:
@@ -52,30 +56,63 @@ def homes(text: str) -> set[Path]:
     return {home for trail in _trails(text) if (home := _home(text, trail))}
 
 
-def wire(text: str, home: Path, *, messages: bool = False, compactions: bool = True, before: str | None = None) -> str:
+def wire(text: str, home: Path, *, messages: bool = False, compactions: bool = False, before: str | None = None) -> str:
     """
-    Give the settings with our wiring; an older or other one of ours is replaced. Twice is the same as once.
+    Return the settings with our wiring. Twice is the same as once.
 
+    An older wiring of ours, or one to another home, is replaced where it stands; what is not wanted any more goes.
     ``before`` is what the settings were before the wiring that is there now, where that is known.
 
     Raises:
         NotWirable: there is no place for it in these settings.
 
     """
-    wanted = groups(home, messages=messages, compactions=compactions)
-    if wired(text) == {event: [json_text.parse(json.dumps(group))] for event, group in wanted.items()}:
-        # Whoever wrote it in another form meanwhile liked it so.
-        return text
-    text = unwire(text, before)
+    commands = _commands(home, messages, compactions)
+    wanted = {event: _group(command) for event, command in commands.items()}
+    text = _renewed(text, commands)
+    text = _without_others(text, {event: json_text.parse(json.dumps(group)) for event, group in wanted.items()}, before)
+    there = wired(text)
     if json_text.is_blank(text):
         text += "{}\n"
     settings = json_text.container(text, json_text.root(text))
     hooks = settings.last("hooks")
+    missing = {event: group for event, group in wanted.items() if event not in there}
     if hooks is None:
-        return json_text.append(text, settings, {event: [group] for event, group in wanted.items()}, "hooks")
-    for event, group in wanted.items():
+        return json_text.append(text, settings, {event: [group] for event, group in missing.items()}, "hooks")
+    for event, group in missing.items():
         # What is added stands after the bracket that opens the hooks: that one does not move.
         text = _add(text, _opened(text, hooks.value, "{", "hooks"), event, group)
+    return text
+
+
+def _renewed(text: str, commands: Mapping[str, str]) -> str:
+    """Return the settings with the command of each handler of ours as it would be written now."""
+    # From the end: what stands before a change keeps its place.
+    for trail in reversed(list(_trails(text))):
+        (_, _), (events, event), *_, (handlers, number) = trail
+        handler = json_text.container(text, handlers.parts[number].value)
+        command = handler.last("command")
+        wanted = commands.get(events.parts[event].key)
+        if command and wanted and json_text.parse(text[command.value : command.end]) != wanted:
+            text = text[: command.value] + json.dumps(wanted, ensure_ascii=False) + text[command.end :]
+    return text
+
+
+def _without_others(text: str, wanted: Mapping[str, object], before: str | None) -> str:
+    """Return the settings without those of our handlers that are not what is wanted, or not the event's first."""
+
+    def other() -> Trail | None:
+        seen = set()
+        for trail in _trails(text):
+            (_, _), (events, number), (listed, group), *_ = trail
+            event, part = events.parts[number].key, listed.parts[group]
+            if event in seen or json_text.parse(text[part.value : part.end]) != wanted.get(event):
+                return trail
+            seen.add(event)
+        return None
+
+    while trail := other():
+        text = _without(text, trail, _usable(before))
     return text
 
 
@@ -103,14 +140,20 @@ def unwire(text: str, before: str | None = None, home: Path | None = None) -> st
         NotWirable: these are no settings.
 
     """
+    before = _usable(before)
+    while trail := next((trail for trail in _trails(text) if home in (None, _home(text, trail))), None):
+        text = _without(text, trail, before)
+    return text
+
+
+def _usable(before: str | None) -> str | None:
+    """Return what the settings were before, None where that is no settings."""
     if before is not None and not json_text.is_blank(before):
         try:
             _check(before)
         except NotWirable:
-            before = None
-    while trail := next((trail for trail in _trails(text) if home in (None, _home(text, trail))), None):
-        text = _without(text, trail, before)
-    return text
+            return None
+    return before
 
 
 def _without(text: str, trail: "Trail", before: str | None) -> str:

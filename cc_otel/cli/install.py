@@ -64,8 +64,8 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Change nothing: s
 @click.option("--messages", is_flag=True, help="Record MessageDisplay too, which holds back what you read meanwhile.")
 @click.option(
     "--compactions/--no-compactions",
-    default=True,
-    help="Record PreCompact and PostCompact, which Claude Code lists after /compact.",
+    default=False,
+    help="Record PreCompact and PostCompact too, whose hooks Claude Code lists after /compact.",
 )
 @dry_run_option
 @home_option

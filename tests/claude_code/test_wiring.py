@@ -1,6 +1,7 @@
 """Wiring in settings: ours goes in and comes out, and nothing else moves."""
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,12 @@ MANY = limits(max_examples=100, deadline=None)
 FEW = limits(MANY, max_examples=40)
 
 HOME = Path('/home/it\'s a "$(home)"/.cc-otel')
+RELEASED = (
+    'h={}; {}command . "$h/record.sh" 2>/dev/null; exit 0',
+    "trap 'exit 0' 0; h={}; {}. \"$h/record.sh\" 2>/dev/null; exit 0",
+)
+"""Each form of the command that was ever released: in settings somewhere it stands for ever. Only add to these."""
+
 OTHER_HOME = Path("/elsewhere\nand ${CLAUDE_PROJECT_DIR}; exit 2")
 HOMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")).map(lambda text: Path(f"/{text}"))
 
@@ -31,16 +38,23 @@ def with_ours(before: Any, home: Path = HOME) -> Any:
     return before | {"hooks": hooks}
 
 
+def quoted(home: Path) -> str:
+    """Return a home as it stands in every form of the command."""
+    return shlex.quote(str(home)).replace("${", "$''{")
+
+
 def as_read(value: object) -> Any:
     """Return a value as it is read from a file."""
     return parsed(json.dumps(value))
 
 
 def test_events() -> None:
-    """All events are wired but the one that breaks worktrees; messages where they are asked for."""
-    assert groups(HOME).keys() == EVENTS.keys() - {"WorktreeCreate", "MessageDisplay"}
-    assert groups(HOME, messages=True).keys() == EVENTS.keys() - {"WorktreeCreate"}
-    assert groups(HOME, compactions=False).keys() == groups(HOME).keys() - {"PreCompact", "PostCompact"}
+    """All events are wired but the one that breaks worktrees; messages and compactions where they are asked for."""
+    asked_for = {"MessageDisplay", "PreCompact", "PostCompact"}
+
+    assert groups(HOME).keys() == EVENTS.keys() - {"WorktreeCreate"} - asked_for
+    assert groups(HOME, messages=True).keys() == groups(HOME).keys() | {"MessageDisplay"}
+    assert groups(HOME, compactions=True).keys() == groups(HOME).keys() | {"PreCompact", "PostCompact"}
 
 
 def test_handlers() -> None:
@@ -91,6 +105,39 @@ def test_replaces_older(before: str, messages: bool) -> None:
 
     assert wire(before, HOME) == wire(older, HOME, before=before)
     assert {OTHER_HOME} == homes(older)
+
+
+@FEW
+@given(settings(), st.sampled_from(RELEASED), st.booleans())
+def test_replaces_released_forms(before: str, form: str, compactions: bool) -> None:
+    """A command of ours as any release has written it is replaced where it stands, and is taken out like today's."""
+    now = wire(before, HOME, compactions=compactions)
+    older = now
+    for starts in (True, False):
+        command = wired_command(HOME, starts_agent=starts)
+        theirs = form.format(quoted(HOME), "s=1; " if starts else "")
+        older = older.replace(json.dumps(command, ensure_ascii=False), json.dumps(theirs, ensure_ascii=False))
+
+    assert wire(older, HOME, compactions=compactions, before=before) == now
+    assert unwire(older, before) == before
+    assert homes(older) == {HOME}
+
+
+def test_replaces_in_place() -> None:
+    """Where others have wired themselves around ours, it stays between them, and once."""
+    older = RELEASED[0].format("/home/x/.cc-otel", "")
+    [ours] = as_read(groups(HOME)["Stop"])["hooks"]
+    group = {"hooks": [ours | {"command": older}]}
+    stop = json.loads(wire(json.dumps({"hooks": {"Stop": [THEIRS, group, THEIRS, group]}}), HOME))["hooks"]["Stop"]
+
+    assert as_read(stop) == [as_read(THEIRS), {"hooks": [ours]}, as_read(THEIRS)]
+
+
+def test_compactions_go_again() -> None:
+    """The events of compactions go, and nothing else moves, where they are not asked for any more."""
+    with_compactions = wire("", HOME, compactions=True)
+
+    assert wire(with_compactions, HOME) == wire("", HOME)
 
 
 @FEW
@@ -283,6 +330,9 @@ def test_home_of_command(home: Path) -> None:
         "",
         "./lint.sh",
         'h=/x; command . "$h/other.sh" 2>/dev/null; exit 0',
+        "trap 'exit 0' 0; h=/x; . \"$h/other.sh\" 2>/dev/null; exit 0",
+        "trap 'exit 1' 0; h=/x; . \"$h/record.sh\" 2>/dev/null; exit 0",
+        'h=/x. "$h/record.sh" 2>/dev/null; exit 0',
         'h=\'/x; command . "$h/record.sh" 2>/dev/null; exit 0',
         'echo; h=/x; command . "$h/record.sh" 2>/dev/null; exit 0',
     ],

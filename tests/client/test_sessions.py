@@ -53,7 +53,7 @@ def test_a_compaction_has_its_summariser_in_it(world: World) -> None:
     world.scripted(
         {"prompt 1": [calls(bash("one", "echo c")), says("one")], "summary": [says("<summary>a summary</summary>")]}
     )
-    world.installed().asks("prompt 1")
+    world.installed("--compactions").asks("prompt 1")
 
     assert 0 == world.asks("/compact", "--continue").code
     assert (

@@ -98,11 +98,11 @@ def test_a_terminal_shows_what_it_does_without_us(make_world: MakeWorld) -> None
 
 
 def test_a_compaction_tells_nothing_of_us(world: World) -> None:
-    """With `--no-compactions`, nothing of ours is on the screen, in the transcript or in what the model is told."""
+    """Nothing of ours is on the screen, in the transcript or in what the model is told."""
     summary = says("<summary>a summary</summary>")
     world.scripted({"prompt 1": [says("one")], "summary": [summary], "prompt 2": [says("two")]})
     # The client lists the hooks of PreCompact and PostCompact by their commands, whatever they print.
-    world.installed("--no-compactions")
+    world.installed()
     with at_terminal(world, "--permission-mode", "default") as person:
         person.says("prompt 1")
         world.wait_for("Stop")

@@ -54,7 +54,7 @@ invoke_agent claude-code, closed by Stop, links session
 
 def test_messages_are_told_where_one_asks_for_them(world: World) -> None:
     """With `install --messages`, what the client shows of an answer is an instant in the turn."""
-    world.noting(*(row.name for row in wired_rows(messages=True)))
+    world.noting(*(row.name for row in wired_rows(messages=True, compactions=True)))
     world.scripted({"prompt 1": [says("done")]}).installed("--messages")
     with at_terminal(world, *MANUAL) as person:
         person.says("prompt 1")
@@ -233,7 +233,8 @@ invoke_agent claude-code, closed by Stop, links session
 def test_a_compaction_that_was_typed_is_in_the_session(world: World) -> None:
     """`/compact` between two turns hangs from the session, with the client's summariser in it."""
     summary = says("<summary>a summary</summary>")
-    world.scripted({"prompt 1": [says("one")], "summary": [summary], "prompt 2": [says("two")]}).installed()
+    world.scripted({"prompt 1": [says("one")], "summary": [summary], "prompt 2": [says("two")]})
+    world.installed("--compactions")
     with at_terminal(world, *MANUAL) as person:
         person.says("prompt 1")
         world.wait_for("Stop")

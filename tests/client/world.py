@@ -51,7 +51,7 @@ class World:
             folder.mkdir(parents=True)
         # Git says nothing of a folder outside: what the model is told is the same on all machines.
         (self.project / ".git").mkdir()
-        self.noting(*(row.name for row in wired_rows()))
+        self.noting(*(row.name for row in wired_rows(compactions=True)))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -8,14 +8,17 @@ import pytest
 
 from tests.hook.wired import HOOKS, Hook
 
+SHELLS = ("dash", "bash", "bash --posix", "bash as sh", "busybox sh", "sh", "zsh", "ksh93", "mksh", "yash")
+PACKAGES = {"ksh93": "ksh93u+m"}
 
-@pytest.fixture(params=["dash", "bash", "bash as sh", "busybox sh", "sh"])
+
+@pytest.fixture(params=SHELLS)
 def shell(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
     """A shell; a missing one is skipped, or fails the test where everything must be there."""
     name, *arguments = str(request.param).split()
     found = shutil.which(name)
     if found is None:
-        message = f"needs {name}: apt-get install {name}"
+        message = f"needs {name}: apt-get install {PACKAGES.get(name, name)}"
         if os.environ.get("CC_OTEL_REQUIRE_STACK") == "1":
             pytest.fail(message)
         pytest.skip(message)

@@ -11,6 +11,9 @@ import pytest
 
 from tests.hook.wired import DEADLINE_S, SILENT, Hook, environment
 
+INODES_FREE = 2
+"""Of six: the others are the spool's folder, two in it, and the count of what is lost."""
+
 
 def test_first_write_fails(hook: Hook) -> None:
     """Where the first write fails there is no second file and no loop."""
@@ -33,11 +36,11 @@ def test_later_write_fails(hook: Hook) -> None:
     assert payload.startswith(recorded.payload)
 
 
-@pytest.fixture
-def small_disk(hook: Hook) -> Iterator[Hook]:
-    """The hook with a spool on a file system of 64 KB."""
+@pytest.fixture(params=["size=64k"])
+def small_disk(hook: Hook, request: pytest.FixtureRequest) -> Iterator[Hook]:
+    """The hook with a spool on a file system of 64 KB, or with another limit."""
     spool = str(hook.home / "spool")
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", spool]
+    mount = ["mount", "-t", "tmpfs", "-o", request.param, "tmpfs", spool]
     if sys.platform != "linux" or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
         pytest.skip("may not mount a small file system here: needs root on Linux")
     try:
@@ -56,6 +59,18 @@ def test_disk_fills_up(small_disk: Hook) -> None:
     found = [(it.payload[:1], it.ended, len(it.payload) == 1000) for it in small_disk.recorded()]
     assert outcomes == [SILENT] * 3
     assert found == [(b"a", True, True), (b"b", False, False), (b"", False, False)]
+
+
+@pytest.mark.parametrize("small_disk", ["nr_inodes=6"], indirect=True)
+def test_no_inode_is_free(small_disk: Hook) -> None:
+    """On a disk without a free inode each event is counted as lost."""
+    while len(list((small_disk.home / "spool" / "new").iterdir())) < INODES_FREE:
+        small_disk.run()
+    outcomes = [small_disk.run() for _ in range(3)]
+
+    assert outcomes == [SILENT] * 3
+    assert len(small_disk.recorded()) == INODES_FREE
+    assert (small_disk.home / "spool" / "lost").read_bytes() == b"xxx"
 
 
 def test_killed_while_writing(hook: Hook) -> None:

@@ -1,8 +1,12 @@
 """Whatever state the machine is in, the hook says nothing, exits 0, and leaves what is there alone."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.hook.wired import HOOKS, SILENT, Hook
+
+FIFO_S = 10.0
 
 
 @pytest.mark.parametrize(
@@ -59,8 +63,37 @@ def test_every_name_taken(hook: Hook) -> None:
     assert (hook.recorded(), hook.spool.take_lost()) == ([], 1)
 
 
+FIFOS = (
+    'mkfifo "$h/agent.pid"',
+    'rm "$h/spool/lost"; mkfifo "$h/spool/lost"; : >"$h/spool/full"',
+    'mkfifo "$h/spool/full" "$h/off"',
+    'mkfifo "$h/start"; chmod +x "$h/start"',
+)
+
+
+@pytest.mark.parametrize("state", FIFOS)
+def test_a_fifo_in_place_of_a_file(hook: Hook, state: str) -> None:
+    """A FIFO that nobody reads or writes, in place of any file that the script opens, does not hold up the tool."""
+    hook.given(state)
+
+    assert hook.run(before="s=1; ", timeout_s=FIFO_S) == SILENT
+
+
+@pytest.mark.parametrize("name", ["command", "cat", "printf", "read", "kill", "umask", "[", "unset", "return", "."])
+def test_exported_functions(hook: Hook, name: str) -> None:
+    """No function that a shell exports can block the tool; only one called ``.`` keeps the event from the spool."""
+    in_posix_mode = hook.shell[-1] == "--posix" or Path(hook.shell[0]).is_symlink()
+    if in_posix_mode and name in ("[", "unset", "return", "."):
+        pytest.skip("bash refuses such a function before it reads our line")
+    outcome = hook.run(env={f"BASH_FUNC_{name}%%": "() { builtin exit 2\n}"}, before="s=1; ")
+
+    assert outcome == SILENT
+    assert len(hook.recorded()) == (0 if name == "." and Path(hook.shell[0]).name == "bash" else 1)
+
+
 @pytest.mark.parametrize(
-    "state", [': >"$h/spool/full"; mkdir "$h/spool/lost"', 'chmod 500 "$h" "$h/spool" "$h/spool/new"']
+    "state",
+    [': >"$h/spool/full"; rm "$h/spool/lost"; mkdir "$h/spool/lost"', 'chmod 500 "$h" "$h/spool" "$h/spool/new"'],
 )
 def test_may_not_write(hook: Hook, state: str) -> None:
     """A count or a spool that cannot be written is no error."""

@@ -1,13 +1,13 @@
 """The wired command, run as Claude Code runs it: a real shell, a real home."""
 
 import os
-import shlex
 import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cc_otel.claude_code.hook import wired_command
 from cc_otel.spool import Spool, SpoolFile
 
 HOOKS = Path(__file__).parents[2] / "hooks"
@@ -37,13 +37,18 @@ class Hook:
 
     def arguments(self, before: str = "", redirect: str = "") -> list[str]:
         """Return the command line; ``before`` runs in the same shell, ``redirect`` is put around the whole."""
-        wired = f'h={shlex.quote(str(self.home))}; {before}command . "$h/record.sh" 2>/dev/null; exit 0'
+        wired = wired_command(self.home).replace('. "$h/', before + '. "$h/')
         if redirect:
             return ["sh", "-c", f'exec "$@" {redirect}', "sh", *self.shell, "-c", wired]
         return [*self.shell, "-c", wired]
 
     def run(
-        self, payload: bytes = PAYLOAD, env: Mapping[str, str] | None = None, before: str = "", redirect: str = ""
+        self,
+        payload: bytes = PAYLOAD,
+        env: Mapping[str, str] | None = None,
+        before: str = "",
+        redirect: str = "",
+        timeout_s: float = DEADLINE_S,
     ) -> tuple[int, bytes, bytes]:
         """Run the hook and return its exit code, standard output and standard error."""
         done = subprocess.run(
@@ -53,7 +58,7 @@ class Hook:
             env=environment(env),
             cwd=self.home.parent,
             check=False,
-            timeout=DEADLINE_S,
+            timeout=timeout_s,
         )
         return done.returncode, done.stdout, done.stderr
 
