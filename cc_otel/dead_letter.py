@@ -59,8 +59,16 @@ class SpanDeadLetters:
 class DeadLetter:
     """A directory of lines, each with its time (s since the epoch), the reason, and what could not be stored."""
 
-    def __init__(self, directory: Path, clock: Callable[[], float], bytes_max: int = DEAD_BYTES_MAX) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        clock: Callable[[], float],
+        bytes_max: int = DEAD_BYTES_MAX,
+        *,
+        source: str = "graph",
+    ) -> None:
         self._directory = directory
+        self._source = source
         self._clock = clock
         self._bytes_max = bytes_max
         self._lock = threading.Lock()
@@ -85,7 +93,7 @@ class DeadLetter:
                     break
                 lines.append(line)
             if lines:
-                files.append(self._directory / _name(now_s), b"".join(lines))
+                files.append(self._directory / self._name(now_s), b"".join(lines))
         return len(lines)
 
     def clear(self) -> None:
@@ -95,10 +103,10 @@ class DeadLetter:
 
     def _clear(self, now_s: float) -> int:
         """Remove expired files. Return the size of what is left, bytes."""
-        oldest = _name(now_s - (DEAD_DAYS_MAX - 1) * 86_400)
+        oldest = self._name(now_s - (DEAD_DAYS_MAX - 1) * 86_400)
         size_bytes = 0
         for entry in files_in(self._directory):
-            if not entry.name.startswith("graph-") or not entry.name.endswith(".jsonl"):
+            if not entry.name.startswith(f"{self._source}-") or not entry.name.endswith(".jsonl"):
                 continue
             if entry.name < oldest:
                 (self._directory / entry.name).unlink(missing_ok=True)
@@ -106,10 +114,9 @@ class DeadLetter:
                 size_bytes += entry.size_bytes
         return size_bytes
 
-
-def _name(time_s: float) -> str:
-    # Sorted by name is sorted by day.
-    return f"graph-{datetime.fromtimestamp(time_s, UTC):%Y-%m-%d}.jsonl"
+    def _name(self, time_s: float) -> str:
+        # Sorted by name is sorted by day.
+        return f"{self._source}-{datetime.fromtimestamp(time_s, UTC):%Y-%m-%d}.jsonl"
 
 
 def _line(content: Mapping[str, object]) -> bytes:

@@ -1,11 +1,34 @@
 """SQLite files with a write-ahead log, private to their owner."""
 
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+MAGIC: Final = b"SQLite format 3\0"
+"""How a database begins (SQLite, Database File Format, 1.3)."""
+
 _NO_SHARED_MEMORY: Final = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
 _PRIMARY: Final = 0xFF
+
+
+def beside(path: Path) -> tuple[Path, ...]:
+    """Return the files that a database with a write-ahead log consists of: the database last."""
+    return tuple(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", ""))
+
+
+def move(path: Path, target: Path) -> None:
+    """
+    Move a database away, all files of it.
+
+    Raises:
+        OSError: it cannot be moved.
+
+    """
+    # What stands beside it first: left behind, it would be read into the next one of that name.
+    for source, destination in zip(beside(path), beside(target), strict=True):
+        with suppress(FileNotFoundError):
+            source.rename(destination)
 
 
 def connect_to_write(path: Path, timeout_s: float, *settings: str) -> sqlite3.Connection:

@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +15,8 @@ from typing import Final
 
 from cc_otel import __version__
 from cc_otel.agent.describe import Describer
+from cc_otel.agent.guard import without_message
+from cc_otel.agent.lock import LOCK_NAME
 from cc_otel.agent.outbox import JournalOutbox
 from cc_otel.agent.pipeline import Agent, Limits
 from cc_otel.agent.summary.cache import CacheUnavailable
@@ -21,9 +24,9 @@ from cc_otel.agent.summary.plan import SummaryPlan, open_summaries
 from cc_otel.agent.summary.summariser import Summariser
 from cc_otel.claude_code.transcript.files import Transcripts
 from cc_otel.complaints import Complaints
-from cc_otel.dead_letter import DEAD_DAYS_MAX, SpanDeadLetters
+from cc_otel.dead_letter import DEAD_DAYS_MAX, DeadLetter, SpanDeadLetters
 from cc_otel.journal.counters import Counter
-from cc_otel.journal.database import JournalBroken, JournalUnavailable
+from cc_otel.journal.database import JournalBroken, JournalUnavailable, inode
 from cc_otel.journal.file import remove_broken
 from cc_otel.journal.journal import Journal
 from cc_otel.journal.status import AgentFacts, AgentStatus
@@ -33,6 +36,9 @@ from cc_otel.otlp.transport import connect
 from cc_otel.spool import Spool
 
 log = logging.getLogger(__name__)
+
+WATCH_S: Final = 1.0
+"""How often is looked whether the home is still the one that this agent serves."""
 
 NOTE_S: Final = 2.0
 STOP_S: Final = 10.0
@@ -98,7 +104,9 @@ class AgentDaemon:
         journal = self._journal = Journal(plan.journal, owner=True)
         describer = Describer(plan.resource, value_bytes_max=plan.value_bytes_max, with_content=plan.with_content)
         summaries = self._summaries = self._open_summaries(journal)
-        agent = Agent(spool, journal, describer, Transcripts(plan.projects), plan.limits, summaries)
+        dead = DeadLetter(plan.dead, time.time, source="journal")
+        self._begin(journal, dead)
+        agent = Agent(spool, journal, describer, Transcripts(plan.projects), plan.limits, summaries, dead)
         transport = connect(plan.destination)
         sender = Sender(JournalOutbox(journal, plan.dead), transport, plan.destination.timeout_s)
         self._transport = transport
@@ -111,6 +119,15 @@ class AgentDaemon:
         if summaries:
             self._thread("summaries", lambda: summaries.run(self._stop))
         log.info("agent %s serves %s, sending to %r", __version__, plan.home, plan.destination)
+
+    def _begin(self, journal: Journal, dead: DeadLetter) -> None:
+        self._lock_inode = inode(self._plan.home / LOCK_NAME)
+        if fatal := journal.deaths.begin():
+            rows = journal.inputs.of_ids([fatal])
+            dead.add([("three agents died at it", {"id": fatal, "row": row.fields}) for row in rows.values()])
+            journal.commit([], [], [], unreadable=[fatal])
+            journal.counters.add(Counter.ROWS_UNREADABLE)
+            log.error("input %d of the journal is a dead letter: three agents died at it", fatal)
 
     def _open_summaries(self, journal: Journal) -> Summariser | None:
         """Give the summariser, None where rules write all summaries; `status` is told why."""
@@ -130,9 +147,15 @@ class AgentDaemon:
 
     def _thread(self, name: str, work: Callable[[], None]) -> None:
         def run() -> None:
-            # The log tells of it; `alive` tells who runs us.
-            with suppress(JournalBroken):
+            # `alive` says that this ended, and the agent with it.
+            try:
                 work()
+            except JournalBroken as error:
+                log.error("the agent ends: %s", error)  # noqa: TRY400 - the message says all
+            except Exception as error:
+                log.error("the agent ends: its thread %r: %s", name, without_message(error))  # noqa: TRY400 - as it says
+                if "pytest" in sys.modules:
+                    raise
 
         thread = threading.Thread(target=run, name=name, daemon=True)
         self._threads.append(thread)
@@ -150,8 +173,14 @@ class AgentDaemon:
 
     def _keep_notes(self, journal: Journal, sender: Sender) -> None:
         saved = AgentStatus()
-        pruned_s = -PRUNE_S
-        while not self._stop.wait(NOTE_S):
+        pruned_s, noted_s = -PRUNE_S, time.monotonic()
+        while not self._stop.wait(WATCH_S):
+            journal.require_place()
+            if inode(self._plan.home / LOCK_NAME) != self._lock_inode:
+                raise JournalBroken(f"{self._plan.home} was deleted or replaced, and another agent may serve it")
+            if time.monotonic() - noted_s < NOTE_S:
+                continue
+            noted_s = time.monotonic()
             summaries = self._summaries.state() if self._summaries else None
             status = AgentStatus(sender=asdict(sender.state), summaries=summaries)
             if status != saved:
@@ -175,6 +204,7 @@ class AgentDaemon:
 
     def stop(self) -> None:
         """End after the round and the request that are under way; what is not done stays in spool and journal."""
+        in_order = self.alive()
         self._stop.set()
         self._wake.set()
         # This ends a request that hangs; what it held stays in the outbox.
@@ -184,6 +214,9 @@ class AgentDaemon:
         if self._summaries:
             self._summaries.close()
         if self._journal:
+            if in_order:
+                with suppress(JournalUnavailable, JournalBroken):
+                    self._journal.deaths.end()
             self._journal.close()
         log.info("agent stopped")
 

@@ -1,7 +1,7 @@
 """The seam around one event: an error of ours about it stops neither the others nor the agent."""
 
 import logging
-import os
+import sys
 import traceback
 from types import TracebackType
 from typing import Final
@@ -12,7 +12,7 @@ from cc_otel.journal.database import JournalBroken, JournalUnavailable
 
 log = logging.getLogger(__name__)
 
-_UNDER_TEST: Final = "PYTEST_CURRENT_TEST"
+_TEST: Final = "pytest"
 
 
 class Guard:
@@ -34,14 +34,17 @@ class Guard:
         """Log and count an error. Return whether that is all: the journal's own errors go on to the round."""
         if not isinstance(error, Exception) or isinstance(error, JournalUnavailable | JournalBroken):
             return False
-        reraise = _UNDER_TEST in os.environ if self.reraise is None else self.reraise
+        reraise = _TEST in sys.modules if self.reraise is None else self.reraise
         if reraise:
             return False
-        # The message of an exception may quote what the event said: its type and place do not.
-        place = "".join(traceback.format_tb(error.__traceback__))
-        log.error("%s: %s in session %s, digest %s: %s\n%s", what, *about, type(error).__name__, place)
+        log.error("%s: %s in session %s, digest %s: %s", what, *about, without_message(error))
         self._counters.add(what)
         return True
+
+
+def without_message(error: BaseException) -> str:
+    """Return the type of an error and where it was raised: its message may quote what an event said."""
+    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
 
 
 class _Seam:

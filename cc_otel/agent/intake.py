@@ -91,6 +91,8 @@ class Intake:
         except JournalUnavailable:
             self._listed = []
             raise
+        # Deleted in this moment, it has taken them nowhere: the files are to stay.
+        self._journal.require_place()
         # A crash before this line leaves files whose digests the journal knows.
         for entry in gone:
             self._spool.remove(entry)

@@ -49,9 +49,11 @@ class HomeLock:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go of it."""
-        with suppress(OSError):
-            self._pid_path.unlink()
+        """Release it."""
+        # In a home that was deleted and made anew, the pid is another agent's.
+        if running_pid(self._pid_path.parent) == os.getpid():
+            with suppress(OSError):
+                self._pid_path.unlink()
         if self._file:
             self._file.close()
 

@@ -40,11 +40,16 @@ def _from_row(row: OpenSpan, events: Mapping[int, HookEvent]) -> OpenDraft | Non
     event = events.get(row.event_id)
     if event is None:
         return None
-    stated = orjson.loads(row.draft)
-    stated["role"] = Role(stated["role"])
-    stated["links"] = tuple(Reference(**link) for link in stated["links"])
     closer = events.get(row.closer_id) if row.closer_id else None
-    return OpenDraft(Draft(event=event, span_id=row.span_id, start_ns=row.start_ns, closer=closer, **stated), row.state)
+    try:
+        stated = orjson.loads(row.draft)
+        stated["role"] = Role(stated["role"])
+        stated["links"] = tuple(Reference(**link) for link in stated["links"])
+        draft = Draft(event=event, span_id=row.span_id, start_ns=row.start_ns, closer=closer, **stated)
+    except (ValueError, TypeError, KeyError):
+        # Damaged: the agent writes it anew when it starts.
+        return None
+    return OpenDraft(draft, row.state)
 
 
 def open_drafts(journal: Journal) -> list[OpenDraft]:
@@ -96,14 +101,8 @@ def _assembled(journal: Journal, session_id: str) -> tuple["Assembler", list[Dra
 class OpenRows:
     """What the journal's open spans are, so that only what changes is written."""
 
-    def __init__(self, rows: Iterable[OpenSpan]) -> None:
+    def __init__(self) -> None:
         self._rows: dict[str, dict[str, OpenSpan]] = {}
-        for row in rows:
-            self._rows.setdefault(row.session, {})[row.span_id] = row
-
-    def sessions(self) -> list[str]:
-        """Return the sessions with open spans."""
-        return list(self._rows)
 
     def change(self, session_id: str, now: Sequence[OpenSpan]) -> tuple[list[OpenSpan], list[str]]:
         """Replace what is known of a session. Return the rows to write and the ids of those to delete."""

@@ -24,6 +24,7 @@ from cc_otel.agent.tree import Draft, Step, unplaced
 from cc_otel.claude_code.payload import event_of, input_of
 from cc_otel.claude_code.transcript.files import Transcripts
 from cc_otel.complaints import Complaints
+from cc_otel.dead_letter import DeadLetter
 from cc_otel.event import Handler, HookEvent, Observation
 from cc_otel.journal.counters import Counter
 from cc_otel.journal.database import JournalUnavailable
@@ -83,6 +84,7 @@ class _Stretch:
     drafts: list[Draft] = field(default_factory=list)
     done: list[int] = field(default_factory=list)
     contents: dict[int, bytes] = field(default_factory=dict)
+    unreadable: list[int] = field(default_factory=list)
     sessions: set[str] = field(default_factory=set)
 
 
@@ -97,6 +99,7 @@ class Agent:
         transcripts: Transcripts,
         limits: Limits,
         summaries: Summaries | None = None,
+        dead: DeadLetter | None = None,
     ) -> None:
         """Take the rooms it works between, summaries by rule unless others are given. It works round by round."""
         self._spool = spool
@@ -108,10 +111,11 @@ class Agent:
         # Spans that wait for their summary, by id. Until they are encoded the journal keeps what they are made of.
         self._waiting: dict[str, Draft] = {}
         self._guard = Guard(journal.counters)
+        self._dead = dead
         self._intake = Intake(spool, journal, self._guard)
         self._chats = ChatWatch(transcripts, journal)
         self._assembler = Assembler()
-        self._open = OpenRows(())
+        self._open = OpenRows()
         self._recalled = False
         # When each session was last heard of, by our clock (ns).
         self._heard: dict[str, int] = {}
@@ -148,6 +152,8 @@ class Agent:
 
         """
         try:
+            # What would be taken into a journal that was deleted under us would be lost.
+            self._journal.require_place()
             if not self._recalled:
                 self._recall_live(now_ns)
             taken = self._intake.take(now_ns)
@@ -192,17 +198,33 @@ class Agent:
     # Assembling
 
     def _assemble(self, before_ns: int, now_ns: int) -> int:
-        inputs = self._journal.inputs.pending(before_ns, INPUTS_MAX)
+        inputs = self._journal.inputs.pending(before_ns, 1 if self._journal.deaths.careful else INPUTS_MAX)
         stretch = _Stretch(contents={item.id: item.content for item in inputs if item.content is not None})
         for item in inputs:
-            event = event_of(item.fields, item.id)
-            self._chats.hear(event, now_ns)
-            self._evidence.note_event(event, now_ns)
-            evident = self._evident(event)
-            # What arrived stays as it is, unless evidence was added.
-            self._tell(evident, b"" if evident is event else evident.to_json(), stretch)
+            with self._guard.around(Counter.ROWS_UNREADABLE, "an input", item.session, str(item.id)):
+                self._take_up(item, now_ns, stretch)
+                continue
+            self._set_aside(item, stretch)
         self._commit(stretch)
+        if inputs:
+            self._journal.deaths.progress()
         return len(inputs)
+
+    def _take_up(self, item: JournalInput, now_ns: int, stretch: _Stretch) -> None:
+        if self._journal.deaths.careful:
+            self._journal.deaths.at(item.id)
+        event = event_of(item.fields, item.id)
+        self._chats.hear(event, now_ns)
+        self._evidence.note_event(event, now_ns)
+        evident = self._evident(event)
+        # What arrived stays as it is, unless evidence was added.
+        self._tell(evident, b"" if evident is event else evident.to_json(), stretch)
+
+    def _set_aside(self, item: JournalInput, stretch: _Stretch, reason: str = "damaged in the journal") -> None:
+        """Let an input that cannot be read be a dead letter: it must not end this agent, nor the next one."""
+        if self._dead:
+            self._dead.add([(reason, {"id": item.id, "session": item.session, "row": (item.fields, item.content)})])
+        stretch.unreadable.append(item.id)
 
     def _tell(self, told: HookEvent | Observation, fields: bytes, stretch: _Stretch) -> None:
         if not self._assembler.knows(told.session_id):
@@ -228,40 +250,45 @@ class Agent:
     def _recall(self, session_id: str, stretch: _Stretch) -> None:
         """Bring a session back into memory. What it finished long ago is in the outbox, and stays as it is."""
         for item in self._journal.inputs.told(session_id):
-            step = self._add(input_of(item.fields, item.id))
-            stretch.done.extend(step.duplicates)
-            stretch.drafts.extend(step.drafts)
+            with self._guard.around(Counter.ROWS_UNREADABLE, "an input", session_id, str(item.id)):
+                if self._journal.deaths.careful:
+                    self._journal.deaths.at(item.id)
+                step = self._add(input_of(item.fields, item.id))
+                stretch.done.extend(step.duplicates)
+                stretch.drafts.extend(step.drafts)
+                continue
+            self._set_aside(item, stretch)
         stretch.sessions.add(session_id)
 
     def _recall_live(self, now_ns: int) -> None:
-        self._open = OpenRows(self._journal.open_spans.all())
-        live = self._journal.inputs.live_sessions()
-        # A session whose spans are all encoded has none that is open, whatever a journal of old says.
-        for session_id in dict.fromkeys([*live, *self._open.sessions()]):
+        self._open = OpenRows()
+        self._journal.open_spans.clear()
+        for session_id in self._journal.inputs.live_sessions():
             stretch = _Stretch()
             self._recall(session_id, stretch)
             self._commit(stretch)
             self._heard.setdefault(session_id, now_ns)
         for item in self._journal.inputs.last_events(now_ns - KEEP_NS, RECALLED_MAX):
-            self._chats.hear(event_of(item.fields, item.id), now_ns)
+            with self._guard.around(Counter.ROWS_UNREADABLE, "an input", item.session, str(item.id)):
+                self._chats.hear(event_of(item.fields, item.id), now_ns)
         self._recalled = True
 
     def _commit(self, stretch: _Stretch) -> None:
-        if not stretch.told and not stretch.drafts and not stretch.sessions:
+        if not stretch.told and not stretch.drafts and not stretch.sessions and not stretch.unreadable:
             return
         self._read_contents(stretch.drafts, stretch.contents)
         # A draft without content was encoded before: its span is in the outbox.
         fresh = [d for d in stretch.drafts if d.event.id in stretch.contents and d.span_id not in self._waiting]
         spans, encoded = [], []
         for draft in fresh:
-            source = SpanSource.of(draft, stretch.contents)
+            source = self._source(draft, stretch.contents)
             if (summary := self._summary(source)) is None:
                 self._waiting[draft.span_id] = draft
             else:
                 spans.append(self._encoded(source, summary))
                 encoded.append(draft)
         done = [*stretch.done, *self._done(encoded)]
-        self._journal.commit(stretch.told, spans, done, *self._opened(stretch.sessions))
+        self._journal.commit(stretch.told, spans, done, *self._opened(stretch.sessions), stretch.unreadable)
 
     def _release(self) -> int:
         """Encode the spans whose wait for a summary is over. Return how many."""
@@ -271,7 +298,7 @@ class Agent:
             contents: dict[int, bytes] = {}
             self._read_contents(drafts, contents)
             spans = [
-                self._encoded(SpanSource.of(draft, contents), summary)
+                self._encoded(self._source(draft, contents), summary)
                 for draft, (_, summary) in zip(drafts, settled, strict=True)
             ]
             sessions = {draft.event.session_id for draft in drafts}
@@ -303,6 +330,11 @@ class Agent:
         """Return the events that no span needs any more: an event may be part of one that still waits."""
         held = {event.id for draft in self._waiting.values() for event in draft.sources}
         return [event.id for draft in encoded for event in draft.sources if event.id not in held]
+
+    def _source(self, draft: Draft, contents: dict[int, bytes]) -> SpanSource:
+        with self._guard.around_event(Counter.SPANS_WITHOUT_CONTENT, draft.event):
+            return SpanSource.of(draft, contents)
+        return SpanSource(draft, Content())
 
     def _encoded(self, source: SpanSource, summary: Summary) -> EncodedSpan:
         draft = source.draft

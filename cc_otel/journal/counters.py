@@ -32,6 +32,10 @@ class Counter(StrEnum):
         "events_without_evidence",
         "The transcript could not be asked about these; the log shows the error.",
     )
+    ROWS_UNREADABLE = (
+        "rows_unreadable",
+        "These inputs or unsent spans of the journal were damaged, or three agents died at them; dead/ keeps them.",
+    )
     CALLS_NOT_READ = "calls_not_read", "These model calls of transcripts raised an error, which the log shows."
     SPANS_WITHOUT_CONTENT = (
         "spans_without_content",

@@ -23,6 +23,19 @@ class JournalBroken(Exception):
     """The file is damaged, and its owner cannot go on. Opened by its owner again, it is set aside."""
 
 
+def inode(path: Path) -> tuple[int, int] | None:
+    """Return what a file is known by to the system, None where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
 class Database:
     """The journal's file, opened once. Any thread may use it."""
 
@@ -36,6 +49,7 @@ class Database:
         """
         self._lock = threading.RLock()
         self._path = path
+        self._inode: tuple[int, int] | None = None
         self._owner = owner
         self.aside: Path | None = None
         try:
@@ -48,6 +62,20 @@ class Database:
         except sqlite3.DatabaseError as error:
             hint = _MEND if is_damage(error) else ""
             raise JournalUnavailable(f"{path}: {error}{hint}") from error
+        self._inode = inode(path)
+        # A damaged text must not end all reading: its row is found out by who reads it.
+        self._db.text_factory = _text
+
+    def require_place(self) -> None:
+        """
+        Make sure that the open file is the one under its name: what is written to a deleted file is lost.
+
+        Raises:
+            JournalBroken: it was deleted or replaced.
+
+        """
+        if inode(self._path) != self._inode:
+            raise JournalBroken(f"{self._path} was deleted or replaced while it was in use")
 
     def close(self) -> None:
         """Close the file."""

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Final
 
 from cc_otel.journal.schema import VERSION, create, migrate, show_as_current, version_of
-from cc_otel.sqlite_file import connect_to_read, connect_to_write
+from cc_otel.sqlite_file import beside, connect_to_read, connect_to_write, move
 
 BUSY_TIMEOUT_S: Final = 30.0
 BROKEN: Final = ".broken-"
 """What stands between a journal's name and the time it was set aside."""
 
 _MARK: Final = ".damaged"
-_BESIDE: Final = ("-wal", "-shm", "-journal")
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -85,7 +84,7 @@ def open_sound(path: Path) -> tuple[sqlite3.Connection, int, Path | None]:
         sqlite3.DatabaseError: it cannot be opened, or was written by a newer version.
 
     """
-    if not _mark(path).exists():
+    if not _mark(path).exists() and not _is_cut(path):
         try:
             return *open_file(path, may_migrate=True), None
         except sqlite3.DatabaseError as error:
@@ -114,6 +113,12 @@ def remove_broken(path: Path, before_s: float) -> None:
             old.unlink(missing_ok=True)
 
 
+def _is_cut(path: Path) -> bool:
+    """Whether the file was cut to nothing beside its log. SQLite would make an empty one, and drop the log."""
+    log = beside(path)[0]
+    return path.exists() and not path.stat().st_size and log.exists() and log.stat().st_size > 0
+
+
 def _mark(path: Path) -> Path:
     return path.with_name(path.name + _MARK)
 
@@ -125,10 +130,7 @@ def _set_aside(path: Path) -> Path:
     # One is enough to look at: a disk that goes on damaging them must not be filled with them.
     for old in path.parent.glob(f"{path.name}{BROKEN}*"):
         old.unlink(missing_ok=True)
-    # What stands beside it first: left behind, it would be read into the new one.
-    for suffix in (*_BESIDE, ""):
-        with suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    move(path, aside)
     # So that it is kept for as long as anything that was set aside is, counted from now.
     for file in path.parent.glob(f"{aside.name}*"):
         os.utime(file)

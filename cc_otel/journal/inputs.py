@@ -106,7 +106,7 @@ class Inputs:
         """Return the content of inputs by their ids, where it is still kept."""
         marks = ",".join("?" * len(ids))
         rows = self._database.all(f"SELECT id, content FROM contents WHERE id IN ({marks})", *ids)  # noqa: S608 - marks only
-        return {event_id: unpack(stored) for event_id, stored in rows}
+        return {event_id: _readable(stored) for event_id, stored in rows}
 
     def waiting(self) -> int:
         """Return how many inputs wait to be assembled."""
@@ -131,11 +131,24 @@ class Inputs:
             *parameters,
         )
         return [
-            JournalInput(
-                InputKind(kind), session, clock_ns, fields, id_, content=None if said is None else unpack(said)
-            )
+            JournalInput(_kind(kind), session, clock_ns, fields, id_, content=None if said is None else _readable(said))
             for kind, session, clock_ns, fields, id_, said in rows
         ]
+
+
+def _kind(kind: object) -> InputKind:
+    try:
+        return InputKind(str(kind))
+    except ValueError:
+        return InputKind.EVENT
+
+
+def _readable(stored: object) -> bytes:
+    """Return a content; an empty one where it is damaged, so that its event keeps its span."""
+    try:
+        return unpack(stored) if isinstance(stored, bytes) else b"{}"
+    except ValueError:
+        return b"{}"
 
 
 def session_ids(db: sqlite3.Connection, heard_ns: Mapping[str, int]) -> dict[str, int]:
@@ -177,6 +190,12 @@ def place(db: sqlite3.Connection, told: Sequence[JournalInput], seq: int) -> int
         ((ids[item.session], item.clock_ns, at, item.kind.value, item.fields) for at, item in new),
     )
     return seq + len(placed)
+
+
+def delete(db: sqlite3.Connection, ids: Sequence[int]) -> None:
+    """Delete inputs with their content, within the caller's transaction."""
+    for table in ("contents", "inputs"):
+        db.executemany(f"DELETE FROM {table} WHERE id = ?", ((row_id,) for row_id in ids))  # noqa: S608 - our own names
 
 
 def _take_in(db: sqlite3.Connection, arrivals: Sequence[JournalInput]) -> int:

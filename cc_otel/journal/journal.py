@@ -6,7 +6,8 @@ from pathlib import Path
 
 from cc_otel.journal.counters import Counter, Counters
 from cc_otel.journal.database import Database
-from cc_otel.journal.inputs import Inputs, JournalInput, place
+from cc_otel.journal.deaths import Deaths
+from cc_otel.journal.inputs import Inputs, JournalInput, delete, place
 from cc_otel.journal.open_spans import OpenSpan, OpenSpans, change_open
 from cc_otel.journal.outbox import Outbox, send_out
 from cc_otel.journal.retention import Retention
@@ -38,6 +39,8 @@ class Journal:
         self.counters = Counters(self._database)
         self.status = StatusNotes(self._database)
         self.retention = Retention(self._database)
+        self.deaths = Deaths(self._database)
+        self.require_place = self._database.require_place
         self._seq = 0 if read_only else self.inputs.last_seq()
         if aside := self._database.aside:
             log.error("the journal was damaged: it is kept as %s for a while, what was not sent is lost", aside)
@@ -54,19 +57,21 @@ class Journal:
         done: Iterable[int],
         opened: Sequence[OpenSpan] = (),
         gone: Iterable[str] = (),
+        unreadable: Sequence[int] = (),
     ) -> None:
         """
         Record one stretch of assembling in one transaction.
 
         The inputs told get their place in the order, the spans enter the outbox unless they were there before, and
         the inputs in ``done`` lose their content: every span that needs it has been encoded. Of the open spans some are
-        added or replaced, and some are gone.
+        added or replaced, and some are gone. Inputs that are ``unreadable`` are deleted.
         """
         with self._database.transaction() as db:
             seq = place(db, told, self._seq)
             send_out(db, spans)
             db.executemany("DELETE FROM contents WHERE id = ?", ((event_id,) for event_id in done))
             change_open(db, opened, gone)
+            delete(db, unreadable)
         self._seq = seq
 
     def backlog(self) -> tuple[int, int]:

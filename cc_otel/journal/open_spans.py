@@ -46,6 +46,11 @@ class OpenSpans:
         """Whether the journal has them: version 1 did not."""
         return self._database.version > 1
 
+    def clear(self) -> None:
+        """Delete all of them: the agent writes them anew when it starts."""
+        with self._database.transaction() as db:
+            db.execute("DELETE FROM open_spans")
+
     def all(self) -> list[OpenSpan]:
         """Return all of them, those of a session together, the earlier before the later."""
         rows = self._database.all(
@@ -55,6 +60,7 @@ class OpenSpans:
         return [
             OpenSpan(span_id, session, start_ns, OpenState(state), event_id, closer_id, draft)
             for span_id, session, start_ns, state, event_id, closer_id, draft in rows
+            if state in set(OpenState)
         ]
 
 

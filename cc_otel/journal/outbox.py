@@ -2,11 +2,20 @@
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cc_otel.journal.database import Database
 from cc_otel.journal.inputs import session_ids
 from cc_otel.journal.packing import pack, unpack
 from cc_otel.span import EncodedSpan
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedSpan:
+    """A row of the outbox that cannot be read, as it is."""
+
+    number: int
+    row: tuple[object, ...]
 
 
 class Outbox:
@@ -17,20 +26,33 @@ class Outbox:
 
     def waiting(self, spans_max: int, bytes_max: int) -> list[EncodedSpan]:
         """Return the oldest spans that are not acknowledged, at least one and within these limits."""
+        return self.oldest(spans_max, bytes_max)[0]
+
+    def oldest(self, spans_max: int, bytes_max: int) -> tuple[list[EncodedSpan], list[DamagedSpan]]:
+        """Return the same, and the rows among them that cannot be read."""
         batch: list[EncodedSpan] = []
+        damaged: list[DamagedSpan] = []
         size_bytes = 0
         with self._database.rows(
-            "SELECT o.trace_id, o.span_id, r.resource, o.span FROM outbox AS o"
-            " JOIN resources AS r ON r.id = o.resource ORDER BY o.number LIMIT ?",
+            "SELECT o.number, o.trace_id, o.span_id, r.resource, o.span FROM outbox AS o"
+            " LEFT JOIN resources AS r ON r.id = o.resource ORDER BY o.number LIMIT ?",
             spans_max,
         ) as rows:
-            for trace_id, span_id, resource, stored in rows:
-                span = unpack(stored)
-                size_bytes += len(span)
+            for number, *row in rows:
+                span = _readable(*row)
+                if span is None:
+                    damaged.append(DamagedSpan(number, tuple(row)))
+                    continue
+                size_bytes += len(span.span)
                 if batch and size_bytes > bytes_max:
                     break
-                batch.append(EncodedSpan(trace_id.hex(), span_id.hex(), resource, span))
-        return batch
+                batch.append(span)
+        return batch, damaged
+
+    def delete(self, numbers: Sequence[int]) -> None:
+        """Delete rows that cannot be read."""
+        with self._database.transaction() as db:
+            db.executemany("DELETE FROM outbox WHERE number = ?", ((number,) for number in numbers))
 
     def acknowledge(self, batch: Sequence[EncodedSpan]) -> None:
         """Delete spans that a receiver has stored. Their ids stay known."""
@@ -40,6 +62,17 @@ class Outbox:
     def count(self) -> int:
         """Return how many spans wait."""
         return self._database.one("SELECT count(*) FROM outbox")
+
+
+def _readable(trace_id: object, span_id: object, resource: object, stored: object) -> EncodedSpan | None:
+    if not (isinstance(trace_id, bytes) and isinstance(span_id, bytes) and isinstance(resource, bytes)):
+        return None
+    try:
+        span = unpack(stored) if isinstance(stored, bytes) else b""
+    except ValueError:
+        return None
+    sound = len(trace_id) == 16 and len(span_id) == 8 and span
+    return EncodedSpan(trace_id.hex(), span_id.hex(), resource, span) if sound else None
 
 
 def send_out(db: sqlite3.Connection, spans: Sequence[EncodedSpan]) -> None:

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Final
 
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import (
     AnyValue,
@@ -88,6 +89,23 @@ def encode(span: Span) -> EncodedSpan:
         status=Status(code=int(span.status), message=text_of(span.status_message) if failed else ""),  # type: ignore[arg-type]
     )
     return EncodedSpan(trace_id.hex(), span_id.hex(), _envelope(span), message.SerializeToString(deterministic=True))
+
+
+def is_sound_envelope(resource: bytes) -> bool:
+    """Whether bytes are a resource with its scope, as `encode` wrote them."""
+    try:
+        return len(ResourceSpans.FromString(resource).scope_spans) == 1
+    except DecodeError:
+        return False
+
+
+def is_sound_span(span: bytes) -> bool:
+    """Whether bytes are a span, as `encode` wrote them: one that is not makes a whole request unreadable."""
+    try:
+        Message.FromString(span)
+    except DecodeError:
+        return False
+    return True
 
 
 def request(batch: Iterable[EncodedSpan]) -> bytes:
