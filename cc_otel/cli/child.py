@@ -10,6 +10,8 @@ from typing import Final
 
 import click
 
+from cc_otel.text import line
+
 NOT_FOUND: Final = 127
 NOT_EXECUTABLE: Final = 126
 """A shell's exit codes for a command that it cannot run (POSIX, Exit Status for Commands)."""
@@ -57,7 +59,7 @@ def run_child(command: Sequence[str]) -> int:
         child = subprocess.Popen(command)
     except OSError as error:
         failure = _NotFound if isinstance(error, FileNotFoundError) else _NotExecutable
-        raise failure(f"{command[0]} cannot be run: {error.strerror}") from None
+        raise failure(line(f"{command[0]} cannot be run: {error.strerror}")) from None
     while early:
         child.send_signal(early.pop())
     code = child.wait()

@@ -124,9 +124,9 @@ def fail(message: str) -> NoReturn:
     raise click.ClickException("\n".join(map(line, message.splitlines())))
 
 
-def say(text: str) -> None:
-    """Print a text as one line, whatever is in it."""
-    click.echo(line(text))
+def say(text: str, *, err: bool = False) -> None:
+    """Print a text as one line, whatever is in it; on standard error where it is no answer."""
+    click.echo(line(text), err=err)
 
 
 def print_json(value: object) -> None:

@@ -3,7 +3,7 @@
 import click
 
 from cc_otel.cli.child import run_child
-from cc_otel.cli.common import SENDING, STORING, Flags, not_nan, resolved, with_flags
+from cc_otel.cli.common import SENDING, STORING, Flags, not_nan, resolved, say, with_flags
 from cc_otel.cli.errors import in_words
 from cc_otel.cli.flush import deliver
 from cc_otel.config import Home
@@ -27,7 +27,7 @@ def run(home: Home, flags: Flags, timeout: float, command: tuple[str, ...]) -> N
     """
     code = run_child(command)
     if failure := _deliver_after(home, flags, timeout):
-        click.echo(f"cc-otel: {squeezed(failure)}", err=True)
+        say(f"cc-otel: {squeezed(failure)}", err=True)
     raise click.exceptions.Exit(code)
 
 

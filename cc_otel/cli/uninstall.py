@@ -15,7 +15,7 @@ from cc_otel.claude_code.hook import SCRIPT_NAME, STARTER_NAME
 from cc_otel.claude_code.installed import PLUGIN, Installed
 from cc_otel.claude_code.settings_file import Change, SettingsFile, Unusable
 from cc_otel.claude_code.wiring import NotWirable, homes, unwire
-from cc_otel.cli.common import fail, home_option, json_option, print_json
+from cc_otel.cli.common import fail, home_option, json_option, print_json, say
 from cc_otel.cli.install import dry_run_option, in_words, scope_options, settings_path, show_diff
 from cc_otel.config import Home
 
@@ -96,7 +96,7 @@ def _unwire(file: SettingsFile, memory: Installed, home: Home) -> Change:
     except NotWirable as error:
         raise Unusable(f"{file.path}, {error}. Mend it, and run the command again") from None
     for other in sorted(others):
-        click.echo(f"{file.path} is wired to {other}: `cc-otel uninstall --home {other}` ends that.", err=True)
+        say(f"{file.path} is wired to {other}: `cc-otel uninstall --home {other}` ends that.", err=True)
     gone = json_text.is_blank(new) and not memory.was_there(file.path)
     change = Change(file, old, None if gone else new)
     if change.needed:
@@ -155,7 +155,7 @@ def _purge(home: Home) -> None:
         if not home.path.is_dir():
             return
         if foreign := sorted(found.name for found in home.path.iterdir()):
-            click.echo(f"Not ours, and still in {home.path}: {', '.join(foreign)}", err=True)
+            say(f"Not ours, and still in {home.path}: {', '.join(foreign)}", err=True)
         else:
             home.path.rmdir()
 
@@ -169,7 +169,7 @@ def _report(home: Home, changes: list[Change], *, dry_run: bool, as_json: bool) 
         click.echo(show_diff(changes) or "Nothing to change in any settings.\n", nl=False)
     else:
         for path in changed:
-            click.echo(f"Unwired: {path}")
+            say(f"Unwired: {path}")
         if not changed:
             click.echo(f"No settings are wired to {home.path}.")
         if home.path.exists():

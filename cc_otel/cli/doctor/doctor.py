@@ -12,7 +12,7 @@ import click
 
 from cc_otel import __version__
 from cc_otel.agent.summary.plan import check
-from cc_otel.cli.common import SENDING, STORING, Flags, json_option, print_json, with_flags
+from cc_otel.cli.common import SENDING, STORING, Flags, json_option, print_json, say, with_flags
 from cc_otel.cli.compose.sending import check_addresses, destination, sends_to_own_graph, with_content
 from cc_otel.cli.compose.store import open_store
 from cc_otel.cli.compose.summaries import summary_models
@@ -46,9 +46,9 @@ def doctor(home: Home, flags: Flags, as_json: bool) -> None:
         if as_json:
             print_json(asdict(finding))
         else:
-            click.echo(f"{finding.state:>6}  {finding.what}: {finding.told}")
+            say(f"{finding.state:>6}  {finding.what}: {finding.told}")
             if finding.fix:
-                click.echo(f"        -> {finding.fix}")
+                say(f"        -> {finding.fix}")
     if broken:
         raise click.exceptions.Exit(1)
 
