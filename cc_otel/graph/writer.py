@@ -1,8 +1,7 @@
 """
-Group commit: many requests wait, one thread writes them together and then answers them all.
+Group commit: what arrives while one write is in progress is written together in the next.
 
-A durable write costs a sync of the disk whether it holds one span or thousands, so what arrives while one write
-is under way becomes the next.
+A durable write costs one sync of the disk whether it holds one span or thousands.
 """
 
 import logging
@@ -13,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from cc_otel.complaints import Complaints
 from cc_otel.dead_letter import DeadLetter
@@ -25,24 +24,26 @@ from cc_otel.span import Span
 
 log = logging.getLogger(__name__)
 
-QUEUE_REQUESTS_MAX: Final = 24
+QUEUE_SPANS_MAX: Final = 16_384
+QUEUE_BYTES_MAX: Final = 64 << 20
+"""How much may wait to be written, spans and their bytes on the wire. One request is always accepted."""
+
 GROUP_SPANS_MAX: Final = 4_096
-"""A group is closed when it holds this many; the first request is taken whatever its size."""
+GROUP_BYTES_MAX: Final = 8 << 20
+"""A group is closed when it holds as much as either; its first request is accepted whatever its size."""
 
 MAPPED_SPANS: Final = 32
-"""How many spans are mapped and made ready together: their documents are gone before the processor's cache is full."""
+"""How many spans are mapped and made ready together, so that their documents stay in the processor's cache."""
 
 PROBE_S: Final = 1.0
-"""How often a store that was unavailable is asked whether it is back."""
+"""How often a store that is unavailable is tried again, s."""
 
 PRUNE_EVERY_S: Final = 6 * 3_600
-
-_FULL: Final = f"{QUEUE_REQUESTS_MAX} requests are waiting to be stored"
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the writer has done since it started; ``store_error`` says why it cannot write now, if it cannot."""
+    """What the writer has done since it started; ``store_error`` says why it cannot write now, if so."""
 
     groups: int = 0
     spans_stored: int = 0
@@ -51,25 +52,33 @@ class Written:
     store_error: str | None = None
 
 
+class _Size(NamedTuple):
+    """How much a request is; kept when the request itself is freed."""
+
+    spans: int
+    bytes: int
+
+
 @dataclass(slots=True)
 class _Work:
-    """A request and its spans' graph, ready to be written; None where the mapping broke on one of them."""
+    """A request with the graph of its spans, ready to be written; None if the mapping failed on one of them."""
 
     request: Decoded
     graph: Sequence[GraphBatch] | None
+    size: _Size
     outcome: Future[Outcome] = field(default_factory=Future)
 
     def __post_init__(self) -> None:
-        self.outcome.add_done_callback(self._let_go)
+        # Cancelled, it stays in the queue, and must not keep in memory what its client sends again.
+        self.outcome.add_done_callback(lambda outcome: self.free() if outcome.cancelled() else None)
 
-    def _let_go(self, outcome: Future[Outcome]) -> None:
-        # While it is still in the queue it must not hold what its client sends again.
-        if outcome.cancelled():
-            self.request, self.graph = Decoded(()), None
+    def free(self) -> None:
+        """Free the spans. Nothing else would soon: work and outcome know each other, and collections are rare here."""
+        self.request, self.graph = Decoded(()), None
 
 
 class GroupWriter:
-    """A Sink that maps spans and writes them to a store, by one thread of its own."""
+    """A `Sink` that maps spans and writes them to a store, in a thread of its own."""
 
     def __init__(
         self,
@@ -84,7 +93,9 @@ class GroupWriter:
         self._retention_days = retention_days
         self._on_health = on_health
         self._clock = clock
-        self._queue: queue.Queue[_Work | None] = queue.Queue(QUEUE_REQUESTS_MAX)
+        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._waiting = _Size(0, 0)
         self._thread = threading.Thread(target=self._run, name="graph-writer", daemon=True)
         self._complaints = Complaints()
         self._written = Written()
@@ -92,40 +103,48 @@ class GroupWriter:
 
     @property
     def written(self) -> Written:
-        """What was done so far."""
+        """What it has done so far."""
         return self._written
 
     @property
     def waiting(self) -> int:
-        """How many requests wait to be written, beside the group that is being written."""
+        """How many requests wait to be written, not counting the group that is being written."""
         return self._queue.qsize()
 
     def start(self) -> None:
-        """Make the store ready, or learn that it is not, and begin."""
+        """Prepare the store, if it is available, and start the thread."""
         self._probe()
         self._thread.start()
 
     def alive(self) -> bool:
-        """Whether it still works."""
+        """Return whether the thread runs."""
         return self._thread.is_alive()
 
     def take(self, request: Decoded) -> Future[Outcome]:
-        """See Sink."""
-        if self._queue.full():
-            raise Unavailable(_FULL)
-        # Done by the thread that brings it, while the writer waits for the disk.
-        work = _Work(request, self._map(request.spans))
-        try:
-            self._queue.put_nowait(work)
-        except queue.Full:
-            raise Unavailable(_FULL) from None
+        """See `Sink`."""
+        size = _Size(len(request.spans) + len(request.rejections), request.size_bytes)
+        self._enter(size)
+        # Mapped in the caller's thread, while the writer waits for the disk.
+        work = _Work(request, self._map(request.spans), size)
+        self._queue.put(work)
         return work.outcome
 
     def stop(self, timeout_s: float) -> None:
-        """Write what waits, then end; give up waiting for that after ``timeout_s`` seconds."""
+        """Write what waits, then end; stop waiting for that after ``timeout_s`` seconds."""
         if self._thread.is_alive():
             self._queue.put(None)
             self._thread.join(timeout_s)
+
+    def _enter(self, size: _Size) -> None:
+        with self._lock:
+            spans, size_bytes = self._waiting.spans + size.spans, self._waiting.bytes + size.bytes
+            if self._waiting.spans and (spans > QUEUE_SPANS_MAX or size_bytes > QUEUE_BYTES_MAX):
+                raise Unavailable(f"{self._waiting.spans} spans are waiting to be stored")
+            self._waiting = _Size(spans, size_bytes)
+
+    def _leave(self, size: _Size) -> None:
+        with self._lock:
+            self._waiting = _Size(self._waiting.spans - size.spans, self._waiting.bytes - size.bytes)
 
     def _run(self) -> None:
         stopping = False
@@ -137,34 +156,38 @@ class GroupWriter:
                 self._keep_house()
 
     def _next_group(self) -> tuple[list[_Work], bool]:
-        """Wait for work, and take what else is there; the second value tells that no more will come."""
+        """Wait for work, and take what else is there; the second value says that no more will come."""
         group: list[_Work] = []
-        spans = 0
-        while spans < GROUP_SPANS_MAX:
+        spans = size_bytes = 0
+        while spans < GROUP_SPANS_MAX and size_bytes < GROUP_BYTES_MAX:
             try:
                 work = self._queue.get(block=not group, timeout=PROBE_S)
             except queue.Empty:
                 break
             if work is None:
                 return group, True
-            # Whoever has stopped waiting will send it again.
+            self._leave(work.size)
+            # A client that has stopped waiting will send it again.
             if work.outcome.set_running_or_notify_cancel():
                 group.append(work)
                 spans += len(work.request.spans)
+                size_bytes += work.size.bytes
         return group, False
 
     def _answer(self, group: Sequence[_Work]) -> None:
         try:
             outcomes = self._write(group)
-        except Exception as error:  # noqa: BLE001 - raised again in each thread that waits, where the seam is
+        except Exception as error:  # noqa: BLE001 - raised again where each outcome is awaited
             for work in group:
+                work.free()
                 work.outcome.set_exception(error)
             return
         for work, outcome in zip(group, outcomes, strict=True):
+            work.free()
             work.outcome.set_result(outcome)
 
     def _write(self, group: Sequence[_Work]) -> list[Outcome]:
-        """Store the group's spans and bury what never can be; raise Unavailable where that is impossible now."""
+        """Store the group's spans, or write them to the dead letter. Raises Unavailable if neither is possible now."""
         try:
             refused = self._store_group(group)
         except StoreUnavailable as error:
@@ -173,7 +196,7 @@ class GroupWriter:
         self._note_health(None)
         by_key = {mapping.key_of(rejection.span): rejection for rejection in refused}
         rejections = [_rejections(work.request, by_key) for work in group]
-        self._bury([rejection for of_work in rejections for rejection in of_work])
+        self._write_dead([rejection for of_work in rejections for rejection in of_work])
         self._written = replace(
             self._written,
             groups=self._written.groups + 1,
@@ -188,7 +211,7 @@ class GroupWriter:
         return self._store_spans([span for work in group for span in work.request.spans], ready)
 
     def _store_spans(self, spans: Sequence[Span], ready: Sequence[GraphBatch] = ()) -> list[Rejection]:
-        """Store what can be. A span that breaks mapping or store is found by halves: it would come back for ever."""
+        """Store what can be. A span that breaks mapping or store is found by bisection, or it would come for ever."""
         if not spans:
             return []
         try:
@@ -210,10 +233,10 @@ class GroupWriter:
         some = (spans[start : start + MAPPED_SPANS] for start in range(0, len(spans), MAPPED_SPANS))
         try:
             return [self._store.ready(mapping.of(each, retention_days=self._retention_days)) for each in some]
-        except Exception:  # noqa: BLE001 - told when the span that it was about is found
+        except Exception:  # noqa: BLE001 - logged when the span that causes it is found
             return None
 
-    def _bury(self, rejections: Sequence[Rejection]) -> None:
+    def _write_dead(self, rejections: Sequence[Rejection]) -> None:
         if not rejections:
             return
         if self._complaints.due("rejected"):
@@ -258,7 +281,7 @@ class GroupWriter:
 
 
 def _rejected(spans: Sequence[Span], refusals: Sequence[Refusal]) -> list[Rejection]:
-    """Answer the spans of which not everything was stored."""
+    """Return the spans of which something was refused."""
     if not refusals:
         return []
     reasons = {(refusal.item.collection, refusal.item.key): refusal.reason for refusal in refusals}

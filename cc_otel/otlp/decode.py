@@ -18,7 +18,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 
 from cc_otel.otlp.values import attributes_in
-from cc_otel.otlp.wire import Malformed, fields, framed, messages, others, repaired
+from cc_otel.otlp.wire import LENGTH, Malformed, fields, framed, messages, others, repaired
 from cc_otel.span import Attributes, Kind, Link, Span, SpanEvent, StatusCode
 
 TRACE_ID_BYTES: Final = 16
@@ -50,6 +50,8 @@ _Found = tuple[_Envelope, trace_pb2.Span, str | None]
 """A span's message with what it shares, and what was wrong with its bytes: None, `_REPAIRED`, or why it is rejected."""
 
 _REPAIRED: Final = ""
+_Wrap = Callable[[bytes], bytes]
+_Piece = Callable[[], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +98,13 @@ def decode(data: bytes) -> Decoded:
     )
 
 
-def slices(data: bytes) -> Iterator[Decoded]:
+def slices(data: bytes | bytearray) -> Iterator[Decoded]:
     """
     Return what `decode` does, slice by slice, each decoded when it is asked for.
 
     Raises NotARequest: at once where the outer framing shows it, while iterating where only a slice does.
     """
-    pieces: list[Callable[[], bytes]] = [lambda: data]
+    pieces: list[_Piece] = [lambda: bytes(data)]
     try:
         if len(data) > SLICE_BYTES_MAX:
             pieces = list(_pieces(data, 0, len(data), _LEVELS))
@@ -115,37 +117,35 @@ _LEVELS: Final = (_RESOURCE_SPANS, _SCOPE_SPANS, _SPANS)
 
 
 def _pieces(
-    data: bytes, start: int, end: int, levels: Sequence[int], wrap: Callable[[bytes], bytes] = bytes
-) -> Iterator[Callable[[], bytes]]:
+    data: bytes | bytearray, start: int, end: int, levels: Sequence[int], wrap: _Wrap = bytes
+) -> Iterator[_Piece]:
     """
     Divide the message at ``data[start:end]`` into requests of at most `SLICE_BYTES_MAX`, or of one span.
 
-    They are made when they are called: the memory of all of them together would be that of the request again.
+    They are made when they are called, after all of them are known: what spans share may stand behind them, and all
+    pieces together would take the memory of the request again.
     """
     number, *inner = levels
-    header = others(data, number, start, end)
-    run = (start, start)
-    for part in messages(data, number, start, end):
-        if part.end - run[0] <= SLICE_BYTES_MAX and part.start == run[1]:
-            run = (run[0], part.end)
+    shared = bytearray()
+    run_start = run_end = start
+    for each, wire_type, part_start, value, part_end in fields(data, start, end):
+        if each != number or wire_type != LENGTH:
+            shared.extend(data[part_start:part_end])
             continue
-        yield from _piece(data, run, header, wrap)
-        run = (part.start, part.end)
-        if inner and part.end - part.start > SLICE_BYTES_MAX:
-            yield from _pieces(data, part.value, part.end, inner, _wrapping(wrap, header, number))
-            run = (part.end, part.end)
-    yield from _piece(data, run, header, wrap)
+        if part_start == run_end and part_end - run_start <= SLICE_BYTES_MAX:
+            run_end = part_end
+            continue
+        yield from _piece(data, run_start, run_end, shared, wrap)
+        run_start, run_end = part_start, part_end
+        if inner and part_end - part_start > SLICE_BYTES_MAX:
+            yield from _pieces(data, value, part_end, inner, lambda body: wrap(bytes(shared) + framed(number, body)))
+            run_start = part_end
+    yield from _piece(data, run_start, run_end, shared, wrap)
 
 
-def _piece(
-    data: bytes, run: tuple[int, int], header: bytes, wrap: Callable[[bytes], bytes]
-) -> Iterator[Callable[[], bytes]]:
-    if run[0] < run[1]:
-        yield lambda: wrap(header + data[run[0] : run[1]])
-
-
-def _wrapping(wrap: Callable[[bytes], bytes], header: bytes, number: int) -> Callable[[bytes], bytes]:
-    return lambda body: wrap(header + framed(number, body))
+def _piece(data: bytes | bytearray, start: int, end: int, shared: bytearray, wrap: _Wrap) -> Iterator[_Piece]:
+    if start < end:
+        yield lambda: wrap(bytes(shared) + data[start:end])
 
 
 def _slices_of(piece: bytes) -> Iterator[Decoded]:
@@ -186,16 +186,13 @@ def _found_in(piece: bytes) -> Iterable[_Found]:
 
 def _found_one_by_one(piece: bytes) -> Iterator[_Found]:
     """Parse each span for itself. Raises Malformed where the framing around spans is broken."""
-    for resource_field in messages(piece, _RESOURCE_SPANS):
-        of_resource = piece[resource_field.value : resource_field.end]
+    for of_resource in messages(piece, _RESOURCE_SPANS):
         resource, resource_fault = _mended(ResourceSpans, others(of_resource, _SCOPE_SPANS))
-        for scope_field in messages(of_resource, _SCOPE_SPANS):
-            of_scope = of_resource[scope_field.value : scope_field.end]
+        for of_scope in messages(of_resource, _SCOPE_SPANS):
             scope, scope_fault = _mended(ScopeSpans, others(of_scope, _SPANS))
             envelope = _envelope(resource or ResourceSpans(), scope or ScopeSpans())
             shared = None if resource_fault is scope_fault is None else _REPAIRED
-            for span_field in messages(of_scope, _SPANS):
-                data = of_scope[span_field.value : span_field.end]
+            for data in messages(of_scope, _SPANS):
                 message, fault = _mended(trace_pb2.Span, data)
                 yield envelope, message or _identity(data), shared if fault is None else fault
 
@@ -215,9 +212,9 @@ def _identity(data: bytes) -> trace_pb2.Span:
     """Return a span with what could be read of its identity."""
     span = trace_pb2.Span()
     with suppress(Malformed, DecodeError):
-        for part in fields(data):
-            if part.number in _IDENTITY:
-                span.MergeFromString(data[part.start : part.end])
+        for number, _, start, _, end in fields(data):
+            if number in _IDENTITY:
+                span.MergeFromString(data[start:end])
     return span
 
 

@@ -15,7 +15,7 @@ from cc_otel.dead_letter import DeadLetter
 from cc_otel.graph import mapping
 from cc_otel.graph.sqlite import SqliteStore
 from cc_otel.graph.store import Edge, Vertex
-from cc_otel.graph.writer import QUEUE_REQUESTS_MAX, GroupWriter, Written
+from cc_otel.graph.writer import QUEUE_BYTES_MAX, QUEUE_SPANS_MAX, GroupWriter, Written
 from cc_otel.otlp.decode import Decoded, Rejection
 from cc_otel.otlp.sink import Outcome, Unavailable
 from cc_otel.span import Span
@@ -142,15 +142,26 @@ class TestUnavailable:
         parts.writer.stop(WAIT_S)
 
     def test_a_full_queue(self, parts: Parts) -> None:
-        """When as many wait as there is room for, the next is told to come again, and the others are not harmed."""
+        """When as many spans wait as there is room for, the next are refused for now, and the others are not harmed."""
         held = parts.hold()
-        waiting = [parts.take(span(n)) for n in range(1, QUEUE_REQUESTS_MAX + 1)]
-        wait_for(lambda: parts.writer.waiting == QUEUE_REQUESTS_MAX)
-        with pytest.raises(Unavailable, match=f"{QUEUE_REQUESTS_MAX} requests are waiting"):
+        waiting = [parts.take(*[span(1)] * 512) for _ in range(QUEUE_SPANS_MAX // 512)]
+        wait_for(lambda: parts.writer.waiting == len(waiting))
+        with pytest.raises(Unavailable, match=f"{QUEUE_SPANS_MAX} spans are waiting"):
             parts.take(span(50))
         parts.store.gate.set()
 
-        assert [each.result(WAIT_S) for each in (held, *waiting)] == [Outcome()] * (QUEUE_REQUESTS_MAX + 1)
+        assert [each.result(WAIT_S) for each in (held, *waiting)] == [Outcome()] * (len(waiting) + 1)
+
+    def test_a_queue_that_is_full_of_bytes(self, parts: Parts) -> None:
+        """A few spans that are large fill the queue as many small ones do; a single one is always accepted."""
+        held = parts.hold()
+        large = Decoded((span(1),), size_bytes=QUEUE_BYTES_MAX)
+        waiting = parts.writer.take(large)
+        with pytest.raises(Unavailable, match="1 spans are waiting"):
+            parts.writer.take(large)
+        parts.store.gate.set()
+
+        assert [each.result(WAIT_S) for each in (held, waiting)] == [Outcome()] * 2
 
     def test_cancelled_in_time(self, parts: Parts) -> None:
         """What its client gave up while it waited is not written; what was being written is."""

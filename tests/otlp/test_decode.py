@@ -357,7 +357,7 @@ class TestSlices:
                 )
         whole = request.SerializeToString()
         # The same fields with what is shared behind the spans, as protobuf allows.
-        turned = b"".join(framed(1, _turned(whole[part.value : part.end])) for part in messages(whole, 1))
+        turned = b"".join(framed(1, _turned(part)) for part in messages(whole, 1))
         expected = [
             (span.name, {"n": n}, f"resource {n}", f"{n} {m}", f"scope {m}")
             for n, envelope in enumerate(request.resource_spans)
@@ -397,9 +397,8 @@ class TestSlices:
 
 def _turned(envelope: bytes) -> bytes:
     """Put spans before their scope, and scopes' spans before their resource."""
-    scopes = [envelope[part.value : part.end] for part in messages(envelope, 2)]
     spans_first = [
-        b"".join(scope[part.start : part.end] for part in messages(scope, 2)) + others(scope, 2) for scope in scopes
+        b"".join(framed(2, span) for span in messages(scope, 2)) + others(scope, 2) for scope in messages(envelope, 2)
     ]
     return b"".join(framed(2, scope) for scope in spans_first) + others(envelope, 2)
 

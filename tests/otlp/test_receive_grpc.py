@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 import grpc
+import h2.connection
+import h2.events
 import pytest
 from google.rpc.error_details_pb2 import BadRequest, RetryInfo  # type: ignore[import-untyped]  # stubs without py.typed
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
@@ -29,7 +31,7 @@ from cc_otel.otlp.decode import Decoded
 from cc_otel.otlp.destination import Destination
 from cc_otel.otlp.encode import encode, request
 from cc_otel.otlp.receive_grpc import (
-    BYTES_IN_FLIGHT_MAX,
+    CONNECTIONS_MAX,
     EXPORT,
     MESSAGE_BYTES_MAX,
     SERVICE,
@@ -106,7 +108,7 @@ def export(
     data: bytes,
     compression: grpc.Compression | None = None,
     metadata: Sequence[tuple[str, str]] = (),
-    timeout_s: float = WAIT_S,
+    timeout_s: float | None = WAIT_S,
 ) -> ExportTraceServiceResponse:
     """Send a request's bytes."""
     with channel(address) as opened:
@@ -117,7 +119,7 @@ def export(
         return answer
 
 
-def failure(address: str, data: bytes, timeout_s: float = WAIT_S) -> grpc.RpcError:
+def failure(address: str, data: bytes, timeout_s: float | None = WAIT_S) -> grpc.RpcError:
     """Send a request's bytes, and answer how that failed."""
     with pytest.raises(grpc.RpcError) as raised:
         export(address, data, timeout_s=timeout_s)
@@ -308,30 +310,185 @@ class TestSize:
             [],
         )
 
-    def test_bytes_that_wait(self, server: tuple[TraceServer, str], sink: Sink) -> None:
-        """When what waits for the sink is large enough, further requests are UNAVAILABLE until it is not."""
+    @pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
+    def test_ordinary_ones_beside_large_ones(
+        self, server: tuple[TraceServer, str], sink: Sink, compression: grpc.Compression
+    ) -> None:
+        """While a large request is stored and others wait for its memory, ordinary ones are served between slices."""
         go_on = threading.Event()
 
         def act(request: Decoded) -> Outcome:
-            go_on.wait(WAIT_S)
+            # As a disk does, it takes a slice after the other, until the test has seen what it wants to see.
+            go_on.wait(0.05 if len(request.spans) > 1 or request.spans[0].name == "" else 0)
             return Outcome()
 
         sink.act = act
-        large = _request_of(MESSAGE_BYTES_MAX)
-        waiting = BYTES_IN_FLIGHT_MAX // MESSAGE_BYTES_MAX
-        with ThreadPoolExecutor() as pool:
-            sent = [pool.submit(export, server[1], large) for _ in range(waiting)]
-            wait_for(lambda: len(sink.taken) == waiting)
-            error = failure(server[1], ONE)
+        sink.pool = ThreadPoolExecutor(1)
+        with ThreadPoolExecutor(8) as pool:
+            large = [_request_of((32 << 20) + size, spans=100) for size in range(4)]
+            sent = [pool.submit(export, server[1], each, compression) for each in large]
+            wait_for(lambda: len(sink.taken) >= 2)
+            meanwhile = [export(server[1], ONE), health(server[1])]
+            unfinished = sum(not each.done() for each in sent)
             go_on.set()
             answers = [each.result() for each in sent]
+
+        assert (meanwhile, answers) == ([ExportTraceServiceResponse(), "SERVING"], [ExportTraceServiceResponse()] * 4)
+        assert unfinished == 4
+
+    def test_memory_that_does_not_become_free(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A request that waits for memory for as long as its client would is UNAVAILABLE, with when to come back."""
+
+        class Never(Sink):
+            def take(self, request: Decoded) -> Future[Outcome]:
+                self.taken.append(request)
+                return Future()
+
+        sink = Never()
+        large = _request_of(MESSAGE_BYTES_MAX - 10, spans=3)
+        with serving(sink, f"unix:{folder}/otlp.sock") as (_, address), ThreadPoolExecutor() as pool:
+            first = pool.submit(failure, address, large, 3.0)
+            wait_for(lambda: len(sink.taken) == 1)
+            monkeypatch.setattr("cc_otel.otlp.receive_grpc.WAIT_S_MAX", 0.2)
+            error = failure(address, large, None)
+            first.result(WAIT_S)
 
         assert (error.code(), set(details(error))) == (
             grpc.StatusCode.UNAVAILABLE,
             {"grpc-status-details-bin", "google.rpc.retryinfo-bin"},
         )
-        assert answers == [ExportTraceServiceResponse()] * waiting
-        assert export(server[1], ONE) == ExportTraceServiceResponse()
+        assert "bytes are waiting to be stored" in (error.details() or "")
+
+    def test_a_large_request_that_comes_again(self, folder: Path) -> None:
+        """A large request whose client stopped waiting is stored all the same, and answered at once when it returns."""
+        sink = Sink()
+        go_on = threading.Event()
+
+        def act(request: Decoded) -> Outcome:
+            go_on.wait(WAIT_S)
+            return Outcome(1, "odd")
+
+        sink.act = act
+        large = _request_of(8 << 20, spans=100)
+        with serving(sink, f"unix:{folder}/otlp.sock") as (server, address):
+            error = failure(address, large, timeout_s=0.5)
+            wait_for(lambda: server.answers() == {"UNAVAILABLE": 1})
+            go_on.set()
+            answer = export(address, large)
+            spans = sum(len(each.spans) for each in sink.taken)
+            again = export(address, large)
+
+        assert error.code() in {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE}
+        assert (spans, sum(len(each.spans) for each in sink.taken)) == (100, 100)
+        assert (answer, answer.partial_success.rejected_spans) == (again, len(sink.taken))
+
+    def test_in_slices(self, server: tuple[TraceServer, str], sink: Sink) -> None:
+        """A large request reaches the sink in parts, and its answer counts what was rejected of all of them."""
+        sink.act = lambda request: Outcome(1, f"no room in {len(request.spans)}")
+        answer = export(server[1], _request_of(4 << 20, spans=2000))
+
+        assert (len(sink.taken) > 3, sum(len(each.spans) for each in sink.taken)) == (True, 2000)
+        assert answer.partial_success.rejected_spans == len(sink.taken)
+        assert answer.partial_success.error_message.startswith("no room in ")
+
+
+class TestSlowClients:
+    """Clients that do not send what they announce."""
+
+    @pytest.mark.parametrize("sent", [b"", b"\0\0", b"\0\0\0\1\0", b"\0\x03\0\0\0half"])
+    def test_calls_whose_message_does_not_come(self, folder: Path, sink: Sink, sent: bytes) -> None:
+        """Any number of calls that never send their message, or half of it, keep neither exports nor health waiting."""
+        with serving(sink, f"unix:{folder}/otlp.sock") as (_, address), socket.socket(socket.AF_UNIX) as hostile:
+            hostile.connect(address.removeprefix("unix:"))
+            client = h2.connection.H2Connection()
+            client.initiate_connection()
+            for stream_id in range(1, 2 * 100, 2):
+                client.send_headers(stream_id, EXPORT_HEADERS)
+                client.send_data(stream_id, sent)
+            hostile.sendall(client.data_to_send())
+            wait_for(lambda: len(hostile.recv(1 << 16)) > 0)
+            answers = [export(address, ONE) for _ in range(3)]
+            healthy = health(address)
+
+        assert (answers, healthy) == ([ExportTraceServiceResponse()] * 3, "SERVING")
+
+    @pytest.mark.parametrize("sent", [b"", b"\0\0\0\1\0half"])
+    def test_have_a_deadline(
+        self, sink: Sink, sent: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A message that does not arrive in time ends its call with a code to be retried, and a line in the log."""
+        monkeypatch.setattr("cc_otel.otlp.receive_grpc.BEGIN_S", 0.1)
+        with serving(sink, "127.0.0.1:0") as (server, address):
+            host, _, port = address.rpartition(":")
+            with socket.create_connection((host, int(port)), WAIT_S) as hostile:
+                client = h2.connection.H2Connection()
+                client.initiate_connection()
+                client.send_headers(1, EXPORT_HEADERS)
+                client.send_data(1, sent)
+                hostile.sendall(client.data_to_send())
+                headers = trailers_of(hostile, client)
+                peer = ":".join(map(str, hostile.getsockname()))
+            answers = server.answers()
+
+        assert (headers[b"grpc-status"], headers[b"grpc-message"]) == (b"14", b"the message did not arrive in time")
+        assert answers == {"UNAVAILABLE": 1}
+        assert [record.getMessage() for record in caplog.records] == [
+            f"exports are answered with UNAVAILABLE: the message did not arrive in time (from {peer})"
+        ]
+
+    def test_clients_that_say_nothing(self, folder: Path, sink: Sink, caplog: pytest.LogCaptureFixture) -> None:
+        """Connections have a limit; the one that was silent for longest makes way, and the log says so."""
+        with serving(sink, f"unix:{folder}/otlp.sock") as (_, address), ExitStack() as stack:
+            for _ in range(CONNECTIONS_MAX + 20):
+                silent = stack.enter_context(socket.socket(socket.AF_UNIX))
+                silent.connect(address.removeprefix("unix:"))
+            answers = export(address, ONE), health(address)
+
+        assert answers == (ExportTraceServiceResponse(), "SERVING")
+        assert "256 clients are connected: the most silent is disconnected" in caplog.text
+
+    def test_clients_that_are_gone(self, folder: Path, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A client that does not answer when it is asked whether it is there is disconnected."""
+        for name, value in (("http2.SILENCE_S", 0.0), ("http2.PING_S", 0.0), ("receive_grpc.CHECK_S", 0.01)):
+            monkeypatch.setattr(f"cc_otel.otlp.{name}", value)
+        with serving(sink, f"unix:{folder}/otlp.sock") as (_, address), socket.socket(socket.AF_UNIX) as silent:
+            silent.settimeout(WAIT_S)
+            silent.connect(address.removeprefix("unix:"))
+            with suppress(ConnectionResetError):
+                while silent.recv(1 << 16):
+                    pass
+
+    def test_a_client_that_cancels_all_the_time(self, folder: Path, sink: Sink) -> None:
+        """A client that begins calls and cancels them, over and over, is disconnected."""
+        with serving(sink, f"unix:{folder}/otlp.sock") as (_, address), socket.socket(socket.AF_UNIX) as hostile:
+            hostile.settimeout(WAIT_S)
+            hostile.connect(address.removeprefix("unix:"))
+            client = h2.connection.H2Connection()
+            client.initiate_connection()
+            for stream_id in range(1, 2 * 400, 2):
+                client.send_headers(stream_id, EXPORT_HEADERS)
+                client.reset_stream(stream_id)
+            with suppress(ConnectionResetError, BrokenPipeError):
+                hostile.sendall(client.data_to_send())
+                while hostile.recv(1 << 16):
+                    pass
+            answer = export(address, ONE)
+
+        assert answer == ExportTraceServiceResponse()
+
+    @pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01" + b"\0" * 300, b"\0" * 10_000])
+    def test_clients_that_speak_something_else(self, folder: Path, sink: Sink, data: bytes) -> None:
+        """What is not HTTP/2 is disconnected, and others are served."""
+        with serving(sink, f"unix:{folder}/otlp.sock") as (_, address), socket.socket(socket.AF_UNIX) as other:
+            other.settimeout(WAIT_S)
+            other.connect(address.removeprefix("unix:"))
+            with suppress(ConnectionResetError):
+                other.sendall(data)
+                while other.recv(1 << 16):
+                    pass
+            answer = export(address, ONE)
+
+        assert answer == ExportTraceServiceResponse()
 
 
 class TestToken:
@@ -417,7 +574,7 @@ class TestAddress:
     @pytest.mark.parametrize("listen", ["", "4317", "otlp.sock"])
     def test_no_address(self, sink: Sink, listen: str) -> None:
         """What is no address is an error that says what one is."""
-        with pytest.raises(ListenError, match="give unix:/path or host:port"):
+        with pytest.raises(ListenError, match="write unix:/path or host:port"):
             TraceServer(listen).start(sink)
 
     def test_a_socket_of_its_owner(self, sink: Sink, folder: Path) -> None:
@@ -559,13 +716,34 @@ class TestForeignClient:
         assert server[0].answers() == {"UNAVAILABLE": 2, "ok": 1}
 
 
-def _request_of(size_bytes: int) -> bytes:
-    """Make a request with one span, of exactly that size."""
+def _request_of(size_bytes: int, spans: int = 1) -> bytes:
+    """Make a request of exactly that size where it has one span, else of about that size."""
     told = ExportTraceServiceRequest()
-    span = told.resource_spans.add().scope_spans.add().spans.add(trace_id=b"t" * 16, span_id=b"s" * 8)
-    attribute = span.attributes.add(key="k")
+    scope_spans = told.resource_spans.add().scope_spans.add()
+    for number in range(spans):
+        span = scope_spans.spans.add(trace_id=b"t" * 16, span_id=(number + 1).to_bytes(8, "big"))
+        span.attributes.add(key="k").value.string_value = "x" * (size_bytes // spans)
     # The length of lengths: each of the five enclosing messages tells its own in as many bytes at this size.
-    attribute.value.string_value = "x" * size_bytes
-    excess = told.ByteSize() - size_bytes
-    attribute.value.string_value = "x" * (size_bytes - excess)
+    value = scope_spans.spans[-1].attributes[0].value
+    value.string_value = value.string_value[: len(value.string_value) - max(told.ByteSize() - size_bytes, 0)]
     return told.SerializeToString()
+
+
+EXPORT_HEADERS: Final = [
+    (":method", "POST"),
+    (":scheme", "http"),
+    (":path", EXPORT),
+    (":authority", "localhost"),
+    ("content-type", "application/grpc"),
+    ("te", "trailers"),
+]
+
+
+def trailers_of(connection: socket.socket, client: h2.connection.H2Connection) -> dict[bytes, bytes]:
+    """Read until a call has ended; answer its headers."""
+    while data := connection.recv(1 << 16):
+        for event in client.receive_data(data):
+            if isinstance(event, h2.events.ResponseReceived) and event.stream_ended:
+                return dict(event.headers)
+        connection.sendall(client.data_to_send())
+    raise EOFError
