@@ -30,7 +30,7 @@ from cc_otel.otlp.decode import NotARequest
 from cc_otel.otlp.feeder import Feeder, Job
 from cc_otel.otlp.health import Health
 from cc_otel.otlp.http2 import Call, Connection, Metadata
-from cc_otel.otlp.listen import bind, is_open, unlink
+from cc_otel.otlp.listen import BACKLOG_MAX, bind, is_open, unlink
 from cc_otel.otlp.sink import RETRY_AFTER_S, ListenError, Outcome, Sink, Unavailable
 
 log = logging.getLogger(__name__)
@@ -145,7 +145,7 @@ class TraceServer:
 
     async def _open(self, sockets: list[socket.socket]) -> None:
         for each in sockets:
-            self._servers.append(await self._loop.create_server(self._connection, sock=each))
+            self._servers.append(await self._loop.create_server(self._connection, sock=each, backlog=BACKLOG_MAX))
         self._ticking = self._loop.create_task(self._check_connections())
 
     async def _close(self, grace_s: float) -> None:
