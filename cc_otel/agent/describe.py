@@ -36,7 +36,7 @@ _VERSION: Final = re.compile(r"_(\d+(?:-\d+)+)(?:_|\Z)")
 _NAMED: Final = frozenset(
     "session_id transcript_path agent_transcript_path cwd hook_event_name prompt_id permission_mode agent_id "
     "tool_use_id tool_input tool_response tool_calls duration_ms effort file_path usage blocks requested_model "
-    "request_id stop_reason resend_count failure".split()
+    "request_id stop_reason resend_count failure response_id".split()
 )
 
 
@@ -261,7 +261,9 @@ def _failed_request(failure: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _response(event: HookEvent, payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield c.REQUEST_MODEL, payload.get("requested_model") or event.model
     yield c.RESPONSE_MODEL, event.model
-    yield c.RESPONSE_ID, event.digest
+    # Calls that an earlier version took in have their message id as their digest.
+    if response_id := payload.get("response_id", event.digest if payload else ""):
+        yield c.RESPONSE_ID, response_id
     if reason := payload.get("stop_reason"):
         yield c.RESPONSE_FINISH_REASONS, (str(reason),)
     usage = Usage.of(payload.get("usage"))

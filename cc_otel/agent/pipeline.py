@@ -19,7 +19,7 @@ from cc_otel.agent.guard import Guard
 from cc_otel.agent.intake import Intake
 from cc_otel.agent.open_drafts import OpenRows, rows_of
 from cc_otel.agent.summary.contract import ByRule, Summaries
-from cc_otel.agent.transcript_intake import KEEP_NS, ChatWatch
+from cc_otel.agent.transcript_intake import KEEP_NS, TranscriptIntake
 from cc_otel.agent.tree import Draft, Step, unplaced
 from cc_otel.claude_code.payload import event_of, input_of
 from cc_otel.claude_code.transcript.files import Transcripts
@@ -113,7 +113,7 @@ class Agent:
         self._guard = Guard(journal.counters)
         self._dead = dead
         self._intake = Intake(spool, journal, self._guard)
-        self._chats = ChatWatch(transcripts, journal)
+        self._calls = TranscriptIntake(transcripts, journal, self._guard)
         self._assembler = Assembler()
         self._open = OpenRows()
         self._recalled = False
@@ -160,7 +160,7 @@ class Agent:
             self._note_sessions(taken.sessions, now_ns)
             # Files that still wait may be older than events that are in: those must not overtake them.
             newest_ns = min(now_ns, taken.newest_ns) if taken.more else now_ns
-            unread = self._chats.look(now_ns)
+            unread = self._calls.check(now_ns)
             told = self._assemble(newest_ns - SETTLE_NS, now_ns)
             released = self._release()
             self._note_finished()
@@ -175,7 +175,7 @@ class Agent:
 
     def _note_finished(self) -> None:
         """Tell `flush` of which sessions nothing more is to come, so that it waits for no more of them."""
-        finished = self._chats.finished()
+        finished = self._calls.finished()
         if finished.items() - self._finished.items():
             self._journal.status.save(AgentStatus(finished=finished))
         self._finished = finished
@@ -214,7 +214,7 @@ class Agent:
         if self._journal.deaths.careful:
             self._journal.deaths.at(item.id)
         event = event_of(item.fields, item.id)
-        self._chats.hear(event, now_ns)
+        self._calls.note(event, now_ns)
         self._evidence.note_event(event, now_ns)
         evident = self._evident(event)
         # What arrived stays as it is, unless evidence was added.
@@ -270,7 +270,7 @@ class Agent:
             self._heard.setdefault(session_id, now_ns)
         for item in self._journal.inputs.last_events(now_ns - KEEP_NS, RECALLED_MAX):
             with self._guard.around(Counter.ROWS_UNREADABLE, "an input", item.session, str(item.id)):
-                self._chats.hear(event_of(item.fields, item.id), now_ns)
+                self._calls.note(event_of(item.fields, item.id), now_ns)
         self._recalled = True
 
     def _commit(self, stretch: _Stretch) -> None:
@@ -371,7 +371,7 @@ class Agent:
             observed += self._watch(now_ns)
         stretch = _Stretch()
         for observation in observed:
-            self._chats.hear(observation, now_ns)
+            self._calls.note(observation, now_ns)
             self._tell(observation, observation.to_json(), stretch)
         self._commit(stretch)
         return bool(observed)

@@ -51,14 +51,20 @@ class Inputs:
         with self._database.transaction() as db:
             return _take_in(db, arrivals)
 
-    def known(self, digests: Sequence[str]) -> set[str]:
-        """Return those digests that something was taken in by."""
-        found: set[str] = set()
+    def known(self, digests: Sequence[str]) -> dict[str, JournalInput]:
+        """Return what was taken in by these digests, without its content."""
+        found: dict[str, JournalInput] = {}
         for start in range(0, len(digests), DIGESTS_MAX):
             some = {key_of(digest): digest for digest in digests[start : start + DIGESTS_MAX]}
             marks = ",".join("?" * len(some))
-            rows = self._database.all(f"SELECT digest FROM inputs WHERE digest IN ({marks})", *some)  # noqa: S608 - marks only
-            found.update(some[digest] for (digest,) in rows)
+            rows = self._database.all(
+                "SELECT i.digest, i.kind, s.name, i.clock_ns, i.fields, i.id FROM inputs AS i"  # noqa: S608 - marks only
+                f" JOIN sessions AS s ON s.id = i.session WHERE i.digest IN ({marks})",
+                *some,
+            )
+            for key, kind, session, clock_ns, fields, id_ in rows:
+                digest = some[key]
+                found[digest] = JournalInput(_kind(kind), session, clock_ns, fields, id_, digest)
         return found
 
     def pending(self, before_ns: int, count_max: int) -> list[JournalInput]:

@@ -19,19 +19,19 @@ from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Encoded
 
 from cc_otel.agent.describe import Content, Describer
+from cc_otel.agent.model_calls import AHEAD_NS_MAX, arrival_of
 from cc_otel.agent.pipeline import Agent, Limits
 from cc_otel.agent.transcript_intake import (
-    AHEAD_NS_MAX,
     FILES_MAX,
     KEEP_NS,
     READ_BYTES_MAX,
     WATCH_NS,
-    ChatWatch,
-    arrival_of,
+    TranscriptIntake,
 )
 from cc_otel.claude_code.payload import event_of
 from cc_otel.claude_code.transcript.chats import ModelCall
 from cc_otel.claude_code.transcript.files import Transcripts
+from cc_otel.claude_code.transcript.owners import DecidedCall
 from cc_otel.claude_code.transcript.records import timestamp_ns
 from cc_otel.event import Cause, HookEvent, Observation
 from cc_otel.journal.database import JournalUnavailable
@@ -78,7 +78,7 @@ class Room:
 
     def restart(self) -> None:
         """Watch anew, with nothing known but what is on disk."""
-        self.watch = ChatWatch(Transcripts(self.transcript.parent), self.journal)
+        self.intake = TranscriptIntake(Transcripts(self.transcript.parent), self.journal)
 
     def write(self, *records: Record, agent: str = "") -> None:
         """Let the client write records."""
@@ -86,20 +86,20 @@ class Room:
         with path.open("a") as file:
             file.writelines(json.dumps(record) + "\n" for record in records)
 
-    def hear(self, name: str, second: float = 0.0, agent: str = "", pid: int = 1) -> None:
+    def note(self, name: str, second: float = 0.0, agent: str = "", pid: int = 1) -> None:
         """Let a hook tell an event."""
         now_ns = NOW_NS + int(second * SECOND_NS)
         path = str(self.transcript)
-        self.watch.hear(HookEvent(name, now_ns, "s", "d", pid=pid, transcript_path=path, agent_id=agent), now_ns)
+        self.intake.note(HookEvent(name, now_ns, "s", "d", pid=pid, transcript_path=path, agent_id=agent), now_ns)
 
-    def look(self, second: float) -> None:
-        """Look once."""
-        self.watch.look(NOW_NS + int(second * SECOND_NS))
+    def check(self, second: float) -> None:
+        """Check once."""
+        self.intake.check(NOW_NS + int(second * SECOND_NS))
 
-    def look_until(self, second: float, since: float = 0.0) -> None:
-        """Look each second."""
+    def check_until(self, second: float, since: float = 0.0) -> None:
+        """Check each second."""
         for step in range(int(since), int(second) + 1):
-            while self.watch.look(NOW_NS + step * SECOND_NS):
+            while self.intake.check(NOW_NS + step * SECOND_NS):
                 pass
 
     def events(self) -> list[HookEvent]:
@@ -108,7 +108,7 @@ class Room:
 
     def ids(self) -> list[str]:
         """Give the message ids of the calls taken in."""
-        return [event.digest for event in self.events()]
+        return [said["response_id"] for said in self.said()]
 
     def said(self) -> list[dict[str, Any]]:
         """Give what the calls taken in say."""
@@ -129,13 +129,14 @@ def room(tmp_path: Path) -> Iterator[Room]:
 
 def test_a_call_whose_blocks_come_seconds_apart_is_one_whole_call(room: Room) -> None:
     """A block that comes long after another, with the true count of tokens, is part of the same call."""
-    room.hear("UserPromptSubmit")
-    room.write(prompt(0), block("m", 2, usage={"output_tokens": 8, "cache_creation": {"ephemeral_1h_input_tokens": 5}}))
-    room.look_until(15)
+    room.note("UserPromptSubmit")
+    cached = {"cache_creation": {"ephemeral_1h_input_tokens": 5}}
+    room.write(prompt(0), block("m", 2, usage={"output_tokens": 8} | cached))
+    room.check_until(15)
     assert [] == room.ids()
     tool = {"type": "tool_use", "id": "t", "name": "Bash"}
-    room.write(block("m", 20, "tool_use", usage={"output_tokens": 900}, content=[tool]))
-    room.look_until(25, since=20)
+    room.write(block("m", 20, "tool_use", usage={"output_tokens": 900} | cached, content=[tool]))
+    room.check_until(25, since=20)
 
     (event,) = room.events()
     (said,) = room.said()
@@ -148,22 +149,23 @@ def test_a_result_may_come_before_the_answer_is_over(room: Room) -> None:
     """A call may be answered while the message that asked for it still asks for others."""
     result = prompt(3) | {"message": {"content": [{"type": "tool_result", "tool_use_id": "t"}]}}
     calls = [{"type": "tool_use", "id": name} for name in "tu"]
-    room.hear("UserPromptSubmit")
+    room.note("UserPromptSubmit")
     room.write(block("m", 2, content=calls[:1]), result, block("m", 4, "tool_use", content=calls[1:]), block("n", 6))
-    room.look(10)
+    room.check(10)
 
-    assert [("m", ("t", "u"))] == [(event.digest, event.asked_for) for event in room.events()]
+    assert room.ids() == ["m"]
+    assert [event.asked_for for event in room.events()] == [("t", "u")]
 
 
 @pytest.mark.parametrize("name", ["Stop", "StopFailure", "SessionEnd"])
 def test_an_answer_without_an_end_is_over_with_its_turn(room: Room, name: str) -> None:
     """A call that no record ends comes soon after the event that ends its turn, in time for `flush`."""
-    room.hear("UserPromptSubmit")
+    room.note("UserPromptSubmit")
     room.write(block("m", 2))
-    room.look_until(5)
+    room.check_until(5)
     assert [] == room.ids()
-    room.hear(name, 5)
-    room.look_until(7, since=6)
+    room.note(name, 5)
+    room.check_until(7, since=6)
 
     assert ["m"] == room.ids()
 
@@ -172,81 +174,82 @@ def test_what_an_ended_client_wrote_is_read_at_once(room: Room) -> None:
     """A session is finished as soon as its client is gone and its files, read to their ends, did not grow between."""
     gone = subprocess.Popen(["true"])
     gone.wait()
-    room.hear("UserPromptSubmit", pid=gone.pid)
+    room.note("UserPromptSubmit", pid=gone.pid)
     room.write(block("m", 2))
-    room.look(5)
-    room.hear("SessionEnd", 5, pid=gone.pid)
+    room.check(5)
+    room.note("SessionEnd", 5, pid=gone.pid)
     room.write(block("m", 5, usage={"output_tokens": 9}))
-    room.look(5.1)
-    assert (room.ids(), room.watch.finished()) == ([], {})
+    room.check(5.1)
+    assert (room.ids(), room.intake.finished()) == ([], {})
 
-    room.look(5.2)
-    assert (room.ids(), room.watch.finished()) == (["m"], {"s": NOW_NS + 5 * SECOND_NS})
+    room.check(5.2)
+    assert (room.ids(), room.intake.finished()) == (["m"], {"s": NOW_NS + 5 * SECOND_NS})
     assert room.said()[0]["usage"] == {"output_tokens": 9}
 
 
 def test_an_ended_session_is_not_finished_while_its_client_lives(room: Room) -> None:
     """A client may write after the hook of its end has run, so what is quiet is not final."""
     now = (time.time_ns() - NOW_NS) / SECOND_NS
-    room.hear("SessionEnd", now, pid=os.getpid())
+    room.note("SessionEnd", now, pid=os.getpid())
     room.write(block("m", now))
     for second in (0.1, 0.2, 0.7, 1.3):
-        room.look(now + second)
+        room.check(now + second)
 
-    assert (room.ids(), room.watch.finished()) == ([], {})
+    assert (room.ids(), room.intake.finished()) == ([], {})
 
 
 def test_an_answer_that_began_after_a_stop_goes_on(room: Room) -> None:
     """Where a hook keeps the client from stopping, the next answer is not over because the last was."""
-    room.hear("Stop", 1)
+    room.note("Stop", 1)
     room.write(block("m", 2))
-    room.look_until(20)
+    room.check_until(20)
 
     assert [] == room.ids()
 
 
 def test_an_interrupted_answer_is_told(room: Room) -> None:
     """A call that the user stopped is told as far as it went."""
-    room.hear("UserPromptSubmit")
+    room.note("UserPromptSubmit")
     room.write(block("m", 2), prompt(4) | {"message": {"content": [{"type": "text", "text": "[Request interrupted"}]}})
-    room.look(5)
+    room.check(5)
 
     assert ["m"] == room.ids()
 
 
 def test_an_answer_of_a_client_that_died_is_told(room: Room) -> None:
     """A call that was going on when its client was killed is told as far as it went."""
-    room.hear("UserPromptSubmit")
+    room.note("UserPromptSubmit")
     room.write(block("m", 2))
-    room.look_until(5)
+    room.check_until(5)
     now_ns = NOW_NS + 50 * SECOND_NS
-    room.watch.hear(Observation(Cause.PROCESS_GONE, "s", 1, now_ns), now_ns)
-    room.look(51)
+    room.intake.note(Observation(Cause.PROCESS_GONE, "s", 1, now_ns), now_ns)
+    room.check(51)
 
     assert ["m"] == room.ids()
 
 
 def test_a_subagents_answer_is_over_with_the_subagent(room: Room) -> None:
     """A turn's end does not end what goes on in the background; the subagent's own does."""
-    room.hear("UserPromptSubmit")
+    room.note("UserPromptSubmit")
     room.write(block("m", 2), agent="a")
-    room.look_until(3)
-    room.hear("Stop", 3)
-    room.look_until(10, since=4)
+    room.check_until(3)
+    room.note("Stop", 3)
+    room.check_until(10, since=4)
     assert [] == room.ids()
-    room.hear("SubagentStop", 10, agent="a")
-    room.look(11)
+    room.note("SubagentStop", 10, agent="a")
+    room.check(11)
 
-    assert [("m", "a")] == [(event.digest, event.agent_id) for event in room.events()]
+    assert room.ids() == ["m"]
+    assert [event.agent_id for event in room.events()] == ["a"]
 
 
 def test_a_session_that_falls_silent_leaves_nothing_behind(room: Room) -> None:
     """What is known of a call is told at the latest when its session is no longer kept."""
-    room.hear("UserPromptSubmit")
+    room.note("UserPromptSubmit")
     room.write(block("m", 2))
-    room.look(3)
-    room.look(KEEP_NS // SECOND_NS)
-    room.look(KEEP_NS // SECOND_NS + 1)
+    room.check(3)
+    room.check(KEEP_NS // SECOND_NS)
+    room.check(KEEP_NS // SECOND_NS + 1)
 
     assert ["m"] == room.ids()
 
@@ -265,12 +268,12 @@ def test_a_transcript_that_grows_in_any_steps_gives_the_same_calls(data: st.Data
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=6)))
     with TemporaryDirectory() as folder:
         room = Room(Path(folder))
-        room.hear("UserPromptSubmit")
+        room.note("UserPromptSubmit")
         for number, (start, end) in enumerate(zip([0, *cuts], [*cuts, len(whole)], strict=True)):
             with room.transcript.open("ab") as file:
                 file.write(whole[start:end])
-            room.look(4 * number)
-        room.look_until(29, since=26)
+            room.check(4 * number)
+        room.check_until(29, since=26)
         said = room.said()
         ids = room.ids()
         room.journal.close()
@@ -283,15 +286,15 @@ def test_a_transcript_that_grows_in_any_steps_gives_the_same_calls(data: st.Data
 
 def test_what_the_journal_could_not_take_is_brought_again(room: Room) -> None:
     """A call that the journal had no room for is taken in by a later look."""
-    room.hear("UserPromptSubmit")
+    room.note("UserPromptSubmit")
     room.write(block("m", 2, "end_turn"), prompt(3))
     other = sqlite3.connect(room.path)
     other.execute("ALTER TABLE inputs RENAME TO away")
     with pytest.raises(JournalUnavailable):
-        room.look(4)
+        room.check(4)
     other.execute("ALTER TABLE away RENAME TO inputs")
     other.close()
-    room.look(4)
+    room.check(4)
 
     assert ["m"] == room.ids()
 
@@ -300,29 +303,29 @@ def test_what_was_read_is_not_read_again(room: Room) -> None:
     """After a silence, reading goes on where it had stopped: also after one so long that the session was let go."""
     history = [block(f"m{number}", 2, "end_turn") for number in range(100)]
     room.write(*history, prompt(3))
-    room.hear("UserPromptSubmit")
-    room.look(4)
+    room.note("UserPromptSubmit")
+    room.check(4)
     for second in (5 + WATCH_NS // SECOND_NS, 10 + 2 * KEEP_NS // SECOND_NS):
-        room.look_until(second + 1, since=second)
+        room.check_until(second + 1, since=second)
         # Others may have it now: if it were read again, its old calls would come out once more under other names.
         text = room.transcript.read_text().replace('"m', '"x')
         room.transcript.write_text(text)
-        room.hear("UserPromptSubmit", second + 2)
+        room.note("UserPromptSubmit", second + 2)
         room.write(block(f"late {second}", second + 2, "end_turn"), prompt(second + 3))
-        room.look(second + 3)
+        room.check(second + 3)
 
     assert 102 == len(room.ids())
 
 
 def test_after_a_restart_only_what_is_new_is_taken_in(room: Room) -> None:
     """A file that is read again from its beginning adds the calls that the journal does not know."""
-    room.hear("UserPromptSubmit")
+    room.note("UserPromptSubmit")
     room.write(block("m", 2, "end_turn"), prompt(3))
-    room.look(4)
+    room.check(4)
     room.restart()
     room.write(block("n", 5, "end_turn"), prompt(6))
-    room.hear("UserPromptSubmit")
-    room.look(7)
+    room.note("UserPromptSubmit")
+    room.check(7)
 
     assert ["m", "n"] == room.ids()
 
@@ -354,11 +357,11 @@ def test_after_a_restart_the_sessions_heard_of_lately_are_looked_at(room: Room, 
 
 def test_a_clock_that_is_set_back_stops_nothing(room: Room) -> None:
     """Files are looked at also where the clock has gone back by a day."""
-    room.hear("UserPromptSubmit", 86_400)
-    room.look(86_400)
+    room.note("UserPromptSubmit", 86_400)
+    room.check(86_400)
     room.write(block("m", 2, "end_turn"), prompt(3))
-    room.hear("Stop", 3)
-    room.look(4)
+    room.note("Stop", 3)
+    room.check(4)
 
     assert ["m"] == room.ids()
 
@@ -404,7 +407,7 @@ def test_any_time_fits_into_64_bits(text: str) -> None:
 )
 def test_a_call_ends_between_its_start_and_now(end_ns: int, ended_ns: int) -> None:
     """An end that lies ahead, or before the start, is put where it can be."""
-    arrival = arrival_of(call(end_ns=end_ns), "s", 1, NOW_NS)
+    arrival = arrival_of(DecidedCall.of(call(end_ns=end_ns)), "s", 1, NOW_NS)
 
     assert ended_ns == event_of(arrival.fields, 1).ended_ns
 
@@ -427,25 +430,26 @@ def test_whatever_a_record_holds_the_others_are_told(message: Record, error: obj
     failed = {"type": "system", "subtype": "api_error", "uuid": "f", "timestamp": at(2), "error": error}
     with TemporaryDirectory() as folder:
         room = Room(Path(folder))
-        room.hear("UserPromptSubmit")
+        room.note("UserPromptSubmit")
         request = {"type": "api-request", "timestamp": at(1), "id": "r"}
         room.write(block("m", 1), odd, request, failed | {"retryInMs": error}, block("n", 3), prompt(4))
-        room.look(5)
-        ids = room.ids()
+        room.check(5)
+        ids, errors = room.ids(), [event.error_type for event in room.events() if event.error_type]
         room.journal.close()
 
-    assert {"m", "f", "n"} <= set(ids)
+    assert {"m", "n"} <= set(ids)
+    assert len(errors) == 1
 
 
 def test_no_secret_is_kept_by_any_name(room: Room) -> None:
     """What stands where a model's name or an id should is redacted like all else."""
     secret = "sk-ant-api03-" + "aB3" * 20
-    room.hear("UserPromptSubmit")
+    room.note("UserPromptSubmit")
     room.write({"type": "api-request", "timestamp": at(1), "id": "r"})
     failed = {"type": "system", "subtype": "api_error", "uuid": f"u {secret}", "timestamp": at(2)}
     room.write(failed | {"error": {"connection": {"code": secret[:60]}, "message": secret}})
     room.write(block(f"m {secret}", 2, model=secret) | {"promptId": secret, "agentId": secret}, prompt(3))
-    room.look(4)
+    room.check(4)
 
     assert 2 == len(room.ids())
     assert not any(secret[:60].encode() in path.read_bytes() for path in room.path.parent.glob("journal.db*"))
@@ -453,29 +457,30 @@ def test_no_secret_is_kept_by_any_name(room: Room) -> None:
 
 def test_every_subagent_is_read(room: Room) -> None:
     """However many subagents a session has, the calls of each are told."""
-    room.hear("UserPromptSubmit")
+    room.note("UserPromptSubmit")
     names = [f"a{number}" for number in range(2 * FILES_MAX + 100)]
     for name in names:
         room.write(block(name, 2, "end_turn"), agent=name)
-    room.look_until(4)
+    room.check_until(4)
 
     assert sorted(names) == sorted(room.ids())
 
 
 def test_a_long_history_is_read_piece_by_piece(room: Room) -> None:
-    """One look reads a bounded part of a long file, and a short one beside it is not kept waiting."""
+    """One check reads a bounded part of a long file; a call that can only be a short one's own does not wait for it."""
     text = [{"type": "text", "text": "x" * 10_000}]
     history = [block(f"m{number}", 2, "end_turn", content=text) for number in range(3 * READ_BYTES_MAX // 10_000)]
     room.write(*history)
-    room.write(block("short", 2, "end_turn"), prompt(3), agent="a")
-    room.hear("UserPromptSubmit")
+    request = {"type": "api-request", "id": "r", "timestamp": at(1)}
+    room.write(request, block("short", 2, "end_turn") | {"requestRef": "r"}, prompt(3), agent="a")
+    room.note("UserPromptSubmit")
 
     now_ns = NOW_NS + 5 * SECOND_NS
-    assert room.watch.look(now_ns)
+    assert room.intake.check(now_ns)
     first = room.ids()
-    while room.watch.look(now_ns):
+    while room.intake.check(now_ns):
         pass
-    room.look(7)
+    room.check(7)
 
     assert "short" in first
     assert len(first) <= READ_BYTES_MAX // 10_000 + 1
@@ -492,9 +497,9 @@ def test_a_long_history_takes_little_memory(room: Room) -> None:
                 "message": {"content": [{"type": "tool_result", "content": text}]},
             }
             file.writelines(json.dumps(record) + "\n" for record in (block(f"m{number}", 2, content=text), result))
-    room.hear("UserPromptSubmit")
+    room.note("UserPromptSubmit")
     tracemalloc.start()
-    while room.watch.look(NOW_NS + 5 * SECOND_NS):
+    while room.intake.check(NOW_NS + 5 * SECOND_NS):
         pass
     kept_bytes, most_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()

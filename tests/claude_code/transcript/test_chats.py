@@ -10,10 +10,11 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as Encoded
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from cc_otel.agent.describe import Describer
+from cc_otel.agent.model_calls import arrival_of
 from cc_otel.agent.prices import Usage
 from cc_otel.agent.rehearsal import rehearse
-from cc_otel.agent.transcript_intake import arrival_of
 from cc_otel.claude_code.transcript.chats import ModelCall, Transcript
+from cc_otel.claude_code.transcript.owners import DecidedCall
 from cc_otel.span import span_id_of
 from cc_otel.spool import Spool
 
@@ -192,8 +193,8 @@ def test_a_call_from_the_future_happened_now() -> None:
     (call, *_) = calls(MAIN.read_bytes())
     now_ns = call.start_ns - 3_600_000_000_000
 
-    assert now_ns == arrival_of(call, "s", 1, now_ns).clock_ns
-    assert call.start_ns == arrival_of(call, "s", 1, call.start_ns - 1).clock_ns
+    assert now_ns == arrival_of(DecidedCall.of(call), "s", 1, now_ns).clock_ns
+    assert call.start_ns == arrival_of(DecidedCall.of(call), "s", 1, call.start_ns - 1).clock_ns
 
 
 def test_usage_of_any_shape_is_read() -> None:

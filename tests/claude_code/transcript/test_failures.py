@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cc_otel.agent.describe import Content, SpanSource
+from cc_otel.agent.model_calls import arrival_of
 from cc_otel.agent.summary.rules.sentence import by_rule
-from cc_otel.agent.transcript_intake import arrival_of
 from cc_otel.agent.tree import Draft, Role
 from cc_otel.claude_code.payload import event_of
 from cc_otel.claude_code.transcript.chats import ModelCall, Transcript
 from cc_otel.claude_code.transcript.failures import Failure, failure_of
+from cc_otel.claude_code.transcript.owners import DecidedCall
 
 RECORDED: Final = Path(__file__).with_name("recorded")
 NO_CONNECTION: Final = "Connection refused — a firewall or proxy may be blocking it (ECONNREFUSED)"
@@ -32,7 +33,7 @@ def calls(name: str) -> list[ModelCall]:
 
 def finding(call: ModelCall) -> SpanSource:
     """Give what the agent would know of the call's span."""
-    arrival = arrival_of(call, "s", 1, call.end_ns)
+    arrival = arrival_of(DecidedCall.of(call), "s", 1, call.end_ns)
     event = event_of(arrival.fields, 1)
     draft = Draft(Role.CHAT, event, "", "", None, call.start_ns, call.end_ns, error_type=event.error_type)
     return SpanSource(draft, Content.from_json(arrival.content or b"{}"))
@@ -78,7 +79,8 @@ def test_a_failure_runs_from_its_request_to_the_word_that_it_failed() -> None:
 
     assert (
         ModelCall(
-            message_id="8059c260-e8a3-46b9-ad12-9d9d27835fe5",
+            message_id="",
+            uuid="8059c260-e8a3-46b9-ad12-9d9d27835fe5",
             model="",
             start_ns=1795392058075000000,
             end_ns=1795392058085000000,
