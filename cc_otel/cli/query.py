@@ -34,6 +34,10 @@ _SESSIONS: Final = (
 )
 _SPANS: Final = (Column("began"), Column("session_id"), Column("took"), Column("name", "end"), Column("label", "end"))
 _FAILED_SPANS: Final = (*_SPANS[:-1], Column("error", "end"), _SPANS[-1])
+_TRACES: Final = (
+    *(Column("trace_id"), Column("last_active", spare=1), Column("took", spare=2), Column("spans"), Column("errors")),
+    *(Column("session_id", spare=3), Column("label", "end")),
+)
 _FILES: Final = (*map(Column, ("last", "reads", "edits", "writes", "errors")), Column("path", "start"))
 _COSTS: Final = (
     *map(Column, ("calls", "input_tokens", "output_tokens")),
@@ -131,6 +135,22 @@ def sessions(home: Home, settings: Settings, limit: int, as_json: bool) -> None:
 
 @query.command()
 @with_settings("store", "arango_password_file")
+@_of_days("Only those that were active in the last days.")
+@_at_most
+@json_option
+def traces(home: Home, settings: Settings, days: float, limit: int, as_json: bool) -> None:
+    """List the traces, the one that was active last first, also those that no session names."""
+    with _reading(home, settings) as store:
+        wanted = {"since_ms": _since_ms(days), "limit": min(limit + 1, ROWS_MAX)}
+        rows: list[Row] = list(store.query(Query("traces", wanted)))
+        shown = [] if as_json else [row | _when(row) for row in _with_short_ids(store, rows[:limit])]
+    shown = [{**row, "last_active": minute(row["active_ms"])} for row in shown]
+    print_rows(rows[:limit], as_json=as_json, shown=shown, columns=_TRACES)
+    _say_if_more(rows, limit, as_json=as_json)
+
+
+@query.command()
+@with_settings("store", "arango_password_file")
 @_of_session
 @_of_trace
 @click.option("--name", help="Only with this name.")
@@ -149,8 +169,7 @@ def spans(home: Home, settings: Settings, limit: int, as_json: bool, **wanted: A
         shown = [] if as_json else [row | _when(row) | _failure(row) for row in _with_short_ids(store, rows)]
     failed = any(row["status"] == "ERROR" for row in rows)
     print_rows(rows[:limit], as_json=as_json, shown=shown[:limit], columns=_FAILED_SPANS if failed else _SPANS)
-    if len(rows) > limit and not as_json:
-        say(f"These are the newest {limit}, and there are more: --limit shows them.")
+    _say_if_more(rows, limit, as_json=as_json)
 
 
 @query.command()
@@ -237,6 +256,11 @@ def _with_short_ids(store: GraphStore, rows: Sequence[Row]) -> list[dict[str, An
     """Return rows with sessions' ids as short as every command still knows them."""
     short = short_ids(store, [row["session_id"] for row in rows if row.get("session_id")])
     return [{**row, "session_id": short.get(row.get("session_id") or "", "")} for row in rows]
+
+
+def _say_if_more(rows: Sequence[Row], limit: int, *, as_json: bool) -> None:
+    if len(rows) > limit and not as_json:
+        say(f"These are the newest {limit}, and there are more: --limit shows them.")
 
 
 def _session(row: Row) -> dict[str, Any]:

@@ -83,6 +83,7 @@ def test_sessions_of_one_beginning_are_named_safely(tmp_path: Path) -> None:
         ("tree", "last"),
         ("span", f"{TRACE_A1}-{span_id(1)}"),
         ("sessions",),
+        ("traces", "--days", "36500"),
         ("spans",),
         ("files", "--days", "36500"),
         *(("cost", "--days", "36500", "--by", by) for by in ("session", "turn", "agent", "model")),
@@ -140,7 +141,7 @@ def test_what_cannot_be_is_refused(tmp_path: Path, wrong: tuple[str, str]) -> No
 
 
 @pytest.mark.parametrize("limit", ["0", "-5", str(2**63), "9" * 40])
-@pytest.mark.parametrize("command", ["sessions", "spans", "files"])
+@pytest.mark.parametrize("command", ["sessions", "traces", "spans", "files"])
 def test_a_limit_that_no_store_takes_is_wrong_usage(tmp_path: Path, command: str, limit: str) -> None:
     """A limit below one or beyond 64 bits is refused before anything is asked."""
     put(tmp_path, two_sessions())
@@ -236,6 +237,16 @@ def test_a_session_that_is_not_there_is_an_error(tmp_path: Path, command: tuple[
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "Error: nothing is known of 'x'; `cc-otel query sessions` lists what is\n"
+
+
+def test_traces_of_no_session_are_listed(tmp_path: Path) -> None:
+    """Where no span names a session, there is a list of traces, each with the id that `tree` takes."""
+    put(tmp_path, [span(1, "GET /", session=None), span(2, "PUT /", session=None, trace_id=TRACE_A2, start_ms=5)])
+    lines = answered(tmp_path, "traces", "--limit", "1")
+
+    assert [line.split()[-1] for line in (lines[1], *answered(tmp_path, "tree", lines[1].split()[0]))] == ["/", "ms"]
+    assert lines[2].startswith("These are the newest 1, and there are more")
+    assert len(rows(tmp_path, "traces")) == 2
 
 
 def test_the_last_trace_where_there_are_no_sessions(tmp_path: Path) -> None:

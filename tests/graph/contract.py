@@ -275,9 +275,10 @@ class StoreContract:
             ask(store, "session_ids"),
             ask(store, "session_traces", session_id="session-a"),
             ask(store, "spans"),
+            ask(store, "traces"),
             ask(store, "files"),
             ask(store, "cost"),
-        ] == [[]] * 9
+        ] == [[]] * 10
 
     def test_an_unknown_query_is_an_error(self, store: GraphStore) -> None:
         """A name that no query has is told at once, before any row is taken."""
@@ -517,6 +518,20 @@ class StoreContract:
             {"trace_id": TRACE_A1, "start_ms": T0_MS, "end_ms": T0_MS + 900, "errors": 1, "spans": 6},
             {"trace_id": TRACE_A2, "start_ms": T0_MS + 1_000, "end_ms": T0_MS + 1_500, "errors": 0, "spans": 2},
         ]
+
+    def test_traces_by_what_happened_last(self, store: GraphStore) -> None:
+        """Traces come by their last activity, with what each holds, also those that no session names."""
+        put(store, two_sessions())
+        rows = ask(store, "traces")
+
+        assert column(rows, "trace_id", "start_ms", "end_ms", "errors", "spans", "active_ms", "session_id", "name") == [
+            (TRACE_B1, T0_MS + 5_000, T0_MS + 5_100, 0, 1, T0_MS + 5_000, "session-b", "invoke_agent claude-code"),
+            (FOREIGN, T0_MS + 3_000, T0_MS + 3_010, 0, 1, T0_MS + 3_000, None, "GET /"),
+            (TRACE_A2, T0_MS + 1_000, T0_MS + 1_500, 0, 2, T0_MS + 1_100, "session-a", "invoke_agent claude-code"),
+            (TRACE_A1, T0_MS, T0_MS + 900, 1, 6, T0_MS + 890, "session-a", "invoke_agent claude-code"),
+        ]
+        assert ask(store, "traces", limit=2) == rows[:2]
+        assert ask(store, "traces", since_ms=T0_MS + 1_100) == rows[:3]
 
     def test_files_that_were_touched(self, store: GraphStore) -> None:
         """A file is one row with its touches by operation, whoever touched it; the one touched last comes first."""

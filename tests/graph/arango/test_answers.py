@@ -51,6 +51,7 @@ QUERIES: dict[str, Sequence[Mapping[str, str | int | None]]] = {
     "span": [{"trace_id": trace, "span_id": span_id(number)} for trace, number in product(TRACES, range(15))],
     "sessions": [{"limit": limit} for limit in (None, 0, 1, 5)],
     "session_ids": [{"prefix": prefix, "limit": 5} for prefix in (None, "", "session", "session-b", "x")],
+    "traces": [{}, {"since_ms": T0_NS // 1_000_000 + 2}, {"limit": 1}],
     "cost": [{}, {"session_id": "session-a"}, {"trace_id": TRACE_A1}, {"since_ms": T0_NS // 1_000_000 + 2}],
     "files": [
         {},
