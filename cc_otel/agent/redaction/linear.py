@@ -9,28 +9,28 @@ Secret = tuple[str, int, int]
 """Something found that must not leave: its kind, and its offsets in the text. Without a kind it was no secret."""
 
 Finder = Callable[[bytes], Iterator[Secret]]
-"""Looks for secrets in a text, from left to right; tells also of what it judged to be none, which takes time too."""
+"""Looks for secrets in a text, from left to right. It yields also what it judged to be none, as that takes time too."""
 
 
 class Found(Protocol):
     """Where something was found, as offsets into the text."""
 
     def start(self) -> int:
-        """Give the offset of its first byte."""
+        """Return the offset of its first byte."""
 
     def end(self) -> int:
-        """Give the offset behind its last byte."""
+        """Return the offset behind its last byte."""
 
 
 class Searcher(Protocol):
     """A compiled regular expression."""
 
     def search(self, text: bytes, pos: int = 0) -> Found | None:
-        """Give the leftmost match that begins at ``pos`` or later; what stands before it still counts as there."""
+        """Return the leftmost match that begins at ``pos`` or later; what stands before it still counts as there."""
 
 
 def innocent(position: int) -> Secret:
-    """Tell that something was looked at that is no secret; the search goes on at ``position``."""
+    """Return the mark of what was looked at and is no secret; the search goes on at ``position``."""
     return "", position, position
 
 

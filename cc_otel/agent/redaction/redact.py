@@ -6,42 +6,45 @@ to do, which for most payloads there is not; it runs the same expressions as the
 that the work would find.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from functools import cache
-from itertools import count, pairwise
+from itertools import count, groupby
 from typing import Final
 
-import orjson
-
-from cc_otel.agent.redaction.key_blocks import BEGIN, END, ended_keys, open_keys
+from cc_otel.agent.redaction.kept import kept_patterns
+from cc_otel.agent.redaction.key_blocks import BEGIN, END, private_keys
 from cc_otel.agent.redaction.linear import Finder, Searcher, compiled
+from cc_otel.agent.redaction.lists import spans_across, without
+from cc_otel.agent.redaction.members import NUMBER_MIN, command_line, named_by_member, promise_of, texts_of
 from cc_otel.agent.redaction.names import (
     ASSIGNMENT,
     FLAG,
-    NUMBER_MIN,
-    Name,
+    PAIR,
     assigned_secrets,
     flagged_secrets,
     is_member_secret,
-    telling,
+    paired_secrets,
 )
-from cc_otel.agent.redaction.patterns import COMMANDS, IN_CONTEXT, TOKENS, Shapes, kept_patterns
+from cc_otel.agent.redaction.neighbours import NEIGHBOUR, neighbouring_secrets
+from cc_otel.agent.redaction.nested import container, embedded, written
+from cc_otel.agent.redaction.patterns import Shapes
+from cc_otel.agent.redaction.places import COMMANDS, IN_CONTEXT
+from cc_otel.agent.redaction.tables import HEAD, PLACES, block_secrets, column_secrets
+from cc_otel.agent.redaction.vendors import TOKENS
+from cc_otel.agent.redaction.words import Name, telling
 from cc_otel.json_values import Json
 
 CANDIDATES_MAX: Final = 50_000
 """How much that looks like a secret is judged in one payload; what comes after is taken out unread."""
 
-WORDS_MAX: Final = 256
-"""A longer list is no command."""
+COMMAND_PASSES_MAX: Final = 8
+"""How many secrets one command may be given; each pass finds the next one of every command."""
 
-_UNREAD: Final = "too-much"
-_BETWEEN_WORDS: Final = "\t"
-_PROGRAM: Final = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*\Z")
+UNREAD: Final = "too-much"
+_UNREAD_MARK: Final = f"[redacted:{UNREAD}]".encode()
 _OPTION: Final = re.compile(r"--?[A-Za-z][A-Za-z0-9_-]*\Z")
-_NAMES: Final = ("name", "key", "Name", "Key")
-_VALUES: Final = ("value", "Value")
+_VALUES: Final = ("value", "Value", "ParameterValue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def redact(value: Json) -> Redacted:
 
     A text that is itself JSON stays JSON. What holds no secret comes back as it is. Never fails.
     """
-    if not _are_suspicious(_texts(value)):
+    if not are_suspicious(texts_of(value)):
         return Redacted(value, 0)
     work = _Redaction()
     redacted = work.value(value)
@@ -66,14 +69,19 @@ def redact(value: Json) -> Redacted:
 
 
 def redact_text(text: str) -> tuple[str, int]:
-    """Replace every secret in a text by its kind, as `redact` does; give how many there were."""
+    """Replace every secret in a text by its kind, as `redact` does. Return the text and how many there were."""
     work = _Redaction()
     return work.text(text), work.count
 
 
-def might_hold_secret(value: Json) -> bool:
-    """Whether `redact` looks closer. Where it does not, it would find nothing."""
-    return _are_suspicious(_texts(value))
+def are_suspicious(texts: list[str]) -> bool:
+    """Whether anything in these texts is worth looking at closer. Where it is not, no finder finds anything."""
+    data = "\n".join(texts).encode("utf-8", "surrogatepass")
+    for look in _first_looks():
+        if look.search(data) is not None:
+            return True
+    # A table has more lines than its head.
+    return any("\n" in text for text in texts) and _head().search(data) is not None
 
 
 class _Redaction:
@@ -84,7 +92,7 @@ class _Redaction:
         self._candidates_left = CANDIDATES_MAX
 
     def value(self, value: Json) -> Json:
-        """Give the value without secrets."""
+        """Return the value without secrets."""
         # A list of work instead of recursion: JSON of 10,000 levels is still JSON.
         waiting: list[_Container] = []
         result = self._part(value, None, waiting)
@@ -97,32 +105,52 @@ class _Redaction:
         return result
 
     def text(self, text: str) -> str:
-        """Give the text without secrets, as JSON where it was JSON."""
-        if not _are_suspicious(_texts(text)):
+        """Return the text without secrets, as JSON where it was JSON."""
+        if not are_suspicious(texts_of(text)):
             return text
         if self._candidates_left <= 0:
-            return self._mark(_UNREAD)
+            return self._mark(UNREAD)
         self._candidates_left -= 1
-        inside = _container(text)
+        inside = container(text)
         if inside is None:
-            return self._plain(text)
+            return self._plain(self._embedded(text))
         count = self.count
-        without = self.value(inside)
+        safe = self.value(inside)
         if self.count > count:
-            text = _written(without)
+            text = written(safe)
         count = self.count
         redacted = self._plain(text)
-        if _container(redacted) is None:
+        if container(redacted) is None:
             # What was found across members took a quote along: only a member that is there twice was not seen above.
             self.count = count
-            return _written(without)
+            return written(safe)
         return redacted
+
+    def _embedded(self, text: str) -> str:
+        """Redact the JSON that a text holds among other lines, a log's or a stream's, as JSON."""
+        pieces: list[str] = []
+        position = 0
+        for start, end, inside in embedded(text):
+            count = self.count
+            safe = self.value(inside)
+            if self.count > count:
+                pieces += text[position:start], written(safe)
+                position = end
+        return "".join([*pieces, text[position:]]) if pieces else text
 
     def _plain(self, text: str) -> str:
         data = text.encode("utf-8", "surrogatepass")
         for finder in _finders():
             data = self._without(data, finder)
-        return data.decode("utf-8", "surrogatepass")
+        return self._commands(data).decode("utf-8", "surrogatepass")
+
+    def _commands(self, data: bytes) -> bytes:
+        for _ in range(COMMAND_PASSES_MAX):
+            count = self.count
+            data = self._without(data, _shapes()[2].secrets)
+            if self.count == count:
+                break
+        return data
 
     def _without(self, data: bytes, finder: Finder) -> bytes:
         pieces: list[bytes] = []
@@ -130,8 +158,12 @@ class _Redaction:
         for kind, start, end in finder(data):
             self._candidates_left -= 1
             is_last = self._candidates_left < 0
+            if is_last and data.endswith(_UNREAD_MARK):
+                # Another finder came to the limit before, further on: its mark goes with the rest.
+                self.count -= 1
             if kind or is_last:
-                pieces += data[position:start], self._mark(_UNREAD if is_last else kind).encode()
+                mark = self._mark(UNREAD if is_last else kind)
+                pieces += data[position:start], mark.encode()
                 position = len(data) if is_last else end
             if is_last:
                 break
@@ -142,13 +174,13 @@ class _Redaction:
         return f"[redacted:{kind}]"
 
     def _part(self, part: Json, name: Name | None, waiting: list["_Container"]) -> Json:
-        """Give a text or a number without secrets, or an empty container and the work of filling it."""
+        """Return a text or a number without secrets, or an empty container, and add the work of filling it."""
         match part:
             case str():
-                return self._told(part, name) if name else self.text(part)
+                return self._named(part, name) if name else self.text(part)
             case dict():
                 members: dict[str, Json] = {}
-                waiting.append((part, members, name if name and name.strong else None))
+                waiting.append((part, members, name if name and (name.strong or name.plural) else None))
                 return members
             case list():
                 items: list[Json] = []
@@ -159,8 +191,8 @@ class _Redaction:
             case _:
                 return part
 
-    def _told(self, text: str, name: Name) -> str:
-        """Give what stands under a telling name: its kind, in full, unless it holds no secret."""
+    def _named(self, text: str, name: Name) -> str:
+        """Return what stands under a telling name: its kind, in full, unless it holds no secret."""
         count = self.count
         redacted = self.text(text)
         if not is_member_secret(name, text) or (redacted.startswith("[redacted:") and redacted.endswith("]")):
@@ -171,113 +203,62 @@ class _Redaction:
     def _fill_object(
         self, source: dict[str, Json], target: dict[str, Json], name: Name | None, waiting: list["_Container"]
     ) -> None:
-        keys = {key: self.text(key) for key in source} if _are_suspicious(["\n".join(source)]) else {}
-        named = _named_by_member(source)
+        keys = {key: self.text(key) for key in source} if are_suspicious(["\n".join(source)]) else {}
+        named = named_by_member(source)
         for key, member in source.items():
-            promise = (telling(named) if named else name) if key in _VALUES else telling(key)
+            promise = promise_of(key, source, name)
+            if key in _VALUES and named:
+                promise = telling(named) or (name if name and name.plural else None)
             target[_unused(keys.get(key, key), target)] = self._part(member, promise, waiting)
 
     def _fill_list(
         self, source: list[Json], target: list[Json], name: Name | None, waiting: list["_Container"]
     ) -> None:
+        items = self._joined(source)
+        if line := command_line(items):
+            items = [
+                *self._commands(line.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass").split("\t")
+            ]
+        # [["Authorization", "…"], …], as headers are listed.
+        is_pair = len(items) == 2 and isinstance(items[0], str) and name is None
+        pair = telling(items[0]) if is_pair and isinstance(items[0], str) else None
         previous: Json = None
-        if line := _command_line(source):
-            commands = self._without(line.encode("utf-8", "surrogatepass"), _shapes()[2].secrets)
-            source = [*commands.decode("utf-8", "surrogatepass").split(_BETWEEN_WORDS)]
-        for item in source:
+        for item in items:
             if isinstance(item, str) and isinstance(previous, str) and _OPTION.match(previous):
                 target.append(self._argument(previous, item))
+            elif pair and previous is not None and isinstance(item, str):
+                target.append(self._argument(f"{previous}:", item))
             else:
                 target.append(self._part(item, name, waiting))
             previous = item
+
+    def _joined(self, items: list[Json]) -> list[Json]:
+        """Redact what goes on from one text of a list to the next, as the lines of a diff do; all keep their places."""
+        joined: list[Json] = []
+        for are_texts, run in groupby(items, key=lambda item: isinstance(item, str)):
+            texts = list(run)
+            if are_texts and len(texts) > 1 and are_suspicious(["\n".join(map(str, texts))]):
+                lines = [str(text).encode("utf-8", "surrogatepass") for text in texts]
+                spans = list(spans_across(lines, self._candidates_left))
+                self._candidates_left -= len(spans)
+                marks = [(start, end, self._mark(kind)) for kind, start, end in spans if kind]
+                texts = [line.decode("utf-8", "surrogatepass") for line in without(lines, marks)]
+            joined += texts
+        return joined
 
     def _argument(self, option: str, argument: str) -> str:
         together = self.text(f"{option} {argument}")
         return self.text(together.removeprefix(option)[1:] if together.startswith(option) else argument)
 
 
-def _unused(key: str, members: dict[str, Json]) -> str:
-    """Give the key, numbered where another one has become equal to it."""
-    if key not in members:
-        return key
-    return next(other for number in count(len(members) + 1) if (other := f"{key} {number}") not in members)
-
-
 _Container = tuple[Json, Json, Name | None]
 
 
-def _texts(value: Json) -> list[str]:
-    """
-    Give every text that `_Redaction` looks at, those within texts that are JSON too.
-
-    Keys come with a sign behind them, as they name what they hold; so do members and options that name others.
-    """
-    texts: list[str] = []
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, str):
-            texts.append(item)
-            if (inside := _container(item)) is not None:
-                waiting.append(inside)
-        elif isinstance(item, dict):
-            texts.append("=\n".join(item) + "=")
-            if named := _named_by_member(item):
-                texts.append(named + "=")
-            waiting.extend(item.values())
-        elif isinstance(item, list):
-            waiting.extend(item)
-            if line := _command_line(item):
-                texts.append(line)
-            if len(item) > 1:
-                texts.extend(f"{one} {two}" for one, two in pairwise(item) if isinstance(one, str) and one[:1] == "-")
-    return texts
-
-
-def _are_suspicious(texts: list[str]) -> bool:
-    return _anything().search("\n".join(texts).encode("utf-8", "surrogatepass")) is not None
-
-
-def _named_by_member(members: dict[str, Json]) -> str:
-    """Give the name in ``{"name": "API_TOKEN", "value": "…"}``, as lists of variables and headers are written."""
-    if not any(key in members for key in _VALUES):
-        return ""
-    return next((name for key in _NAMES if isinstance(name := members.get(key), str)), "")
-
-
-def _command_line(items: list[Json]) -> str:
-    """Give a command that may take a password and comes as a list of its words; nothing where it does not."""
-    if not 1 < len(items) <= WORDS_MAX or not isinstance(items[0], str) or not _PROGRAM.match(items[0]):
-        return ""
-    if not any(isinstance(item, str) and item[:2] in {"-p", "-a"} for item in items):
-        return ""
-    words = [item for item in items if isinstance(item, str) and _BETWEEN_WORDS not in item]
-    return _BETWEEN_WORDS.join(words) if len(words) == len(items) else ""
-
-
-def _container(text: str) -> dict[str, Json] | list[Json] | None:
-    """Read a text that is a JSON object or list; None where it is not."""
-    if text.lstrip()[:1] not in {"{", "["}:
-        return None
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        try:
-            # Lone surrogates and NaN, which programs write and the standard library reads.
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            return None
-    return value if isinstance(value, dict | list) else None
-
-
-def _written(value: Json) -> str:
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:
-        try:
-            return json.dumps(value)
-        except (ValueError, RecursionError):
-            return f'["[redacted:{_UNREAD}]"]'
+def _unused(key: str, members: dict[str, Json]) -> str:
+    """Return the key, numbered where another one has become equal to it."""
+    if key not in members:
+        return key
+    return next(other for number in count(len(members) + 1) if (other := f"{key} {number}") not in members)
 
 
 @cache
@@ -288,11 +269,28 @@ def _shapes() -> tuple[Shapes, Shapes, Shapes]:
 @cache
 def _finders() -> tuple[Finder, ...]:
     # Whole keys before what else they may hold; what shows by its own shape before what is only named a secret.
-    return (ended_keys, open_keys, *(shapes.secrets for shapes in _shapes()), assigned_secrets, flagged_secrets)
+    tokens, in_context, commands = _shapes()
+    named = (paired_secrets, assigned_secrets, flagged_secrets, column_secrets, block_secrets, neighbouring_secrets)
+    return (private_keys, tokens.secrets, in_context.secrets, commands.secrets, *named)
 
 
 @cache
-def _anything() -> Searcher:
-    """Find what any of the finders would look at."""
-    expressions = [expression for shapes in _shapes() for expression in shapes.expressions]
-    return compiled(*expressions, ASSIGNMENT, FLAG, BEGIN, END)
+def _first_looks() -> tuple[Searcher, ...]:
+    """
+    Return what finds whatever any of the finders would look at.
+
+    Several expressions and not one: RE2 makes a state of each combination of what may still match, and too many of
+    these drive it from its fast machine to its slower one. These go together.
+    """
+    tokens, in_context, commands = _shapes()
+    return (
+        compiled(ASSIGNMENT, FLAG, NEIGHBOUR),
+        compiled(*tokens.expressions, BEGIN, END),
+        compiled(*in_context.expressions, *commands.expressions),
+        compiled(*PLACES, PAIR),
+    )
+
+
+@cache
+def _head() -> Searcher:
+    return compiled(HEAD)

@@ -5,16 +5,21 @@ from dataclasses import dataclass
 from typing import Final
 
 _DIGIT: Final = re.compile(rb"[0-9]")
+_DIGIT_OR_SIGN: Final = re.compile(rb"[0-9!#$%^&*+=~@]")
+_SMALL: Final = re.compile(rb"[a-z]+")
 _LETTERS: Final = re.compile(rb"[A-Za-z_]+\Z")
 _NUMBER: Final = re.compile(rb"[0-9][0-9.,:_-]*(?:e[+-]?[0-9]+)?\Z", re.IGNORECASE)
 _VARIABLE: Final = re.compile(rb"[A-Z]+(?:_[A-Z]+)+\Z")
 _IDENTIFIER: Final = re.compile(rb"[A-Za-z]++(?:[._-][A-Za-z]++)*+[._-]?[0-9]{0,3}\Z")
 _TYPE: Final = re.compile(rb"(?:[A-Z][a-z]+)+\Z")
 _PLACEHOLDER: Final = re.compile(
-    rb"[$<{]|%[({sdv]|\[redacted:|\*{2}|\.{3}|\xe2\x80\xa6|x{3,}\Z|(?:your|example)[-_ ]", re.IGNORECASE
+    rb"[$<{]|%[({sdv]|%[A-Z0-9_]+%|\xe2\x80\xa2"
+    rb"|(?:ENC|REDACTED|MASKED)\[|\[(?:[A-Z]{3,}|[a-z ]+\])|\[redacted:"
+    rb"|\*{2}|\.{3}|\xe2\x80\xa6|x{3,}\Z|(?:your|example)[-_ ]",
+    re.IGNORECASE,
 )
 _PATH: Final = re.compile(
-    rb"(?:~|\.{1,2})?/|[A-Za-z]:\\|[a-z][a-z0-9+.-]{0,20}://"
+    rb"(?:~|\.{1,2})?/|(?:env|file|ssm|secret|vault|op|ref|keyring|keychain|awssm|gsm):[A-Za-z/]|[A-Za-z]:\\|[a-z][a-z0-9+.-]{0,20}://"
     rb"|[^\n]*\.(?:pem|key|pub|crt|p12|json|ya?ml|toml|env|txt|md|py|[jt]sx?|go|rs)\Z"
 )
 _CODE: Final = re.compile(
@@ -37,15 +42,28 @@ def is_placeholder(value: bytes) -> bool:
     return _PLACEHOLDER.match(value) is not None
 
 
+def has_digit(value: bytes) -> bool:
+    """Whether there is a digit in it, or a sign that no word has; it is no number either."""
+    return len(value) >= 4 and _NUMBER.match(value) is None and _DIGIT_OR_SIGN.search(value) is not None
+
+
 def looks_random(value: bytes) -> bool:
     """Whether nobody would have thought of it: letters and digits mixed, but no name with a number behind it."""
     return (
         len(value) >= 8
-        and _DIGIT.search(value) is not None
+        and (_DIGIT.search(value) is not None or _has_odd_cases(value))
         and _NUMBER.match(value) is None
-        and _IDENTIFIER.match(value) is None
+        and (_IDENTIFIER.match(value) is None or _has_odd_cases(value))
         and not is_placeholder(value)
     )
+
+
+def _has_odd_cases(value: bytes) -> bool:
+    """Whether capitals stand in it as in base64, and not as they begin words: NGZjODJi, but XMLHttpRequest."""
+    if len(value) < 12 or not value.isalnum():
+        return False
+    small = _SMALL.findall(value)
+    return len(small) >= 3 and sum(map(len, small)) <= 2 * len(small)
 
 
 def is_meant(value: bytes) -> bool:
