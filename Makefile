@@ -6,6 +6,8 @@ LOCK := requirements/lock.txt
 # Tests mostly wait for processes: more of them at once than there are cores.
 TEST_WORKERS ?= 3
 READY := $(VENV)/.ready
+UV := $(BIN)/uv pip
+SYNC := --quiet --python $(BIN)/python --require-hashes $(LOCK)
 
 .PHONY: all setup demo test lint types imports unit bench lock clean
 
@@ -13,14 +15,15 @@ all: test
 
 setup: $(READY)
 
-# The bootstrap is locked by hash too; uv then installs the rest from the lock, in seconds.
+# The bootstrap is locked by hash too; uv then installs the rest from the lock, in seconds. It brings certificates of its
+# own; where a company's proxy re-signs what comes in, only the system knows the right ones.
 $(READY): $(LOCK) requirements/bootstrap.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "cc-otel needs $(PYTHON); name another with: make PYTHON=python3.12"; exit 1; }
 	@echo "Setting up $(VENV) (about 400 MB, once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(LOCK)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@$(UV) sync $(SYNC) || { echo "Once more, with the system's certificates"; $(UV) sync --system-certs $(SYNC); }
+	@$(UV) install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
 demo: $(READY)

@@ -20,7 +20,7 @@ _ENDED: Final = (f"; {_END}", f"; command {_END}")
 
 
 def script() -> str:
-    """Give the hook's script: from the package, or beside it in a checkout."""
+    """Return the hook's script: from the package, or beside it in a checkout."""
     package = resources.files("cc_otel")
     packaged = package.joinpath("hooks", SCRIPT_NAME)
     if packaged.is_file():
@@ -58,25 +58,38 @@ def install_starter(home: Path, python: str, user_home: Path, spool_bytes_max: i
 
 def starter(home: Path, python: str, user_home: Path, spool_bytes_max: int) -> str:
     """
-    Give the starter's script.
+    Return the starter's script.
 
-    The hook gives it no environment, so all that the agent must know stands in it. Where the agent cannot start any
-    more (the package is gone), nobody else would keep the spool's limit; it takes events again once an agent has made
-    room (docs/spool.md).
+    It runs at each prompt while no agent does. The hook gives it no environment, so all that the agent must know
+    stands in it. Where no agent is to start, or can (the package is gone), it keeps the spool's limit itself
+    (docs/spool.md). It looks for autostart in the usual form, to save the start of a Python; any other way to write
+    it is left to ``cc-otel autostart``.
     """
+    limit_kb = spool_bytes_max >> 10
     return f"""#!/bin/sh
 # Written by `cc-otel install`, run by {SCRIPT_NAME} where no agent is (docs/install.md).
 HOME={shlex.quote(str(user_home))}; export HOME
 h={shlex.quote(str(home))}
 used=$(du -sk "$h/spool/new" 2>/dev/null)
-[ "${{used%%[!0-9]*}}0" -lt {spool_bytes_max >> 10}0 ] || printf '' >"$h/spool/full"
+used=${{used%%[!0-9]*}}0
+[ "$used" -lt {limit_kb}0 ] || printf '' >"$h/spool/full"
+if [ -f "$h/config.toml" ]; then
+  while IFS=' =' read -r name value comment || [ "$name" ]; do
+    case $name:$value:$comment in
+      'autostart:"off":' | "autostart:'off':" | 'autostart:"off":#'* | "autostart:'off':#"*)
+        [ "$used" -ge {limit_kb * 9 // 10}0 ] || [ ! -e "$h/spool/full" ] || rm -f "$h/spool/full"
+        exit 0
+        ;;
+    esac
+  done <"$h/config.toml"
+fi
 [ -x {shlex.quote(python)} ] || exit 0
 exec {shlex.quote(python)} -P -m cc_otel autostart --home "$h"
 """
 
 
 def starter_python(text: str) -> str:
-    """Give the interpreter that a starter runs; empty for a text that is none of ours."""
+    """Return the interpreter that a starter runs; empty for a text that is not a starter's."""
     try:
         words = shlex.split(text.rpartition("\nexec ")[2])
     except ValueError:
@@ -90,7 +103,7 @@ def _place(path: Path, text: str, mode: int) -> None:
 
 
 def wired_command(home: Path, *, starts_agent: bool = False) -> str:
-    """Give the command that Claude Code runs for an event (docs/decisions/0003-hook-in-sh.md says why each part)."""
+    """Return the command that Claude Code runs for an event (docs/decisions/0003-hook-in-sh.md says why each part)."""
     start = "s=1; " if starts_agent else ""
     # Claude Code puts its own values for ${CLAUDE_PROJECT_DIR} and the like, wherever they stand.
     quoted = shlex.quote(str(home)).replace("${", "$''{")
@@ -98,7 +111,7 @@ def wired_command(home: Path, *, starts_agent: bool = False) -> str:
 
 
 def wired_home(command: str) -> Path | None:
-    """Give the home that a command of ours is wired to; None for a command that is not ours."""
+    """Return the home that a command of ours, of any version, is wired to; None for a command that is not ours."""
     begin = next((begin for begin in _BEGUN if command.startswith(begin)), None)
     if begin is None or not command.endswith(_ENDED):
         return None

@@ -133,17 +133,44 @@ def test_autostart(person: Person, autostart: str, told: str) -> None:
         assert first_line(process).startswith(told)
 
 
-def test_autostart_off(person: Person) -> None:
-    """With autostart off nothing stays, but the spool's limit is kept all the same: nobody else does."""
+@pytest.mark.parametrize(
+    ("config", "python"),
+    [
+        ('autostart = "off"\n', False),
+        ("# mine\nautostart='off' # for now", False),
+        ('content = "none"\n  autostart="off"', False),
+        ('"autostart" = "off"\n', True),
+        ('autostart = "off"\r\n', True),
+    ],
+)
+def test_autostart_off(person: Person, config: str, python: bool) -> None:
+    """With autostart off, in any usual form, not even a Python starts; the spool's limit is kept all the same."""
     person.done("install")
     (person.home / "spool" / "full").touch()
-    (person.home / "config.toml").write_text('autostart = "off"\n')
+    (person.home / "config.toml").write_bytes(config.encode())
+    starter = person.home / "start"
+    starter.write_text(starter.read_text().replace("\nexec ", '\necho python >"$h/started"; exec '))
 
     with started(person) as process:
         said, _ = process.communicate(timeout=DEADLINE_S)
 
     assert (process.returncode, said) == (0, "")
     assert not (person.home / "spool" / "full").exists()
+    assert (person.home / "started").exists() == python
+
+
+@pytest.mark.parametrize("config", ['autostart = "up"\n', '# autostart = "off"\n', 'autostart = "off" + \n', ""])
+def test_autostart_not_off(person: Person, config: str) -> None:
+    """What does not say off, or is no TOML, is left to the agent's own reading of its settings."""
+    person.done("install")
+    (person.home / "config.toml").write_text(config)
+    starter = person.home / "start"
+    starter.write_text(starter.read_text().replace("\nexec ", "\necho python; exit; exec "))
+
+    with started(person) as process:
+        said, _ = process.communicate(timeout=DEADLINE_S)
+
+    assert said == "python\n"
 
 
 @pytest.mark.parametrize("gone", ["interpreter", "package"])
