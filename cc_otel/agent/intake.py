@@ -126,6 +126,10 @@ class Intake:
         return arrival
 
     def _arrival(self, recorded: SpoolFile, now_ns: int) -> JournalInput | None:
+        if not recorded.payload.strip():
+            # The hook could write nothing: there is nothing to be replayed either.
+            self._journal.counters.add(Counter.EVENTS_LOST)
+            return None
         try:
             with self._guard.around(Counter.EVENTS_NOT_READ, recorded.name, "", recorded.digest):
                 return arrival_of(recorded, now_ns)

@@ -21,7 +21,7 @@ class Counter(StrEnum):
         member.sentence = sentence
         return member
 
-    EVENTS_LOST = "events_lost", "The spool was full or could not be written: hooks only counted these events."
+    EVENTS_LOST = "events_lost", "The spool was full or could not be written: of these events nothing is left."
     EVENTS_FAILED = "events_failed", "These could not be read as events; spool/failed/ keeps them for a week."
     EVENTS_NOT_READ = "events_not_read", "Reading these raised an error, which the log shows; spool/failed/ keeps them."
     EVENTS_NOT_ASSEMBLED = (

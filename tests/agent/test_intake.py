@@ -85,3 +85,17 @@ def test_a_cause_of_failing_is_told_once(tmp_path: Path, caplog: pytest.LogCaptu
     ]
     assert 4 == journal.counters.all()["events_failed"].count
     journal.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"cc-otel/1\0CLOCK=\0\0", b"cc-otel/1\0CLOCK=\0\0\n\0cc-otel-end s.0.1.0\n"])
+def test_an_event_of_which_nothing_was_written_is_lost(tmp_path: Path, content: bytes) -> None:
+    """A file that holds no payload is counted as lost, and is not kept as if it could be replayed."""
+    spool = Spool(tmp_path / "spool", 1 << 40)
+    spool.prepare()
+    (tmp_path / "spool" / "new" / "s.0.1.0").write_bytes(content)
+    journal = Journal(tmp_path / "journal.db")
+    Intake(spool, journal, Guard(journal.counters)).take(time.time_ns() + 2 * SETTLE_NS)
+    counts = {what: it.count for what, it in journal.counters.all().items()}
+    journal.close()
+
+    assert (spool.count(), list(spool.failed()), counts) == (0, [], {"events_lost": 1})
