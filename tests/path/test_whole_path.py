@@ -287,6 +287,8 @@ def test_the_demo_shows_a_tree_and_leaves_nothing_running() -> None:
     assert done.returncode == 0, done.stderr.decode()
     for part in ("invoke_agent claude-code", "execute_tool Bash", "invoke_agent general-purpose", "exit_code"):
         assert part in told
+    assert "32 spans, read back from the graph; 7 model calls; 7,221 tokens in, 361 out; $0.0356; 1 failed." in told
+    assert len([line for line in told.splitlines() if line.startswith("  ") and " query " in line]) == 3
     home = Path(told.split("The data is in ")[1].split(" (")[0])
     assert _status(home)["agent"]["running"] is False
 
