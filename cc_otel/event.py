@@ -16,6 +16,9 @@ PROMPT_EVENT: Final = "UserPromptSubmit"
 DENIED: Final = "denied"
 """The ``error_type`` of a call that was not allowed."""
 
+ANY_AGENT: Final = "*"
+"""``subagent_type`` of a call that may launch a subagent of any type."""
+
 NO_PLUGIN: Final = "-"
 """``plugin_root`` of an event that settings wired; an empty root is another wiring than none."""
 
@@ -68,10 +71,22 @@ class Handler(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call as a `PostToolBatch` names it; ``denied`` where its response says that it was not allowed."""
+    """
+    One call as a `PostToolBatch` names it.
+
+    ``denied``: its response says that it was not allowed. ``refused`` is the class of the client's reason for not
+    making it, for example ``invalid_input``; empty where there was none.
+    """
 
     tool_use_id: str
     denied: bool = False
+    tool_name: str = ""
+    refused: str = ""
+
+    @property
+    def error_type(self) -> str:
+        """The class of failure, empty where its response names none."""
+        return DENIED if self.denied else self.refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +103,14 @@ class HookEvent:
     What the assembler knows of one hook event. An absent text is empty; times are ns since the epoch.
 
     ``anchor`` and ``handler`` follow from the client's table of events. ``id`` is the journal's, ``digest`` the
-    payload's. ``gone_pids``, ``interruptions`` and ``agent_tool_use_id`` are evidence that was gathered when the event
-    was taken in, so that assembling it again decides the same.
+    payload's. ``subagent_type`` and ``agent_name`` are of the subagent that a call asks for, ``launches_many`` says
+    that it may launch several, also after it has ended. ``launched_agent_id`` is the subagent that a result names,
+    ``transcript_folder`` where it says that the transcripts of its subagents are. ``tasks_running``: tasks of the
+    session go on in the background.
+
+    The last fields are evidence that was gathered when the event was taken in, so that assembling it again decides
+    the same: clients that are gone and when each was last seen alive (ns), interruptions in the transcript, the call
+    that launched the subagent, the folder of the subagent's transcript, and when the session was forgotten (0: never).
     """
 
     name: str
@@ -115,7 +136,11 @@ class HookEvent:
     duration_ms: float = -1.0
     source: str = ""
     subagent_type: str = ""
+    agent_name: str = ""
+    launches_many: bool = False
     launched_agent_id: str = ""
+    transcript_folder: str = ""
+    tasks_running: bool = False
     calls: tuple[Call, ...] = ()
     error_type: str = ""
     interrupted: bool = False
@@ -126,8 +151,11 @@ class HookEvent:
     ended_ns: int = 0
     asked_for: tuple[str, ...] = ()
     gone_pids: tuple[int, ...] = ()
+    gone_alive_ns: tuple[int, ...] = ()
     interruptions: tuple[Interruption, ...] = ()
     agent_tool_use_id: str = ""
+    agent_folder: str = ""
+    forgotten_ns: int = 0
 
     def to_json(self) -> bytes:
         """Return the fields that say something as JSON for the journal; `from_stored` is its inverse."""
@@ -145,7 +173,7 @@ class HookEvent:
                 stored[name] = tuple(
                     kind(**{key: value for key, value in item.items() if key in known}) for item in stored[name]
                 )
-        for name in ("gone_pids", "asked_for"):
+        for name in ("gone_pids", "gone_alive_ns", "asked_for"):
             if name in stored:
                 stored[name] = tuple(stored[name])
         return cls(id=event_id, anchor=anchor, handler=handler, **stored)
@@ -168,13 +196,18 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Something the agent noticed about a client process, with what its transcript says of interruptions."""
+    """
+    Something the agent noticed about a client process, with what its transcript says of interruptions.
+
+    ``alive_ns`` is when the client was last seen alive, ns; 0 if it never was.
+    """
 
     cause: Cause
     session_id: str
     pid: int
     clock_ns: int
     interruptions: tuple[Interruption, ...] = ()
+    alive_ns: int = 0
 
     def to_json(self) -> bytes:
         """Return it as JSON for the journal; `from_stored` is its inverse."""
@@ -184,4 +217,5 @@ class Observation:
     def from_stored(cls, stored: dict[str, Any]) -> "Observation":
         """Return the observation of the fields that `to_json` wrote, once parsed."""
         stopped = tuple(Interruption(**item) for item in stored["interruptions"])
-        return cls(Cause(stored["cause"]), stored["session_id"], stored["pid"], stored["clock_ns"], stopped)
+        cause, alive_ns = Cause(stored["cause"]), stored.get("alive_ns", 0)
+        return cls(cause, stored["session_id"], stored["pid"], stored["clock_ns"], stopped, alive_ns)

@@ -11,16 +11,13 @@ from dataclasses import replace
 from typing import Final
 
 from cc_otel.agent import launching
-from cc_otel.agent.placement import parent_of, scope, turn_links
+from cc_otel.agent.placement import ModelCallPlace, parent_of, place_of_model_call, scope, turn_links
 from cc_otel.agent.tree import Closing, Draft, Held, Node, Process, Role, Session, Step
-from cc_otel.event import DENIED, Cause, Handler, HookEvent, Observation
+from cc_otel.event import Call, Cause, Handler, HookEvent, Observation
 from cc_otel.span import INSTANT_NS, span_id_of, trace_id_of
 
 SESSION_START_WAIT_NS: Final = 2_000_000_000
 """How long an event waits for its process's SessionStart, which may come after it."""
-
-CLOCKS_APART_NS: Final = 250_000_000
-"""How far the client's clock in a transcript may be before the hook's, which is taken a little later."""
 
 NOBODY_WAITS: Final = "sdk-cli"
 """The entrypoint of ``claude -p``: a call that would prompt is refused at once."""
@@ -58,7 +55,10 @@ class Assembler:
         """Take one input and give what it finished."""
         self._step = Step()
         session = self._sessions.setdefault(told.session_id, Session(told.session_id))
+        session.note(told)
         process = session.process(told.pid, told.clock_ns)
+        for subagent in launching.overdue(session, told.clock_ns):
+            self._release(launching.give_up(session, subagent))
         if isinstance(told, Observation):
             self._notice(session, process, told)
         elif span_id := session.told_first(told):
@@ -112,6 +112,12 @@ class Assembler:
             for node in sorted(nodes, key=lambda node: node.start_ns)
         ]
 
+    def awaits_proof(self, session_id: str, agent_id: str) -> bool:
+        """Whether it is not known which call launched a subagent: it is held, or hangs from no call."""
+        session = self._sessions.get(session_id)
+        subagent = session.subagents.get(agent_id) if session else None
+        return subagent is not None and subagent.may_be_in_background
+
     def transcript_path(self, session_id: str) -> str:
         """Give where a session's transcript is, as its events say; empty if none has."""
         session = self._sessions.get(session_id)
@@ -119,17 +125,20 @@ class Assembler:
         return next(filter(None, reversed(paths)), "")
 
     def overdue(self, now_ns: int) -> list[Observation]:
-        """Give the signals for processes that have waited long enough for their SessionStart."""
+        """Return the observations that something waited for long enough: a SessionStart, or a subagent's proof."""
         return [
             Observation(Cause.WAITED, session.session_id, process.pid, now_ns)
             for session in self._sessions.values()
             for process in session.processes.values()
-            if process.waiting and now_ns > process.first_ns + SESSION_START_WAIT_NS
+            if (process.waiting and now_ns > process.first_ns + SESSION_START_WAIT_NS)
+            or any(subagent.process is process for subagent in launching.overdue(session, now_ns))
         ]
 
     # Where an event goes
 
     def _place(self, session: Session, process: Process, event: HookEvent, span_id: str) -> None:
+        if event.agent_id and (subagent := session.subagents.get(event.agent_id)):
+            self._release(launching.told_of(session, subagent, event))
         parent = parent_of(session, process, event)
         rootless = parent is None and process.start is None and not process.start_missing
         if not _is_root(event) and (rootless or process.waits_for(event)):
@@ -137,10 +146,14 @@ class Assembler:
             return
         if parent is not None:
             parent.touch(event.clock_ns)
+        if session.was_known(event):
+            self._again(session, event, parent, span_id)
+            return
         self._handlers[event.handler](session, event, parent, span_id)
         if process.over:
             # It was told after its process's end: nothing will come to close what it opened.
-            self._close_process(session, process, replace(process.over, clock_ns=event.clock_ns, end_ns=None))
+            over = replace(process.over, clock_ns=event.clock_ns, end_ns=None, alive_ns=0)
+            self._close_process(session, process, over)
 
     def _stop_waiting(self, session: Session, process: Process) -> None:
         process.start_missing = process.start is None
@@ -156,6 +169,13 @@ class Assembler:
             self._close_process(session, process, Closing.on(signal))
 
     # What each event does; `parent` is where it hangs
+
+    def _again(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
+        """Note an event that may have been sent before its session was forgotten: no id is used again."""
+        if event.handler is Handler.MODEL_CALL:
+            self._step.older.append(event.id)
+        else:
+            self._instant(session, event, parent, span_id_of("again", span_id), late=True)
 
     def _instant(
         self, session: Session, event: HookEvent, parent: Node | None, span_id: str, *, late: bool = False
@@ -176,10 +196,12 @@ class Assembler:
             self._emit_below(parent, draft)
 
     def _chat(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
-        began_ns = parent.start_ns if parent else session.process(event.pid, event.clock_ns).first_ns
-        if event.clock_ns < began_ns - CLOCKS_APART_NS:
-            # Copied with a forked session's history, or from before this was told of its client, or remembered it.
-            self._step.duplicates.append(event.id)
+        place = place_of_model_call(session, event)
+        if place is ModelCallPlace.COPIED:
+            self._step.copied.append(event.id)
+            return
+        if place is ModelCallPlace.OLDER:
+            self._step.older.append(event.id)
             return
         chat = self._open(Role.CHAT, event, parent, span_id_of("chat", event.digest))
         asked = (session.tools.get(tool_use_id) for tool_use_id in event.asked_for)
@@ -191,8 +213,9 @@ class Assembler:
             self._instant(session, event, parent, span_id)
             return
         process = session.process(event.pid, event.clock_ns)
-        if process.turn and process.turn.is_open:
-            self._close(process.turn, Closing(event.clock_ns, event.name, None, "", event.interruptions))
+        session.end_run(event.notified_by)
+        if process.turn:
+            self._close_turn(session, process.turn, Closing.by(event))
         # Clients before 2.1.196 give prompts no id; the event's own then tells its turn from others.
         key = event.prompt_id or span_id
         turn = self._open(Role.TURN, event, None, span_id_of("turn", session.session_id, key))
@@ -201,19 +224,33 @@ class Assembler:
         session.turns[key] = session.last_turn = process.turn = turn
 
     def _tool(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
-        if not event.tool_use_id or event.tool_use_id in session.tools:
+        if not event.tool_use_id:
             self._instant(session, event, parent, span_id)
-            return
+        elif known := session.tools.get(event.tool_use_id):
+            self._instant(session, event, parent, span_id, late=known.event.handler is not Handler.CALL)
+        else:
+            self._open_tool(session, event, parent)
+
+    def _open_tool(self, session: Session, event: HookEvent, parent: Node | None) -> Node:
         tool_id = span_id_of("tool", session.session_id, event.tool_use_id)
-        session.tools[event.tool_use_id] = self._open(Role.TOOL, event, parent, tool_id)
+        tool = session.tools[event.tool_use_id] = self._open(Role.TOOL, event, parent, tool_id)
+        return tool
 
     def _tool_result(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
         tool = session.tools.get(event.tool_use_id)
+        late = tool is not None and (_is_late(tool, event) or tool.event.handler is not Handler.CALL)
+        if tool is None and event.tool_use_id:
+            # Its opener was lost, or never came: the result tells of the call, too.
+            tool = self._open_tool(session, event, parent)
+            tool.start_ns = event.clock_ns - int(max(event.duration_ms, 0) * 1e6)
         if tool is None:
             self._instant(session, event, parent, span_id)
             return
-        self._instant(session, event, tool, span_id, late=_is_late(tool, event))
-        self._release(launching.answered(session, tool, event.launched_agent_id))
+        self._instant(session, event, tool, span_id, late=late)
+        if event.launched_agent_id:
+            self._release(launching.named(session, tool, event.launched_agent_id))
+        if tool.event.launches_many and not event.error_type:
+            self._release(launching.goes_on(session, tool, event.transcript_folder))
         if tool.is_open:
             if tool.wait and tool.wait.is_open and event.duration_ms >= 0:
                 granted_ns = event.clock_ns - int(event.duration_ms * 1e6)
@@ -233,14 +270,32 @@ class Assembler:
 
     def _batch(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
         self._instant(session, event, parent, span_id)
+        known = [session.tools[call.tool_use_id] for call in event.calls if call.tool_use_id in session.tools]
+        start_ns = min((tool.start_ns for tool in known), default=event.clock_ns)
         for call in event.calls:
             tool = session.tools.get(call.tool_use_id)
+            if tool is None and not session.forgotten_ns:
+                tool = self._only_in_batch(session, event, call, parent, start_ns)
             if tool and tool.is_open:
-                self._end(tool, event.clock_ns, event.name, event, DENIED if call.denied else "")
+                tool.refused = bool(call.refused)
+                self._end(tool, event.clock_ns, event.name, event, call.error_type)
+
+    def _only_in_batch(
+        self, session: Session, event: HookEvent, call: Call, parent: Node | None, start_ns: int
+    ) -> Node:
+        """Open a call that no other event tells of: the client refused to make it, or its events were lost."""
+        of_call = replace(event, tool_use_id=call.tool_use_id, tool_name=call.tool_name)
+        tool = self._open_tool(session, of_call, parent)
+        tool.start_ns = min(start_ns, event.clock_ns)
+        return tool
 
     def _subagent(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
         if not event.agent_id or event.agent_id in session.subagents:
             self._instant(session, event, parent, span_id)
+            return
+        if session.forgotten_ns and not launching.may_start(session, event):
+            # It may have started before the session was forgotten, and go on now.
+            self._again(session, event, parent, span_id)
             return
         subagent = self._open(Role.SUBAGENT, event, parent, span_id_of("subagent", session.session_id, event.agent_id))
         session.subagents[event.agent_id] = subagent
@@ -251,11 +306,11 @@ class Assembler:
         if subagent is None:
             self._instant(session, event, parent, span_id)
             return
-        if call := session.tools.get(event.agent_tool_use_id):
-            self._release(launching.proven(session, subagent, call))
         self._instant(session, event, subagent, span_id, late=_is_late(subagent, event))
         if subagent.is_open:
-            self._close_below(subagent, Closing(event.clock_ns, event.name))
+            closing = Closing.by(event)
+            self._decide_below(session, subagent, closing)
+            self._close_below(subagent, closing)
             self._end(subagent, event.clock_ns, event.name, event)
 
     def _compact(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
@@ -273,9 +328,14 @@ class Assembler:
     def _stop(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
         turn = parent if parent and parent.role is Role.TURN else None
         self._instant(session, event, parent, span_id, late=turn is not None and _is_late(turn, event))
-        if turn and turn.is_open:
-            self._close_below(turn, Closing(event.clock_ns, event.name))
-            self._end(turn, event.clock_ns, event.name, event, event.error_type)
+        if not event.tasks_running:
+            session.runs.clear()
+        if turn:
+            closing = Closing.by(event)
+            self._decide_below(session, turn, closing)
+            self._close_below(turn, closing)
+            if turn.is_open:
+                self._end(turn, event.clock_ns, event.name, event, event.error_type)
 
     def _session_start(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
         process = session.process(event.pid, event.clock_ns)
@@ -293,12 +353,10 @@ class Assembler:
         """Close what earlier processes of the session left open; the pid that starts may have been one of them."""
         for process in list(session.processes.values()):
             if process.pid in event.gone_pids:
-                gone = Observation(
-                    Cause.PROCESS_GONE, event.session_id, process.pid, event.clock_ns, event.interruptions
-                )
+                gone = _found_gone(event, process.pid)
                 closing = process.over = Closing.on(gone)
             elif process.pid == 0 or (process is starting and process.start):
-                closing = Closing(event.clock_ns, event.name, None, "", event.interruptions)
+                closing = Closing.by(event)
             else:
                 continue
             self._close_process(session, process, closing)
@@ -306,7 +364,7 @@ class Assembler:
     def _session_end(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
         self._instant(session, event, parent, span_id)
         process = session.process(event.pid, event.clock_ns)
-        closing = process.over = Closing(event.clock_ns, event.name, event.clock_ns, "", event.interruptions)
+        closing = process.over = replace(Closing.by(event), end_ns=event.clock_ns)
         self._close_process(session, process, closing)
 
     # Opening, closing, ending
@@ -325,14 +383,35 @@ class Assembler:
         for subagent in list(session.undecided):
             if subagent.process is process:
                 self._release(launching.give_up(session, subagent))
-        for node in list(process.open):
+        for node in _failing_first(process, closing):
             self._close(node, closing)
+            if node.error_type:
+                # One end of a client is one error, however much it had open.
+                closing = replace(closing, error_type="")
+                if process.over:
+                    process.over = replace(process.over, error_type="")
+
+    def _close_turn(self, session: Session, turn: Node, closing: Closing) -> None:
+        """End a turn by rule. One that has ended may have gone on under the same prompt: that is closed, too."""
+        self._decide_below(session, turn, closing)
+        if turn.is_open:
+            self._close(turn, closing)
+        else:
+            self._close_below(turn, closing)
+
+    def _decide_below(self, session: Session, node: Node, closing: Closing) -> None:
+        """Hold subagents no longer for proof that what launched them ends, unless they may be in the background."""
+        if closing.tasks_running:
+            return
+        for subagent in list(session.undecided):
+            if node in subagent.lineage():
+                self._release(launching.give_up(session, subagent))
 
     def _close(self, node: Node, closing: Closing) -> None:
         """End a span by rule, and all open spans below it first."""
         if not node.is_open:
             return
-        self._close_below(node, closing)
+        self._close_below(node, replace(closing, error_type=""))
         background = node.background()
         interrupted_ns = None if background else closing.interruption_of(node.event.prompt_id)
         if interrupted_ns is not None:
@@ -340,14 +419,17 @@ class Assembler:
         elif closing.end_ns is not None:
             end_ns = closing.end_ns
         else:
-            end_ns = scope(node).last_event_ns
+            last_ns = scope(node).last_event_ns
+            end_ns = max(last_ns, closing.alive_ns)
+            node.last_seen = end_ns > last_ns
         end_ns = node.end_within(end_ns, closing.clock_ns)
         error_type = "" if interrupted_ns is not None else closing.error_type
         self._end(node, end_ns, closing.closed_by, None, error_type, interrupted=interrupted_ns is not None)
 
     def _close_below(self, node: Node, closing: Closing) -> None:
         for child in reversed(list(node.open_children)):
-            self._close(child, closing)
+            if not (closing.tasks_running and child.may_be_in_background):
+                self._close(child, closing)
 
     def _end(
         self,
@@ -396,6 +478,21 @@ class Assembler:
                 self._emit(item)
             else:
                 self._emit_below(*item)
+
+
+def _failing_first(process: Process, closing: Closing) -> list[Node]:
+    """Return what a process has open, the span that fails with its client first: the turn, else what is uppermost."""
+    nodes = list(process.open)
+    if closing.error_type:
+        turn = process.turn
+        nodes.sort(key=lambda node: (node is not turn, node.parent is not None and node.parent.is_open))
+    return nodes
+
+
+def _found_gone(event: HookEvent, pid: int) -> Observation:
+    """Return what a starting client's event says of an earlier one that is gone."""
+    alive_ns = dict(zip(event.gone_pids, event.gone_alive_ns, strict=False)).get(pid, 0)
+    return Observation(Cause.PROCESS_GONE, event.session_id, pid, event.clock_ns, event.interruptions, alive_ns)
 
 
 def _is_root(event: HookEvent) -> bool:

@@ -19,9 +19,10 @@ from cc_otel.agent.prices import Usage, cost_usd
 from cc_otel.agent.tree import Draft, Role
 from cc_otel.agent.truncation import text
 from cc_otel.claude_code.payload import exit_code
+from cc_otel.claude_code.refusals import REFUSED, refusal_reason
 from cc_otel.claude_code.transcript.failures import OTHER
 from cc_otel.claude_code.vocabulary import is_told, is_word, word_or
-from cc_otel.event import HookEvent
+from cc_otel.event import DENIED, Handler, HookEvent
 from cc_otel.json_values import list_of
 from cc_otel.span import Kind, Link, Span, StatusCode
 
@@ -57,6 +58,16 @@ class Content:
         """Read what `to_json` gave."""
         return cls(**orjson.loads(data))
 
+    def of_call(self, tool_use_id: str) -> "Content":
+        """Return what a `PostToolBatch` says of one call, in the form of that call's own events."""
+        for number, call in enumerate(list_of(self.payload.get("tool_calls"))):
+            if isinstance(call, dict) and call.get("tool_use_id") == tool_use_id:
+                shared = {key: value for key, value in self.payload.items() if key != "tool_calls"}
+                path = f"tool_calls.{number}."
+                cuts = {key.removeprefix(path): size for key, size in self.truncated.items() if key.startswith(path)}
+                return Content(shared | call, self.redactions, cuts)
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -80,7 +91,15 @@ class SpanSource:
         """Return the draft with what its events said, as far as ``contents``, by event id, still has it."""
         found = [contents.get(event.id) for event in draft.sources]
         opener, *closers = [Content.from_json(data) if data else Content() for data in found]
+        if draft.without_opener:
+            # One event tells of the call and of how it ended.
+            return cls(draft, opener.of_call(draft.event.tool_use_id), opener)
         return cls(draft, opener, closers[0] if closers else None)
+
+    @property
+    def contents(self) -> tuple[Content, ...]:
+        """The contents of its events, each once."""
+        return (self.opener, self.closer) if self.closer and not self.draft.without_opener else (self.opener,)
 
     @property
     def response(self) -> object:
@@ -94,7 +113,7 @@ class SpanSource:
 
 
 class Describer:
-    """Makes spans of findings."""
+    """Makes spans of their sources."""
 
     def __init__(self, resource: Mapping[str, str], *, value_bytes_max: int, with_content: bool) -> None:
         """Take the resource of all spans, the longest value (bytes), and whether values may hold content."""
@@ -103,21 +122,20 @@ class Describer:
         self.with_content = with_content
         """Whether spans may hold content."""
 
-    def span(self, finding: SpanSource, summary: Summary) -> Span:
+    def span(self, source: SpanSource, summary: Summary) -> Span:
         """Give the span."""
-        draft = finding.draft
+        draft = source.draft
         values = SpanAttributes(self._value_bytes_max, with_content=self.with_content)
         for key, value in _identity(draft, summary):
             values.add(key, value)
-        for key, value in _genai(draft, finding.opener.payload):
+        for key, value in _genai(draft, source.opener.payload):
             values.add(key, value)
         if self.with_content:
-            for key, value in _content(finding):
+            for key, value in _content(source):
                 values.add(key, value)
-        for key, value in self._payload(finding):
+        for key, value in self._payload(source):
             values.add(c.PAYLOAD_PREFIX + key, value)
-        contents = [finding.opener, *([finding.closer] if finding.closer else [])]
-        redactions = sum(content.redactions for content in contents)
+        redactions = sum(content.redactions for content in source.contents)
         if redactions:
             values.add(c.REDACTIONS, redactions)
         return Span(
@@ -129,31 +147,33 @@ class Describer:
             start_ns=draft.start_ns,
             end_ns=draft.end_ns,
             status=StatusCode.ERROR if draft.error_type else StatusCode.UNSET,
-            status_message=self._status_message(finding),
-            attributes=values.finished([content.truncated for content in contents], cut_short=draft.event.truncated),
+            status_message=self._status_message(source),
+            attributes=values.finished(
+                [content.truncated for content in source.contents], cut_short=draft.event.truncated
+            ),
             links=tuple(Link(link.trace_id, link.span_id, {c.LINK: link.kind}) for link in draft.links),
             resource=self._resource | _service_version(draft.event.client),
             scope_name=c.SCOPE_NAME,
         )
 
-    def _payload(self, finding: SpanSource) -> Iterator[tuple[str, Any]]:
-        fields = [(key, value) for key, value in finding.opener.payload.items() if key not in _NAMED]
-        if isinstance(effort := finding.opener.payload.get("effort"), dict):
+    def _payload(self, source: SpanSource) -> Iterator[tuple[str, Any]]:
+        fields = [(key, value) for key, value in source.opener.payload.items() if key not in _NAMED]
+        if isinstance(effort := source.opener.payload.get("effort"), dict):
             yield "effort", str(effort.get("level"))
         for key, value in fields[:PAYLOAD_KEYS_MAX]:
-            if value in (None, "", [], {}) or _repeats(finding.draft, key):
+            if value in (None, "", [], {}) or _repeats(source.draft, key):
                 continue
-            if self.with_content or is_told(finding.draft.event.name, key, value):
+            if self.with_content or is_told(source.draft.event.name, key, value):
                 yield key, value
 
-    def _status_message(self, finding: SpanSource) -> str:
-        if not finding.draft.error_type or not self.with_content:
+    def _status_message(self, source: SpanSource) -> str:
+        if not source.draft.error_type or not self.with_content:
             return ""
-        if isinstance(failure := finding.opener.payload.get("failure"), dict):
+        if isinstance(failure := source.opener.payload.get("failure"), dict):
             error = failure.get("message")
         else:
-            error = (finding.closer.payload.get("error") if finding.closer else None) or finding.response
-        return text(error, STATUS_MESSAGE_BYTES_MAX) if isinstance(error, str) else ""
+            error = (source.closer.payload.get("error") if source.closer else None) or source.response
+        return text(refusal_reason(error), STATUS_MESSAGE_BYTES_MAX) if isinstance(error, str) else ""
 
 
 def name_of(draft: Draft, *, with_content: bool = True) -> str:
@@ -182,7 +202,7 @@ def name_of(draft: Draft, *, with_content: bool = True) -> str:
 
 def _identity(draft: Draft, summary: Summary) -> Iterator[tuple[str, Any]]:
     event = draft.event
-    if draft.role is not Role.CHAT:
+    if draft.role is not Role.CHAT and not draft.without_opener:
         yield c.HOOK_EVENT, event.name
     yield c.SESSION_ID, event.session_id
     yield c.SUMMARY, summary.text
@@ -198,12 +218,23 @@ def _identity(draft: Draft, summary: Summary) -> Iterator[tuple[str, Any]]:
         c.ERROR_TYPE: draft.error_type and word_or(draft.error_type, OTHER),
         c.INTERRUPTED: draft.interrupted,
         c.LATE: draft.late,
+        c.LAST_SEEN: draft.last_seen,
+        c.TOOL_OUTCOME: _outcome_in_batch(draft),
     }
     yield from ((key, value) for key, value in optional.items() if value)
     if draft.wait_ms is not None:
         yield c.TOOL_WAIT_MS, draft.wait_ms
     if draft.role is Role.TOOL and draft.closer and draft.closer.duration_ms >= 0:
         yield c.TOOL_EXECUTION_MS, draft.closer.duration_ms
+
+
+def _outcome_in_batch(draft: Draft) -> str:
+    """Return how a call ended that a batch alone tells of; empty for any other span."""
+    if not draft.without_opener or draft.event.handler is not Handler.BATCH:
+        return ""
+    if not draft.error_type:
+        return "unknown"
+    return DENIED if draft.error_type == DENIED else REFUSED
 
 
 def _genai(draft: Draft, payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -230,7 +261,7 @@ def _genai(draft: Draft, payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]
                 yield c.MCP_METHOD_NAME, "tools/call"
         case Role.CHAT:
             yield from _model_call(draft, payload)
-        case _ if event.name == "PreToolUse":
+        case _ if event.handler is Handler.CALL:
             # A call without an id has no span of its own: this instant is all there is of it.
             yield c.TOOL_NAME, event.tool_name
 
@@ -279,9 +310,9 @@ def _response(event: HookEvent, payload: Mapping[str, Any]) -> Iterator[tuple[st
         yield c.COST_USD, cost
 
 
-def _content(finding: SpanSource) -> Iterator[tuple[str, Any]]:
+def _content(source: SpanSource) -> Iterator[tuple[str, Any]]:
     """Give what holds content: arguments and results on the tool's span alone, messages on the agents'."""
-    draft, payload = finding.draft, finding.opener.payload
+    draft, payload = source.draft, source.opener.payload
     if directory := payload.get("cwd"):
         yield c.PROCESS_WORKING_DIRECTORY, directory
     if mode := payload.get("permission_mode"):
@@ -291,30 +322,33 @@ def _content(finding: SpanSource) -> Iterator[tuple[str, Any]]:
     if path := _file_path(tool_input if draft.role is Role.TOOL and isinstance(tool_input, dict) else payload):
         yield c.FILE_PATH, path
     if draft.role is Role.TOOL:
-        yield from _outcome(finding)
+        yield from _outcome(source)
     if tool_input is not None and draft.role is Role.TOOL:
         yield c.TOOL_CALL_ARGUMENTS, _structure(tool_input)
-    elif draft.event.name in {"PreToolUse", "PermissionRequest"} and tool_input is not None:
-        # These have no span of the call's own to look at.
+    elif draft.event.handler is Handler.PERMISSION and tool_input is not None:
+        # It is no span of the conventions: their names on it would make it a second call.
+        yield c.PAYLOAD_PREFIX + "tool_input", _structure(tool_input)
+    elif draft.event.handler is Handler.CALL and tool_input is not None:
+        # A call without an id has no span of its own to look at.
         yield c.TOOL_CALL_ARGUMENTS, _structure(tool_input)
-    yield from _messages(finding)
+    yield from _messages(source)
 
 
-def _outcome(finding: SpanSource) -> Iterator[tuple[str, Any]]:
-    if finding.response is not None:
-        yield c.TOOL_CALL_RESULT, _structure(finding.response)
-    if finding.closer and (code := exit_code(finding.closer.payload.get("error"))) is not None:
+def _outcome(source: SpanSource) -> Iterator[tuple[str, Any]]:
+    if source.response is not None:
+        yield c.TOOL_CALL_RESULT, _structure(source.response)
+    if source.closer and (code := exit_code(source.closer.payload.get("error"))) is not None:
         yield c.PROCESS_EXIT_CODE, code
 
 
-def _messages(finding: SpanSource) -> Iterator[tuple[str, Any]]:
-    payload = finding.opener.payload
-    if finding.draft.role is Role.CHAT and (blocks := list_of(payload.get("blocks"))):
+def _messages(source: SpanSource) -> Iterator[tuple[str, Any]]:
+    payload = source.opener.payload
+    if source.draft.role is Role.CHAT and (blocks := list_of(payload.get("blocks"))):
         yield c.OUTPUT_MESSAGES, [{"role": "assistant", "parts": [_part(b) for b in blocks if isinstance(b, dict)]}]
-    if finding.draft.role in {Role.TURN, Role.SUBAGENT}:
+    if source.draft.role in {Role.TURN, Role.SUBAGENT}:
         if isinstance(prompt := payload.get("prompt"), str):
             yield c.INPUT_MESSAGES, _message("user", prompt)
-        last = finding.closer.payload.get("last_assistant_message") if finding.closer else None
+        last = source.closer.payload.get("last_assistant_message") if source.closer else None
         if isinstance(last, str):
             yield c.OUTPUT_MESSAGES, _message("assistant", last)
 

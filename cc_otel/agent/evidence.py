@@ -6,13 +6,15 @@ from typing import Final
 
 from cc_otel.agent.processes import Clients, Visibility, alive
 from cc_otel.claude_code.transcript.files import Transcripts
-from cc_otel.event import PROMPT_EVENT, Cause, HookEvent, Observation
+from cc_otel.event import PROMPT_EVENT, Cause, Handler, HookEvent, Observation
 
 GONE_GRACE_S: Final = 2.0
 """A client that was seen alive is gone when its process is, and its last hooks have had this long to arrive."""
 
 UNSEEN_GRACE_S: Final = 60.0
 """A client never seen alive may live where we cannot look, in a container: silence for this long decides."""
+
+_OF_AGENTS: Final = frozenset({Handler.AGENT, Handler.AGENT_STOP})
 
 OpenProcess = tuple[str, int, int]
 """A client process with something open: its session's id, its pid, its last event (ns)."""
@@ -38,6 +40,8 @@ class Evidence:
         self._transcripts = transcripts
         self._patience = patience
         self._clients = Clients()
+        # When each client with something open was last seen alive, ns.
+        self._alive_ns: dict[tuple[str, int], int] = {}
 
     @property
     def hidden(self) -> tuple[str, ...]:
@@ -51,24 +55,36 @@ class Evidence:
     def forget(self, session_id: str) -> None:
         """Drop what is known of a session's clients."""
         self._clients.forget(session_id)
+        self._alive_ns = {client: at_ns for client, at_ns in self._alive_ns.items() if client[0] != session_id}
 
-    def added_to(self, event: HookEvent, open_processes: Callable[[str], Sequence[OpenProcess]]) -> HookEvent:
+    def added_to(
+        self,
+        event: HookEvent,
+        open_processes: Callable[[str], Sequence[OpenProcess]],
+        awaits_proof: Callable[[str, str], bool],
+    ) -> HookEvent:
         """
         Return the event with its evidence, which is recorded with it, so that assembling it again decides the same.
 
-        ``open_processes`` returns the processes of a session that have something open.
+        ``open_processes`` returns the processes of a session that have something open, ``awaits_proof`` whether it is
+        not known which call launched the subagent of that session and id.
         """
-        if event.name == "SubagentStop" and event.agent_id:
-            call = self._transcripts.launching_call(event.transcript_path, event.session_id, event.agent_id)
-            return replace(event, agent_tool_use_id=call)
+        if event.agent_id and (event.handler in _OF_AGENTS or awaits_proof(event.session_id, event.agent_id)):
+            return self._with_launch(event)
         starts = event.name == "SessionStart" and event.source != "compact"
         if not starts and event.name not in {PROMPT_EVENT, "SessionEnd"}:
             return event
         if not (others := open_processes(event.session_id)):
             return event
-        gone = [pid for _, pid, seen_ns in others if starts and pid and not alive(pid, seen_ns)]
+        gone = tuple(pid for _, pid, seen_ns in others if starts and pid and not alive(pid, seen_ns))
+        alive_ns = tuple(self._alive_ns.get((event.session_id, pid), 0) for pid in gone)
         interruptions = self._transcripts.interruptions(event.transcript_path)
-        return replace(event, gone_pids=tuple(gone), interruptions=interruptions)
+        return replace(event, gone_pids=gone, gone_alive_ns=alive_ns, interruptions=interruptions)
+
+    def _with_launch(self, event: HookEvent) -> HookEvent:
+        agent = (event.transcript_path, event.session_id, event.agent_id)
+        folder = event.agent_folder or self._transcripts.agent_folder(*agent)
+        return replace(event, agent_tool_use_id=self._transcripts.launching_call(*agent), agent_folder=folder)
 
     def observe(
         self, processes: Sequence[OpenProcess], heard_ns: Mapping[str, int], path_of: Callable[[str], str], now_ns: int
@@ -86,6 +102,7 @@ class Evidence:
                 pid,
                 now_ns,
                 self._transcripts.interruptions(path_of(session_id)) if cause is Cause.PROCESS_GONE else (),
+                self._alive_ns.get((session_id, pid), 0) if cause is Cause.PROCESS_GONE else 0,
             )
             for (session_id, pid, _), cause in causes
             if cause
@@ -94,6 +111,8 @@ class Evidence:
     def _cause(self, process: OpenProcess, silent_s: float, now_ns: int) -> Cause | None:
         session_id, pid, last_ns = process
         seen = self._clients.check(session_id, pid, last_ns)
+        if seen is Visibility.ALIVE:
+            self._alive_ns[session_id, pid] = now_ns
         unseen_s = max(silent_s, (now_ns - last_ns) / 1e9)
         if silent_s > self._patience.keep_s or (seen is Visibility.HIDDEN and silent_s > self._patience.idle_s):
             return Cause.IDLE

@@ -86,6 +86,8 @@ class _Stretch:
     contents: dict[int, bytes] = field(default_factory=dict)
     unreadable: list[int] = field(default_factory=list)
     sessions: set[str] = field(default_factory=set)
+    copied: int = 0
+    older: int = 0
 
 
 class Agent:
@@ -236,7 +238,9 @@ class Agent:
         stretch.told.append(JournalInput(kind, told.session_id, told.clock_ns, fields, event_id))
         stretch.sessions.add(told.session_id)
         stretch.drafts.extend(step.drafts)
-        stretch.done.extend(step.duplicates)
+        stretch.done.extend(step.without_span)
+        stretch.copied += len(step.copied)
+        stretch.older += len(step.older)
 
     def _add(self, told: HookEvent | Observation) -> Step:
         if not isinstance(told, HookEvent):
@@ -254,7 +258,7 @@ class Agent:
                 if self._journal.deaths.careful:
                     self._journal.deaths.at(item.id)
                 step = self._add(input_of(item.fields, item.id))
-                stretch.done.extend(step.duplicates)
+                stretch.done.extend(step.without_span)
                 stretch.drafts.extend(step.drafts)
                 continue
             self._set_aside(item, stretch)
@@ -289,6 +293,9 @@ class Agent:
                 encoded.append(draft)
         done = [*stretch.done, *self._done(encoded)]
         self._journal.commit(stretch.told, spans, done, *self._opened(stretch.sessions), stretch.unreadable)
+        for what, count in ((Counter.CALLS_COPIED, stretch.copied), (Counter.CALLS_OLDER, stretch.older)):
+            if count:
+                self._journal.counters.add(what, count)
 
     def _release(self) -> int:
         """Encode the spans whose wait for a summary is over. Return how many."""
@@ -356,11 +363,19 @@ class Agent:
     def _evident(self, event: HookEvent) -> HookEvent:
         # Evidence comes from files that may hold anything, and the event is true without it.
         with self._guard.around_event(Counter.EVENTS_WITHOUT_EVIDENCE, event):
-            evident = self._evidence.added_to(event, self._assembler.open_processes)
+            evident = self._evidence.added_to(event, self._assembler.open_processes, self._assembler.awaits_proof)
+            evident = self._with_forgotten(evident)
             if evident is not event:
                 evident.to_json()
             return evident
         return event
+
+    def _with_forgotten(self, event: HookEvent) -> HookEvent:
+        """Return an event of a session that was forgotten with the time of that."""
+        if self._assembler.knows(event.session_id):
+            return event
+        forgotten_ns = self._journal.inputs.forgotten_ns(event.session_id)
+        return replace(event, forgotten_ns=forgotten_ns) if forgotten_ns else event
 
     def _observe(self, now_ns: int) -> bool:
         """Give the assembler what no event says: clients gone, sessions idle, a SessionStart that never came."""

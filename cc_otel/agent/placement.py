@@ -5,13 +5,35 @@ Each function only looks. ``None`` means that no such span is known, so that the
 """
 
 from collections.abc import Iterator
+from enum import Enum, auto
+from typing import Final
 
 from cc_otel.agent.tree import Node, Process, Reference, Role, Session
 from cc_otel.event import Anchor, Handler, HookEvent
 
+CLOCKS_APART_NS: Final = 250_000_000
+"""How far the client's clock in a transcript may be before the hook's, which is taken a little later."""
+
+_EVEN_IF_ENDED: Final = frozenset(
+    {Anchor.ENDED_TOO, Anchor.CALL, Anchor.ASKING_CALL, Anchor.AGENT, Anchor.STOPPING_AGENT}
+)
+"""What belongs to its prompt's turn also after that has ended; what is the session's own does not."""
+
+
+class ModelCallPlace(Enum):
+    """Why a model call has no place in this session."""
+
+    COPIED = auto()
+    """It is from before its turn: the transcript began with a copy of another session's."""
+    OLDER = auto()
+    """It is from before anything was heard of the session, or is remembered of it."""
+
 
 def parent_of(session: Session, process: Process, event: HookEvent) -> Node | None:
     """Return the span that this event hangs from, by the table of docs/spans.md."""
+    if event.handler is Handler.MODEL_CALL:
+        place = place_of_model_call(session, event)
+        return place if isinstance(place, Node) else process.start or session.last_start
     match event.anchor:
         case Anchor.NONE:
             return None
@@ -47,9 +69,45 @@ def current(session: Session, process: Process, event: HookEvent) -> Node | None
     if event.agent_id and (subagent := session.subagents.get(event.agent_id)):
         return subagent
     turn = turn_of(session, process, event)
-    if turn and (event.anchor is Anchor.ENDED_TOO or not turn.had_ended(event.clock_ns)):
+    if turn and (_counts_if_ended(event) or not turn.had_ended(event.clock_ns)):
         return turn
     return process.start
+
+
+def _counts_if_ended(event: HookEvent) -> bool:
+    # Without a prompt's id, only what the client tells within a turn is known to be of its last one.
+    return event.anchor is Anchor.ENDED_TOO or (bool(event.prompt_id) and event.anchor in _EVEN_IF_ENDED)
+
+
+def place_of_model_call(session: Session, event: HookEvent) -> Node | ModelCallPlace | None:
+    """
+    Return the subagent or turn of a model call, None for the session's own, or why it has no place.
+
+    It is the turn that the call was made in, whatever is open by the time it is read.
+    """
+    if event.agent_id and (subagent := session.subagents.get(event.agent_id)):
+        return ModelCallPlace.COPIED if _is_before(event, subagent.start_ns) else subagent
+    if event.prompt_id and (turn := session.turns.get(event.prompt_id)):
+        return ModelCallPlace.COPIED if _is_before(event, turn.start_ns) else turn
+    if turn := _turn_at(session, event):
+        return turn
+    return ModelCallPlace.OLDER if _is_before(event, session.first_ns) else None
+
+
+def _turn_at(session: Session, event: HookEvent) -> Node | None:
+    """Return the latest turn that the call was made in, one of its client's if there is any."""
+    held = [
+        turn
+        for turn in session.turns.values()
+        if not _is_before(event, turn.start_ns)
+        and (turn.end_ns is None or event.clock_ns <= turn.end_ns + CLOCKS_APART_NS)
+    ]
+    own = [turn for turn in held if turn.event.pid == event.pid]
+    return max(own or held, key=lambda turn: turn.start_ns, default=None)
+
+
+def _is_before(event: HookEvent, clock_ns: int) -> bool:
+    return event.clock_ns < clock_ns - CLOCKS_APART_NS
 
 
 def turn_of(session: Session, process: Process, event: HookEvent) -> Node | None:

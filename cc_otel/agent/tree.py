@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from cc_otel.event import DENIED, Cause, HookEvent, Interruption, Observation
+from cc_otel.event import ANY_AGENT, DENIED, Cause, Handler, HookEvent, Interruption, Observation
 from cc_otel.span import INSTANT_NS, span_id_of, trace_id_of
 
 DUPLICATE_WINDOW_NS: Final = 2_000_000_000
@@ -52,7 +52,8 @@ class Draft:
     """
     A finished span before it has content: where it stands, when it ran, how it ended.
 
-    ``event`` is the one it belongs to, ``closer`` the one that brought its result, if any did. Times are ns.
+    ``event`` is the one it belongs to, ``closer`` the one that brought its result, if any did. ``last_seen``: its
+    client died, and it ends when that was last seen alive. Times are ns.
     """
 
     role: Role
@@ -69,11 +70,19 @@ class Draft:
     late: bool = False
     wait_ms: float | None = None
     links: tuple[Reference, ...] = ()
+    last_seen: bool = False
+
+    @property
+    def without_opener(self) -> bool:
+        """Whether it is a call that only its result or its batch names: that event has an instant of its own, too."""
+        return self.role is Role.TOOL and self.event.handler is not Handler.CALL
 
     @property
     def sources(self) -> tuple[HookEvent, ...]:
         """The events whose content the span is made of: the one it stands for, and the one that ended it."""
-        return (self.event, self.closer) if self.closer else (self.event,)
+        if self.closer is None or self.closer.id == self.event.id:
+            return (self.event,)
+        return (self.event, self.closer)
 
 
 def unplaced(event: HookEvent) -> Draft:
@@ -85,27 +94,51 @@ def unplaced(event: HookEvent) -> Draft:
 
 @dataclass(slots=True)
 class Step:
-    """What one input led to: finished spans, and the id of an event that turned out to be told twice."""
+    """
+    What one input led to: finished spans, and the ids of events that become none.
+
+    ``duplicates`` came by another wiring before. Of the model calls, ``copied`` ones belong to a turn of another
+    session, whose history the transcript repeats; ``older`` ones are from before anything was heard of the session.
+    """
 
     drafts: list[Draft] = field(default_factory=list)
     duplicates: list[int] = field(default_factory=list)
+    copied: list[int] = field(default_factory=list)
+    older: list[int] = field(default_factory=list)
+
+    @property
+    def without_span(self) -> list[int]:
+        """The ids of all events that become no span."""
+        return [*self.duplicates, *self.copied, *self.older]
 
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """Why and when spans are closed by rule; ``end_ns`` where the closer itself gives the end."""
+    """
+    Why and when spans are closed by rule.
+
+    ``end_ns`` is set where the closer itself says when they ended, ``alive_ns`` where the client was seen alive after
+    its last event. ``tasks_running``: what may be in the background goes on.
+    """
 
     clock_ns: int
     closed_by: str
     end_ns: int | None = None
     error_type: str = ""
     interruptions: tuple[Interruption, ...] = ()
+    alive_ns: int = 0
+    tasks_running: bool = False
 
     @classmethod
     def on(cls, signal: Observation) -> "Closing":
         """Close because of a signal; a client that died failed."""
         error_type = str(signal.cause) if signal.cause is Cause.PROCESS_GONE else ""
-        return cls(signal.clock_ns, signal.cause, None, error_type, signal.interruptions)
+        return cls(signal.clock_ns, signal.cause, None, error_type, signal.interruptions, signal.alive_ns)
+
+    @classmethod
+    def by(cls, event: HookEvent) -> "Closing":
+        """Close because of an event."""
+        return cls(event.clock_ns, event.name, interruptions=event.interruptions, tasks_running=event.tasks_running)
 
     def interruption_of(self, prompt_id: str) -> int | None:
         """Give when the user stopped what this prompt had started, ns."""
@@ -134,10 +167,15 @@ class Node:
     # A tool: whether permission was asked, the wait for it, and the subagent it launched.
     asked: bool = False
     wait: "Node | None" = None
+    refused: bool = False
     launched: "Node | None" = None
-    # A subagent: the calls that may have launched it, while none is decided on, and what cannot leave before.
+    # A subagent: the calls that may have launched it, while none is decided on, and what cannot leave before; whether
+    # the one it hangs from is proven; the folder of its transcript.
     candidates: list["Node"] | None = None
     held: list["Held"] = field(default_factory=list)
+    proven: bool = False
+    folder: str = ""
+    last_seen: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -166,9 +204,23 @@ class Node:
         return self.root_trace_id
 
     @property
-    def denied(self) -> bool:
-        """Whether it is a call that never ran."""
-        return self.error_type == DENIED
+    def never_ran(self) -> bool:
+        """Whether it is a call that was denied or refused."""
+        return self.error_type == DENIED or self.refused
+
+    @property
+    def may_be_in_background(self) -> bool:
+        """Whether it is a subagent of which no launching call is known: that may have ended long ago."""
+        if self.role is not Role.SUBAGENT or self.proven:
+            return False
+        return self.candidates is not None or self.parent is None or self.parent.role is not Role.TOOL
+
+    def may_launch(self, agent_type: str) -> bool:
+        """Whether it is a call that asks for a subagent of that type, or for one of that name."""
+        asked = self.event.subagent_type
+        if not asked or (self.launched is not None and not self.event.launches_many):
+            return False
+        return asked == ANY_AGENT or agent_type in {asked, self.event.agent_name}
 
     @property
     def in_background(self) -> bool:
@@ -207,6 +259,7 @@ class Node:
             interrupted=self.interrupted,
             wait_ms=(wait.end_ns - wait.start_ns) / 1e6 if wait and wait.end_ns else None,
             links=self.links,
+            last_seen=self.last_seen,
         )
 
     def draft_so_far(self) -> Draft:
@@ -257,6 +310,7 @@ class Process:
         return any(
             (event.tool_use_id and event.tool_use_id == earlier.tool_use_id)
             or (event.agent_id and event.agent_id == earlier.agent_id)
+            or any(call.tool_use_id == earlier.tool_use_id for call in event.calls)
             for earlier, _ in self.waiting
         )
 
@@ -270,12 +324,39 @@ class Session:
     turns: dict[str, Node] = field(default_factory=dict)
     tools: dict[str, Node] = field(default_factory=dict)
     subagents: dict[str, Node] = field(default_factory=dict)
-    # Agent calls that said which subagent they launched before it started.
+    # The earliest call that named a subagent before that started, by the subagent's id.
     launched: dict[str, Node] = field(default_factory=dict)
     undecided: dict[Node, None] = field(default_factory=dict)
+    # Calls that have ended and go on to launch subagents, and calls by the folder of their subagents' transcripts.
+    runs: dict[Node, None] = field(default_factory=dict)
+    folders: dict[str, Node] = field(default_factory=dict)
+    # Tools that were seen to launch a subagent although nothing in their calls says so.
+    launching: set[str] = field(default_factory=set)
+    first_ns: int = 0
+    forgotten_ns: int = 0
     last_turn: Node | None = None
     last_start: Node | None = None
     recent: dict[tuple[int, str], list[Told]] = field(default_factory=dict)
+
+    def note(self, told: HookEvent | Observation) -> None:
+        """Note when the session was first heard of, and up to when it was known before it was forgotten."""
+        if not isinstance(told, HookEvent):
+            return
+        self.forgotten_ns = max(self.forgotten_ns, told.forgotten_ns)
+        if told.handler is not Handler.MODEL_CALL:
+            self.first_ns = min(self.first_ns or told.clock_ns, told.clock_ns)
+
+    def was_known(self, event: HookEvent) -> bool:
+        """Whether the event may have been sent already, by an agent that has forgotten the session since."""
+        if not self.forgotten_ns:
+            return False
+        opened_before = event.handler is Handler.CALL_RESULT and event.tool_use_id not in self.tools
+        return opened_before or event.clock_ns <= self.forgotten_ns
+
+    def end_run(self, tool_use_id: str) -> None:
+        """Note that what a call had launched in the background is over."""
+        if call := self.tools.get(tool_use_id):
+            self.runs.pop(call, None)
 
     def process(self, pid: int, clock_ns: int) -> Process:
         """Give the process of that pid; the first event seen of it makes it."""
@@ -293,6 +374,10 @@ class Session:
     def busy(self) -> bool:
         """Whether anything in it is open or waits."""
         return bool(self.undecided) or any(p.open or p.waiting for p in self.processes.values())
+
+    def is_launching(self, call: HookEvent) -> bool:
+        """Whether a call is of a tool that launches subagents without a word of it."""
+        return not call.subagent_type and call.tool_name in self.launching
 
     def open_tools(self) -> list[Node]:
         """Give its open tool spans, the earliest first."""

@@ -14,8 +14,10 @@ from typing import Any, Final
 import orjson
 
 from cc_otel.claude_code.event_table import row_of
-from cc_otel.claude_code.tools import AGENT_TOOLS, DEFAULT_SUBAGENT_TYPE
+from cc_otel.claude_code.refusals import is_denial, refusal_class
+from cc_otel.claude_code.tools import tool_row
 from cc_otel.event import DENIED, NO_PLUGIN, PROMPT_EVENT, Anchor, Call, Handler, HookEvent, Observation
+from cc_otel.json_values import list_of, object_of, text_in
 from cc_otel.text import whole_characters
 
 Payload = Mapping[str, Any]
@@ -23,18 +25,6 @@ Payload = Mapping[str, Any]
 NAME_LENGTH_MAX: Final = 512
 """Longest id or name kept, characters. Real ones have at most 60."""
 
-# What a batch says of a call that was not allowed: by rule, by the user, by a hook, by auto mode. The whole command or
-# path may stand in it, however long.
-_REFUSAL: Final = re.compile(
-    r"\A(?:Permission to use .+? has been denied"
-    r"|.{1,2000}? needs approval\."
-    r"|Claude requested permissions to .+?, but you haven't granted it yet\."
-    r"|PreToolUse:\S{1,200} hook error:"
-    r"|Auto mode is unavailable"
-    r"|The user doesn't want to (?:proceed|take this action)"
-    r"|Permission (?:for|to) .+? (?:was|has been) denied)",
-    re.DOTALL,
-)
 _NOTIFIED: Final = re.compile(r"<tool-use-id>([^<\s]{1,200})</tool-use-id>")
 _EXIT_CODE: Final = re.compile(r"\AExit code (-?\d{1,10})\b")
 
@@ -141,11 +131,12 @@ def read(
     if not name:
         raise Unreadable("no hook_event_name")
     tool_name = text_of(payload, "tool_name")
-    tool_input = payload.get("tool_input")
+    tool_input = object_of(payload.get("tool_input"))
+    response = object_of(payload.get("tool_response")) if name == "PostToolUse" else {}
     error = payload.get("error")
-    duration = payload.get("duration_ms")
     source = text_of(payload, "source")
     row = row_of(name, source)
+    launch = _launch(tool_name, tool_input) if name == "PreToolUse" else ("", "", False)
     return HookEvent(
         name=name[:NAME_LENGTH_MAX],
         anchor=row.anchor,
@@ -159,22 +150,27 @@ def read(
         trace_parent=variables.get("TRACEPARENT", ""),
         client=variables.get("AI_AGENT", ""),
         source_app=variables.get("CC_OTEL_SOURCE_APP", ""),
-        transcript_path=payload["transcript_path"] if isinstance(payload.get("transcript_path"), str) else "",
+        transcript_path=text_in(payload.get("transcript_path")),
         prompt_id=text_of(payload, "prompt_id"),
         agent_id=text_of(payload, "agent_id"),
         agent_type=text_of(payload, "agent_type"),
         tool_use_id=text_of(payload, "tool_use_id"),
         tool_name=tool_name,
-        input_digest=_digest(tool_input) if name in {"PreToolUse", "PermissionRequest"} else "",
-        duration_ms=_positive(duration),
+        input_digest=_digest(payload.get("tool_input")) if name in {"PreToolUse", "PermissionRequest"} else "",
+        duration_ms=_positive(payload.get("duration_ms")),
         source=source,
-        subagent_type=_subagent_type(name, tool_name, tool_input),
-        launched_agent_id=_launched(name, tool_name, payload.get("tool_response")),
+        subagent_type=launch[0],
+        agent_name=launch[1],
+        launches_many=launch[2],
+        launched_agent_id=text_of(response, "agentId") or text_of(response, "agent_id"),
+        transcript_folder=text_in(response.get("transcriptDir")).rstrip("/"),
+        tasks_running=bool(list_of(payload.get("background_tasks"))),
         calls=tuple(_calls(payload.get("tool_calls"))) if name == "PostToolBatch" else (),
         error_type=_error_type(name, error),
         interrupted=name == "PostToolUseFailure" and payload.get("is_interrupt") is True,
         notified_by=_notified_by(name, payload.get("prompt")),
         truncated=truncated,
+        agent_folder=text_in(payload.get("agent_transcript_path")).rpartition("/")[0],
     )
 
 
@@ -211,24 +207,19 @@ def _digest(value: object) -> str:
     return blake2b(data, digest_size=8).hexdigest()
 
 
-def _subagent_type(name: str, tool_name: str, tool_input: object) -> str:
-    if name != "PreToolUse" or tool_name not in AGENT_TOOLS:
-        return ""
-    asked = text_of(tool_input, "subagent_type") if isinstance(tool_input, dict) else ""
-    return asked or DEFAULT_SUBAGENT_TYPE
-
-
-def _launched(name: str, tool_name: str, response: object) -> str:
-    if name != "PostToolUse" or tool_name not in AGENT_TOOLS or not isinstance(response, dict):
-        return ""
-    return text_of(response, "agentId")
+def _launch(tool_name: str, tool_input: Payload) -> tuple[str, str, bool]:
+    """Return the type and the name of the subagent that a call asks for, and whether it may launch several."""
+    row = tool_row(tool_name)
+    if not row.launches:
+        return "", "", False
+    return text_of(tool_input, "subagent_type") or row.launches, text_of(tool_input, "name"), row.launches_many
 
 
 def _calls(calls: object) -> Iterable[Call]:
-    for call in calls if isinstance(calls, list) else ():
+    for call in list_of(calls):
         if isinstance(call, dict) and (tool_use_id := text_of(call, "tool_use_id")):
             response = call.get("tool_response")
-            yield Call(tool_use_id, isinstance(response, str) and _REFUSAL.match(response) is not None)
+            yield Call(tool_use_id, is_denial(response), text_of(call, "tool_name"), refusal_class(response))
 
 
 def _error_type(name: str, error: object) -> str:

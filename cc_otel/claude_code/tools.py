@@ -1,8 +1,53 @@
-"""Claude Code's tools, as far as more than their name matters."""
+"""
+Claude Code's tools, as far as more than their name matters: one row each.
 
+A tool without a row is a tool all the same. What its calls are called in a sentence stands in
+`agent.summary.rules.calls`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
-AGENT_TOOLS: Final = frozenset({"Agent", "Task"})
-"""The tools that launch a subagent; clients before 2.1 called theirs Task."""
+from cc_otel.event import ANY_AGENT
 
-DEFAULT_SUBAGENT_TYPE: Final = "general-purpose"
+
+@dataclass(frozen=True, slots=True)
+class ToolRow:
+    """
+    What is known of a tool by its name.
+
+    ``launches`` is the type of the subagent that a call launches where its input names none; empty for a tool that
+    launches none. ``launches_many``: one call may launch several, also after it has ended. ``rule_suffices``: a rule
+    describes a call that succeeded as well as a model could.
+    """
+
+    name: str
+    launches: str = ""
+    launches_many: bool = False
+    rule_suffices: bool = False
+
+
+_ROWS: Final = (
+    ToolRow("Agent", launches="general-purpose"),
+    # Clients before 2.1 called theirs Task.
+    ToolRow("Task", launches="general-purpose"),
+    ToolRow("Workflow", launches="workflow-subagent", launches_many=True),
+    # Only a skill with `context: fork` launches one; its type is what the skill's file says.
+    ToolRow("Skill", launches=ANY_AGENT, rule_suffices=True),
+    *(
+        ToolRow(name, rule_suffices=True)
+        for name in (
+            "Read Glob Grep LS NotebookRead TodoWrite TodoRead TaskCreate TaskUpdate TaskList TaskGet TaskOutput "
+            "TaskStop BashOutput KillShell KillBash ToolSearch EnterPlanMode ExitPlanMode EnterWorktree ExitWorktree "
+            "AskUserQuestion ListMcpResourcesTool ReadMcpResourceTool Write CronCreate CronDelete CronList Sleep"
+        ).split()
+    ),
+)
+
+TOOLS: Final[Mapping[str, ToolRow]] = {row.name: row for row in _ROWS}
+
+
+def tool_row(name: str) -> ToolRow:
+    """Return the row of a tool; one that is not in the table launches nothing."""
+    return TOOLS.get(name) or ToolRow(name)

@@ -37,6 +37,14 @@ class Counter(StrEnum):
         "These inputs or unsent spans of the journal were damaged, or three agents died at them; dead/ keeps them.",
     )
     CALLS_NOT_READ = "calls_not_read", "These model calls of transcripts raised an error, which the log shows."
+    CALLS_COPIED = (
+        "calls_copied",
+        "These model calls were copied with another session's history: they are counted there. Nothing is wrong.",
+    )
+    CALLS_OLDER = (
+        "calls_older",
+        "These model calls are older than what was recorded of their session. Nothing is wrong.",
+    )
     SPANS_WITHOUT_CONTENT = (
         "spans_without_content",
         "Describing these spans raised an error, which the log shows; they were sent without content.",

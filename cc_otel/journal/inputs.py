@@ -122,9 +122,9 @@ class Inputs:
         """Return the sessions in which something happened after that time, and when it did last (ns)."""
         return dict(self._database.all("SELECT name, heard_ns FROM sessions WHERE heard_ns > ?", since_ns))
 
-    def forgotten(self, session: str) -> bool:
-        """Whether the session was forgotten before and something is told of it now."""
-        return any(at_ns is not None for (at_ns,) in self._database.all(_FORGOTTEN, session))
+    def forgotten_ns(self, session: str) -> int:
+        """Return when a session that something is recorded of now was forgotten before; 0 if it never was."""
+        return next((at_ns or 0 for (at_ns,) in self._database.all(_FORGOTTEN, session)), 0)
 
     def last_seq(self) -> int:
         """Return the last place in the order."""

@@ -26,10 +26,17 @@ _KEYS: Final = {
     "error": "error_type",
     "by": "notified_by",
     "proof": "agent_tool_use_id",
+    "named": "agent_name",
+    "transcripts": "transcript_folder",
+    "folder": "agent_folder",
     "plugin": "plugin_root",
 }
+_FLAGS: Final = {"many": "launches_many", "running": "tasks_running"}
+_NOT_TEXT: Final = frozenset({"calls", "gone", "stopped", "forgotten", *_FLAGS})
 _WORD: Final = {"SessionStart": "source", "SubagentStart": "agent_type", "SubagentStop": "agent_type"}
-NOT_IN_PAYLOAD: Final = frozenset({"pid", "plugin_root", "gone_pids", "interruptions", "agent_tool_use_id"})
+NOT_IN_PAYLOAD: Final = frozenset(
+    {"pid", "plugin_root", "gone_pids", "interruptions", "agent_tool_use_id", "forgotten_ns"}
+)
 """Fields of an event that tell its payload from no other: two events may differ in them and be byte-equal."""
 
 
@@ -53,8 +60,8 @@ def draw(story: str) -> str:
     assembled = play(story)
     tree = render(assembled.drafts, 0).strip()
     events = [told for told in tell(story) if isinstance(told, HookEvent)]
-    drawn = sum(bool(line) for line in tree.splitlines())
-    assert len(events) == drawn + len(assembled.duplicates), f"not all of the story is in the tree:\n{tree}"
+    drawn = sum(not draft.without_opener for draft in assembled.drafts)
+    assert len(events) == drawn + len(assembled.without_span), f"not all of the story is in the tree:\n{tree}"
     return tree
 
 
@@ -63,10 +70,11 @@ def _input(words: list[str], number: int) -> HookEvent | Observation:
     said = dict(word.split("=", 1) for word in words[2:] if "=" in word)
     if words[1].startswith("!"):
         stops = _interruptions(said.get("stopped", ""))
-        return Observation(Cause(words[1][1:]), said.get("session", "s"), int(said.get("pid", "1")), clock_ns, stops)
+        cause, pid, alive_ns = Cause(words[1][1:]), int(said.get("pid", "1")), int(float(said.get("alive", "0")) * 1e6)
+        return Observation(cause, said.get("session", "s"), pid, clock_ns, stops, alive_ns)
     fields: dict[str, Any] = {"session_id": "s", "pid": 1, "entrypoint": "cli"}
     fields |= {_WORD.get(words[1], "tool_name"): word for word in words[2:] if "=" not in word}
-    fields |= {_KEYS.get(key, key): value for key, value in said.items() if key not in {"calls", "gone", "stopped"}}
+    fields |= {_KEYS.get(key, key): value for key, value in said.items() if key not in _NOT_TEXT}
     fields["pid"] = int(fields["pid"])
     if "duration_ms" in fields:
         fields["duration_ms"] = float(fields["duration_ms"])
@@ -74,14 +82,23 @@ def _input(words: list[str], number: int) -> HookEvent | Observation:
         fields["ended_ns"] = int(float(fields.pop("ended")) * 1e6)
         fields["asked_for"] = tuple(fields.pop("asked", "").split(","))
     if "calls" in said:
-        fields["calls"] = tuple(Call(call.rstrip("!"), denied=call.endswith("!")) for call in said["calls"].split(","))
+        fields["calls"] = tuple(_call(call) for call in said["calls"].split(","))
+    fields |= {name: True for key, name in _FLAGS.items() if key in said}
     content = repr(sorted((key, value) for key, value in fields.items() if key not in NOT_IN_PAYLOAD))
     fields["gone_pids"] = tuple(int(pid) for pid in said.get("gone", "").split(",") if pid)
     fields["interruptions"] = _interruptions(said.get("stopped", ""))
+    fields["forgotten_ns"] = int(float(said.get("forgotten", "0")) * 1e6)
     digest = blake2b(f"{words[1]} {content}".encode(), digest_size=16).hexdigest()
     row = row_of(words[1], fields.get("source", ""))
     handler = Handler.MODEL_CALL if fields.get("ended_ns") else row.handler
     return HookEvent(words[1], clock_ns, digest=digest, anchor=row.anchor, handler=handler, id=number, **fields)
+
+
+def _call(text: str) -> Call:
+    """Read ``t``, ``t!`` (denied) or ``t:Edit:no_match`` (its tool, and why the client refused it)."""
+    tool_use_id, _, rest = text.rstrip("!").partition(":")
+    tool_name, _, refused = rest.partition(":")
+    return Call(tool_use_id, text.endswith("!"), tool_name, refused)
 
 
 def _interruptions(text: str) -> tuple[Interruption, ...]:

@@ -85,6 +85,13 @@ _MOVES = tell("""
     0 PreToolUse Agent tool=B prompt=p for=scout
     0 PreToolUse Agent tool=C prompt=p for=scout agent=a
     0 PreToolUse Agent tool=D prompt=q for=scout agent=b
+    0 PreToolUse Skill tool=S prompt=p for=*
+    0 PreToolUse Workflow tool=W prompt=p for=scout many=1
+    0 PreToolUse Workflow tool=X prompt=p for=scout many=1 agent=a
+    0 PostToolUse Workflow tool=W prompt=p transcripts=/w took=10
+    0 PostToolUse Workflow tool=X prompt=q transcripts=/x
+    0 PostToolUse Other tool=o prompt=p launched=b took=900
+    0 PostToolUse SendMessage tool=m prompt=q launched=a
     0 PermissionRequest Bash prompt=p input=i
     0 PermissionRequest Bash prompt=p input=i agent=a
     0 PermissionRequest Bash prompt=p input=i entrypoint=sdk-cli
@@ -100,6 +107,8 @@ _MOVES = tell("""
     0 PostToolUse Agent tool=C prompt=p launched=c agent=a
     0 PostToolBatch prompt=p calls=t,u!
     0 PostToolBatch prompt=p calls=A!,B
+    0 PostToolBatch prompt=p calls=t,e:Edit:no_match,f:Bash
+    0 PostToolBatch prompt=q calls=W,X,S:Skill:blocked agent=b
     0 PostToolBatch prompt=q calls=C,D agent=a
     0 SubagentStart scout agent=a prompt=p
     0 SubagentStart scout agent=b prompt=p
@@ -108,6 +117,9 @@ _MOVES = tell("""
     0 SubagentStop scout agent=a prompt=p
     0 SubagentStop scout agent=a prompt=p proof=B
     0 SubagentStop scout agent=b prompt=p proof=C
+    0 SubagentStop scout agent=c prompt=p folder=/w
+    0 SubagentStop scout agent=a prompt=p folder=/x running=1
+    0 PreToolUse Bash tool=y prompt=p agent=c folder=/x
     0 SubagentStop scout agent=c prompt=q proof=D
     0 SubagentStop agent=d prompt=p
     0 PreCompact prompt=p
@@ -119,6 +131,8 @@ _MOVES = tell("""
     0 SomethingNew agent=a
     0 Stop prompt=p
     0 Stop prompt=q
+    0 Stop prompt=p running=1
+    0 UserPromptSubmit prompt=r by=W
     0 Stop
     0 StopFailure prompt=p error=rate_limit
     0 ModelCall prompt=p ended=1200 asked=t,A
@@ -133,6 +147,7 @@ _ENDS = tell("""
     0 SessionEnd stopped=p@50,q@3000
     0 !process_gone stopped=q@40
     0 !process_gone pid=2
+    0 !process_gone alive=2000
     0 !idle
     0 !idle pid=0
 """)
@@ -146,6 +161,8 @@ _FIELDS = {
     "plugin_root": ("-", "", PLUGIN_ROOT),
     "agent_tool_use_id": ("", "A", "B", "C", "D"),
     "gone_pids": ((), (1,), (1, 2)),
+    "forgotten_ns": (0, 0, 1_100_000_000),
+    "agent_folder": ("", "/w", "/x"),
 }
 _TWISTS = [{}, {}, {}, {}, *({name: value} for name, values in _FIELDS.items() for value in values)]
 

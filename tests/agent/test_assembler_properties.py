@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cc_otel.agent.assembler import Assembler
 from cc_otel.agent.tree import Draft, Role, Step
 from cc_otel.claude_code.payload import Unreadable, event_of, read
-from cc_otel.event import NO_PLUGIN, HookEvent
+from cc_otel.event import NO_PLUGIN, Handler, HookEvent
 from cc_otel.span import INSTANT_NS
 from tests.agent.strategies import PLUGIN_ROOT, Inputs, histories, retold_sessions, sessions, spoiled_payloads
 from tests.sessions.loader import NAMES, Assembled, assemble, load
@@ -28,7 +28,13 @@ def check_sound(told: Inputs) -> Assembled:
     by_id = {draft.span_id: draft for draft in drafts}
     told_ids = Counter(item.id for item in told if isinstance(item, HookEvent))
 
-    assert told_ids == Counter([*(draft.event.id for draft in drafts), *assembled.duplicates])
+    of_events = [draft.event.id for draft in drafts if not draft.without_opener]
+    assert Counter([*of_events, *assembled.without_span]) == told_ids
+    calls = Counter((d.event.session_id, d.event.tool_use_id) for d in drafts if d.role is Role.TOOL)
+    forgotten = {item.session_id for item in told if isinstance(item, HookEvent) and item.forgotten_ns}
+    named = {(session_id, call) for session_id, call in _calls_named(told) if session_id not in forgotten}
+    assert named <= calls.keys()
+    assert set(calls.values()) <= {1}
     assert len(drafts) == len(by_id), "a span id is used twice"
     for draft in drafts:
         assert draft.end_ns >= draft.start_ns + INSTANT_NS
@@ -38,6 +44,17 @@ def check_sound(told: Inputs) -> Assembled:
     assert [] == assembler.open_processes()
     assert {item.session_id for item in told} == set(assembler.quiet_sessions(1 << 80))
     return assembled
+
+
+def _calls_named(told: Inputs) -> set[tuple[str, str]]:
+    """Return each call that any event names, with its session."""
+    found = set()
+    for item in told:
+        if isinstance(item, HookEvent) and item.handler in {Handler.CALL, Handler.CALL_RESULT} and item.tool_use_id:
+            found.add((item.session_id, item.tool_use_id))
+        elif isinstance(item, HookEvent) and item.handler is Handler.BATCH:
+            found |= {(item.session_id, call.tool_use_id) for call in item.calls}
+    return found
 
 
 def _check_place(draft: Draft, by_id: dict[str, Draft]) -> None:
@@ -141,7 +158,7 @@ def test_a_second_wiring_adds_no_span(told: list[HookEvent], data: st.DataObject
     assembled = assemble(twice)
 
     assert alone.drafts == assembled.drafts
-    assert sorted([*alone.duplicates, *(event.id for event in copies)]) == sorted(assembled.duplicates)
+    assert sorted(assembled.without_span) == sorted([*alone.without_span, *(event.id for event in copies)])
 
 
 @few

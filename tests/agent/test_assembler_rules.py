@@ -251,4 +251,4 @@ def test_an_event_told_by_two_wirings_is_told_to_be_a_duplicate() -> None:
     """The agent learns which event was the second telling of another, so that it can let go of its content."""
     assembled = play("0 SessionStart startup\n1 SessionStart startup plugin=/plugin\n2 ConfigChange")
 
-    assert ([1, 3], [2]) == ([draft.event.id for draft in assembled.drafts], assembled.duplicates)
+    assert ([1, 3], [2]) == ([draft.event.id for draft in assembled.drafts], assembled.without_span)

@@ -45,7 +45,7 @@ def test_an_event_holds_identity_and_no_content() -> None:
         "hook_event_name": "PostToolUse",
         "tool_name": "Bash",
         "tool_input": {"command": "echo secret"},
-        "tool_response": {"stdout": "secret", "agentId": "not an Agent call"},
+        "tool_response": {"stdout": "secret", "text": "not an agent's id"},
         "tool_use_id": "t",
         "duration_ms": 28,
     }
@@ -180,6 +180,8 @@ def test_a_permission_request_has_the_input_of_its_call() -> None:
         ("Task", {"subagent_type": "scout"}, "scout"),
         ("Agent", {}, "general-purpose"),
         ("Agent", "nonsense", "general-purpose"),
+        ("Workflow", {"script": "…"}, "workflow-subagent"),
+        ("Skill", {"skill": "review"}, "*"),
         ("Bash", {"subagent_type": "scout"}, ""),
     ],
 )
@@ -196,14 +198,16 @@ def test_an_agent_call_asks_for_a_type(tool_name: str, tool_input: object, subag
         ("PostToolUse", "Agent", {"agentId": "a", "status": "async_launched"}, "a"),
         ("PostToolUse", "Task", {"agentId": "a", "status": "completed"}, "a"),
         ("PostToolUse", "Agent", "a", ""),
-        ("PostToolUse", "mcp__x__y", {"agentId": "a"}, ""),
+        ("PostToolUse", "mcp__x__y", {"agentId": "a"}, "a"),
+        ("PostToolUse", "Agent", {"status": "teammate_spawned", "agent_id": "a"}, "a"),
+        ("PostToolUse", "Other", {"result": {"agentId": "a"}}, ""),
         ("PostToolUseFailure", "Agent", {"agentId": "a"}, ""),
     ],
 )
 def test_an_agent_call_answers_which_subagent_it_launched(
     name: str, tool_name: str, response: object, agent_id: str
 ) -> None:
-    """Only the subagent tool's own result says which subagent it launched."""
+    """A result of any tool that names a subagent says so, at its top and nowhere else."""
     event = event_of({"hook_event_name": name, "tool_name": tool_name, "tool_response": response})
 
     assert agent_id == event.launched_agent_id
@@ -233,7 +237,40 @@ def test_a_batch_says_which_calls_were_denied(response: object, denied: bool) ->
     """A call that a batch names was denied only where its response says so."""
     calls = [{"tool_name": "Bash", "tool_use_id": "t", "tool_response": response}]
 
-    assert (Call("t", denied),) == event_of({"hook_event_name": "PostToolBatch", "tool_calls": calls}).calls
+    [call] = event_of({"hook_event_name": "PostToolBatch", "tool_calls": calls}).calls
+
+    assert (call.tool_use_id, call.tool_name, call.denied) == ("t", "Bash", denied)
+
+
+REFUSED = "<tool_use_error>"
+
+
+@pytest.mark.parametrize(
+    ("response", "error_type"),
+    [
+        (f"{REFUSED}Error: No such tool available: Grep. Grep is not available</tool_use_error>", "unknown_tool"),
+        (f"{REFUSED}InputValidationError: Read failed due to the following issues:", "invalid_input"),
+        (f"{REFUSED}String to replace not found in file.\nString: a file that does not exist", "string_not_found"),
+        (f"{REFUSED}Found 3 matches of the string to replace, but replace_all is false.", "ambiguous_match"),
+        (f"{REFUSED}No changes to make: old_string and new_string are exactly the same.", "no_change"),
+        (f"{REFUSED}File has not been read yet. Read it first before writing to it.", "not_read"),
+        (f"{REFUSED}File has been modified since read, either by the user or by a linter.", "modified_since_read"),
+        (f"{REFUSED}File is in a directory that is denied by your permission settings.", "denied"),
+        (f"{REFUSED}File does not exist.", "not_found"),
+        (f"{REFUSED}Blocked: standalone sleep 60. Run it in the background.", "blocked"),
+        (f"{REFUSED}Something that nobody has seen yet", "refused"),
+        ("No such tool available", ""),
+        (f"It said {REFUSED}", ""),
+        ([{"type": "text", "text": f"{REFUSED}File does not exist."}], ""),
+    ],
+)
+def test_a_batch_says_which_calls_the_client_refused_and_why(response: object, error_type: str) -> None:
+    """A response that begins with the client's tag is a refusal, of one of a few classes."""
+    calls = [{"tool_name": "Bash", "tool_use_id": "t", "tool_response": response}]
+
+    [call] = event_of({"hook_event_name": "PostToolBatch", "tool_calls": calls}).calls
+
+    assert call.error_type == error_type
 
 
 @pytest.mark.parametrize("calls", [None, "t", {"tool_use_id": "t"}, [None, "t", [], {}, {"tool_use_id": 5}]])

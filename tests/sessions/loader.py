@@ -36,12 +36,12 @@ class Assembled:
     """What became of a session."""
 
     drafts: list[Draft] = field(default_factory=list)
-    duplicates: list[int] = field(default_factory=list)
+    without_span: list[int] = field(default_factory=list)
 
     def take(self, step: Step) -> None:
         """Add what one input led to."""
         self.drafts.extend(step.drafts)
-        self.duplicates.extend(step.duplicates)
+        self.without_span.extend(step.without_span)
 
 
 def records(name: str) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from cc_otel.agent.describe import SpanSource
 from cc_otel.agent.summary.activity import Episode
 from cc_otel.agent.summary.normal import ends, normal
 from cc_otel.agent.tree import Role
+from cc_otel.claude_code.tools import tool_row
 
 INPUT_LENGTH_MAX: Final = 900
 OUTPUT_LENGTH_MAX: Final = 1500
@@ -28,13 +29,6 @@ LAST_EPISODES: Final = 22
 _LEAF_LENGTH_MAX: Final = 16_384
 _DEPTH_MAX: Final = 6
 _ITEMS_MAX: Final = 40
-
-RULE_SUFFICES: Final = frozenset(
-    "Read Glob Grep LS NotebookRead TodoWrite TodoRead TaskCreate TaskUpdate TaskList TaskGet TaskOutput TaskStop "
-    "BashOutput KillShell KillBash ToolSearch Skill EnterPlanMode ExitPlanMode EnterWorktree ExitWorktree "
-    "AskUserQuestion ListMcpResourcesTool ReadMcpResourceTool Write CronCreate CronDelete CronList Sleep".split()
-)
-"""Tools whose successful calls a rule describes as well as a model could."""
 
 _OF_A_CALL: Final = frozenset({"PreToolUse", "PostToolUse", "PostToolUseFailure"})
 _OF_AN_END: Final = frozenset({"Stop", "StopFailure", "SubagentStop"})
@@ -88,7 +82,7 @@ def subject_of(finding: SpanSource, episodes: Iterable[Episode]) -> Subject | No
     """
     draft = finding.draft
     match draft.role:
-        case Role.TOOL if draft.error_type or draft.interrupted or draft.event.tool_name not in RULE_SUFFICES:
+        case Role.TOOL if draft.error_type or draft.interrupted or not tool_row(draft.event.tool_name).rule_suffices:
             return _same("call", _call(finding))
         case Role.TURN | Role.SUBAGENT if draft.event.name != "SessionStart":
             return _with_episodes(str(draft.role), finding, list(episodes))

@@ -88,7 +88,7 @@ def answer_of(
     return Answer(End.FAILED if error_type else End.DONE, value)
 
 
-def call_sentence(payload: Members, answer: Answer, *, error_type: str = "") -> str:
+def call_sentence(payload: Members, answer: Answer, *, client_gone: bool = False) -> str:
     """Say what became of a call."""
     tool, what = _told(payload)
     arguments = _arguments(payload)
@@ -101,7 +101,7 @@ def call_sentence(payload: Members, answer: Answer, *, error_type: str = "") -> 
         return sentence_of(f"Could not {tool.do}", what, f": {error}" if error else "")
     if answer.end is End.OPEN:
         return sentence_of(f"About to {tool.do}", what)
-    reason = ", Claude Code was gone" if error_type == "process_gone" else ""
+    reason = ", Claude Code was gone" if client_gone else ""
     # A command speaks for itself: "Denied: rm a.txt".
     do = "" if tool.is_command and what else f" {tool.do}"
     return sentence_of(f"{answer.end.value.capitalize()}{reason}:{do}", what)

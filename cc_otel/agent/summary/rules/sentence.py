@@ -31,6 +31,7 @@ from cc_otel.claude_code.transcript.failures import OTHER
 from cc_otel.claude_code.vocabulary import is_told, is_word, word_or
 from cc_otel.event import PROMPT_EVENT
 
+_CALL_EVENT: Final = "PreToolUse"
 _RESULT_EVENTS: Final = frozenset({"PostToolUse", "PostToolUseFailure", "PermissionDenied"})
 _NOTIFIED: Final = re.compile(r"\A<task-notification>.{0,2000}?<summary>([^<]{1,400})</summary>", re.DOTALL)
 
@@ -50,6 +51,7 @@ class Facts:
     interrupted: bool
     is_over: bool
     with_content: bool
+    client_gone: bool = False
 
     def said(self, key: str) -> str:
         """Return the first line of a text of the payload."""
@@ -102,8 +104,9 @@ def sentence(
         interrupted,
         outcome is not None or bool(closed_by or error_type or interrupted),
         content,
+        "process_gone" in {error_type, closed_by},
     )
-    if event in {"PreToolUse", "PermissionRequest"} or event in _RESULT_EVENTS:
+    if event in {_CALL_EVENT, "PermissionRequest"} or event in _RESULT_EVENTS:
         told = _call(event, payload, facts)
     elif event in _EVENTS:
         told = _EVENTS[event](facts)
@@ -112,9 +115,9 @@ def sentence(
     return clipped(told, SENTENCE_LENGTH_MAX)
 
 
-def by_rule(finding: SpanSource, *, with_content: bool = True) -> Summary:
+def by_rule(source: SpanSource, *, with_content: bool = True) -> Summary:
     """Return the sentence for a finished span."""
-    draft, payload = finding.draft, finding.opener.payload
+    draft, payload = source.draft, source.opener.payload
     if draft.role is Role.CHAT:
         if draft.error_type:
             return Summary(
@@ -123,10 +126,11 @@ def by_rule(finding: SpanSource, *, with_content: bool = True) -> Summary:
                 )
             )
         return Summary(_model_call(payload) if with_content else "Answered")
-    outcome = finding.closer.payload if finding.closer else None
+    outcome = source.closer.payload if source.closer else None
     return Summary(
         sentence(
-            draft.event.name,
+            # A call that has no event of its own is told like any other.
+            _CALL_EVENT if draft.role is Role.TOOL else draft.event.name,
             payload,
             outcome,
             content=with_content,
@@ -150,7 +154,7 @@ def _call(event: str, payload: Members, facts: Facts) -> str:
         return permission_sentence(payload) if facts.with_content else f"Asked to use {name}"
     if not facts.with_content:
         return bare_call_sentence(text(payload.get("tool_name")), facts.answer)
-    return call_sentence(payload, facts.answer, error_type=facts.error_type)
+    return call_sentence(payload, facts.answer, client_gone=facts.client_gone)
 
 
 def _prompt(facts: Facts) -> str:
