@@ -17,7 +17,7 @@ from cc_otel.cli.doctor import home as home_checks
 from cc_otel.cli.doctor.checks import BROKEN, looked
 from cc_otel.cli.table import moment
 from cc_otel.config import Home, Settings
-from cc_otel.journal.counters import Count
+from cc_otel.journal.counters import Count, Counter
 from cc_otel.journal.database import JournalUnavailable
 from cc_otel.spool import Spool
 from cc_otel.view.status import AgentDefaults, AgentState, HomeStatus, Problem, Recording, home_status
@@ -97,7 +97,7 @@ def _lines(status: HomeStatus) -> Iterator[str]:
     if status.summaries:
         yield f"Summaries  {_summaries(status.summaries)}"
     for what, count in status.counts.items():
-        yield f"{what.replace('_', ' ').capitalize()}: {_counted(count)}"
+        yield f"{what.replace('_', ' ').capitalize()}: {_counted(count)}. {_explained(what)}".rstrip()
     if status.spool.events_failed:
         yield f"In failed/: {status.spool.events_failed} events that could not become spans"
 
@@ -132,6 +132,12 @@ def _summaries(state: Mapping[str, Any]) -> str:
 
 def _counted(count: Count) -> str:
     return f"{count.count} ({_clock(count.first_ns)} to {_clock(count.last_ns)})"
+
+
+def _explained(what: str) -> str:
+    # A later version of the agent may count what this one does not know.
+    known = {str(counter): counter.sentence for counter in Counter}
+    return known.get(what, "")
 
 
 def _clock(at_ns: int) -> str:

@@ -1,6 +1,7 @@
 """What `cc-otel status` says of a home."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -74,11 +75,12 @@ def test_nothing_that_others_wrote_acts_on_the_terminal(person: Path) -> None:
 
 
 def test_what_was_lost_is_counted_with_its_times(person: Path) -> None:
-    """Each loss has a line with its number, its first time and its last."""
+    """Each loss has a line with its number, its first time and its last, and what it means."""
     home = person / "home"
     home.mkdir()
     journal = Journal(home / "journal.db", owner=True)
     journal.counters.add(Counter.SPANS_GIVEN_UP, 3)
     journal.close()
 
-    assert "Spans given up: 3 (" in typed("status", "--home", str(home))
+    [line] = [line for line in typed("status", "--home", str(home)).splitlines() if line.startswith("Spans given up")]
+    assert re.fullmatch(r"Spans given up: 3 \(\S+ \S+ to \S+ \S+\)\. The journal was over its limit: .*", line), line
