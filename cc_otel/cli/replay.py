@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from cc_otel.agent.again import deliver, recorded_again
 from cc_otel.agent.describe import Describer
 from cc_otel.agent.lock import is_locked
 from cc_otel.agent.rehearsal import rehearse
@@ -19,7 +20,8 @@ from cc_otel.cli.common import fail, json_option, with_settings
 from cc_otel.cli.compose.home import prepare_home
 from cc_otel.cli.compose.sending import destination, projects, resource, with_content
 from cc_otel.config import Home, Settings
-from cc_otel.otlp.encode import to_json
+from cc_otel.journal.salvage import is_database, salvage
+from cc_otel.otlp.encode import is_sound_envelope, is_sound_span, to_json
 from cc_otel.spool import MAGIC, Spool, SpoolFull, load
 
 FULL_WAIT_S: Final = 0.5
@@ -44,15 +46,23 @@ def replay(home: Home, settings: Settings, files: tuple[Path, ...], dry_run: boo
     Record events again, from files.
 
     They keep their original times. A file holds recorded streams ({"t_ns", "env", "payload"} a line), plain payloads
-    (one a line), or is a file of the spool. One of this home's failed/ leaves it: should it fail again, it comes back.
+    (one a line), is a file of the spool, or a journal that was set aside (journal.db.broken-...), of which what can be
+    read is sent. One of this home's failed/ leaves it: should it fail again, it comes back.
     With --dry-run --json each line printed is one ExportTraceServiceRequest, and nothing is sent.
     """
-    lines = [line for path in files for line in read_lines(path)]
+    salvages = [salvage(path) for path in files if is_database(path)]
+    lines = [line for path in files if not is_database(path) for line in read_lines(path)]
+    lines += [Line(*event) for it in salvages for event in recorded_again(it.events)]
+    spans = [
+        span for it in salvages for span in it.spans if is_sound_envelope(span.resource) and is_sound_span(span.span)
+    ]
     if dry_run:
-        requests = list(_rehearse(home, settings, lines))
+        requests = [*([to_json(spans)] if spans else []), *_rehearse(home, settings, lines)]
         for request in requests:
             click.echo(request if as_json else f"{len(request)} bytes of OTLP JSON")
         return
+    if spans and (error := deliver(spans, destination(home, settings))):
+        fail(f"the spans of the journal were not delivered, and nothing was recorded: {error}")
     count = _record(home, settings, lines)
     failed = (home.spool / "failed").resolve()
     for path in files:
@@ -60,8 +70,10 @@ def replay(home: Home, settings: Settings, files: tuple[Path, ...], dry_run: boo
             path.unlink(missing_ok=True)
     expired = _expired(lines, settings.retention_days, time.time_ns())
     if as_json:
-        click.echo(json.dumps({"recorded": count, "expired": expired}))
+        click.echo(json.dumps({"recorded": count, "expired": expired} | ({"delivered": len(spans)} if spans else {})))
         return
+    if spans:
+        click.echo(f"{len(spans)} spans of the journal were delivered.")
     click.echo(f"{count} events recorded. `cc-otel flush` waits until they are delivered.")
     if expired:
         click.echo(

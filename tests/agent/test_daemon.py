@@ -1,10 +1,12 @@
 """An agent at work, with its threads, on a real home and before a real receiver."""
 
 import gc
+import json
 import logging
 import os
 import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -17,10 +19,12 @@ import pytest
 from cc_otel.agent.daemon import AgentDaemon, Plan
 from cc_otel.agent.pipeline import Limits
 from cc_otel.dead_letter import DEAD_DAYS_MAX
+from cc_otel.journal.inputs import InputKind, JournalInput
 from cc_otel.journal.journal import Journal
 from cc_otel.otlp.destination import Destination
 from cc_otel.otlp.encode import encode
 from cc_otel.span import Span
+from cc_otel.spool import Spool
 from tests.otlp.receivers import WAIT_S, fail, grpc_receiver
 
 LOG = "cc_otel.agent.daemon"
@@ -124,3 +128,57 @@ def test_an_agent_whose_journal_is_damaged_ends_and_the_next_begins_anew(tmp_pat
     with at_work(tmp_path, unused_port) as second:
         wait_for(lambda: counts(tmp_path) == {"journals_set_aside": 1})
         assert second.alive()
+
+
+@pytest.mark.parametrize("gone", ["journal.db", "agent.lock", "."])
+def test_an_agent_whose_home_is_deleted_leaves(tmp_path: Path, unused_port: int, gone: str) -> None:
+    """Where journal, lock or the whole home is deleted, the agent ends, and what comes then stays in the spool."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "agent.lock").touch()
+    with at_work(home, unused_port) as daemon:
+        wait_for((home / "journal.db").exists)
+        if gone == ".":
+            home.rename(tmp_path / "deleted")
+        else:
+            (home / gone).unlink()
+        spool = Spool(home / "spool", 1 << 20)
+        spool.prepare()
+        wait_for(lambda: not daemon.alive())
+        spool.write(b'{"session_id": "s", "hook_event_name": "Stop"}', {})
+
+    assert spool.count() == 1
+
+
+def test_the_unexpected_end_of_a_thread_is_logged(
+    tmp_path: Path, unused_port: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that nothing caught ends the agent; its log says which thread and where, but no content."""
+    words = "what the user said"
+
+    def fails(*_: object) -> bool:
+        raise KeyError(words)
+
+    monkeypatch.setattr("cc_otel.agent.pipeline.Agent.round", fails)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    with caplog.at_level(logging.ERROR, LOG), at_work(tmp_path, unused_port) as daemon:
+        wait_for(lambda: not daemon.alive())
+
+    assert "'agent': KeyError" in caplog.text
+    assert words not in caplog.text
+
+
+def test_an_input_at_which_three_agents_died_is_a_dead_letter(tmp_path: Path, unused_port: int) -> None:
+    """The next agent sets it aside, counts it, and goes on with the others."""
+    content = b'{"payload": {"hook_event_name": "Stop"}}'
+    fields = b'{"name": "Stop", "clock_ns": 1, "session_id": "s", "digest": "d"}'
+    with closing(Journal(tmp_path / "journal.db")) as journal:
+        journal.inputs.take_in([JournalInput(InputKind.EVENT, "s", 1, fields, 0, "ab", content)])
+        for _ in range(3):
+            journal.deaths.begin()
+            journal.deaths.at(1)
+    with at_work(tmp_path, unused_port):
+        wait_for(lambda: counts(tmp_path) == {"rows_unreadable": 1})
+
+    (letters,) = (tmp_path / "dead").glob("journal-*.jsonl")
+    assert json.loads(letters.read_text())["reason"] == "three agents died at it"
