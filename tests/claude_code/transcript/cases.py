@@ -56,7 +56,7 @@ class Player:
         self.projects.mkdir(parents=True)
         self.spool = Spool(home / "spool", 1 << 40)
         self.spool.prepare()
-        self.journal = Journal(home / "journal.db")
+        self.journal = Journal(home / "journal.db", owner=True)
         self._describer = Describer({}, value_bytes_max=16384, with_content=True)
         self.restart()
 
