@@ -5,6 +5,7 @@ What a span says is kept as it came. A request is divided where it is large, and
 refuses it: one bad byte costs at most the span it is in.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 
 from cc_otel.otlp.values import attributes_in
-from cc_otel.otlp.wire import LENGTH, Malformed, fields, framed, messages, others, repaired
+from cc_otel.otlp.wire import LENGTH, Malformed, fields, head, messages, others, repaired
 from cc_otel.span import Attributes, Kind, Link, Span, SpanEvent, StatusCode
 
 TRACE_ID_BYTES: Final = 16
@@ -50,7 +51,7 @@ _Found = tuple[_Envelope, trace_pb2.Span, str | None]
 """A span's message with what it shares, and what was wrong with its bytes: None, `_REPAIRED`, or why it is rejected."""
 
 _REPAIRED: Final = ""
-_Wrap = Callable[[bytes], bytes]
+_Outer = Callable[[int], list[bytes]]
 _Piece = Callable[[], bytes]
 
 
@@ -104,20 +105,26 @@ def slices(data: bytes | bytearray) -> Iterator[Decoded]:
 
     Raises NotARequest: at once where the outer framing shows it, while iterating where only a slice does.
     """
-    pieces: list[_Piece] = [lambda: bytes(data)]
+    pieces: deque[_Piece] = deque([lambda: bytes(data)])
     try:
         if len(data) > SLICE_BYTES_MAX:
-            pieces = list(_pieces(data, 0, len(data), _LEVELS))
+            pieces = deque(_pieces(data, 0, len(data), _LEVELS))
     except Malformed as error:
         raise NotARequest(f"not an ExportTraceServiceRequest: {error}") from error
-    return chain.from_iterable(_slices_of(piece()) for piece in pieces)
+    return _slices_of_all(pieces)
+
+
+def _slices_of_all(pieces: deque[_Piece]) -> Iterator[Decoded]:
+    # Taken out one by one: with the last one, which may be a span as large as the request, the request is freed.
+    while pieces:
+        yield from _slices_of(pieces.popleft()())
 
 
 _LEVELS: Final = (_RESOURCE_SPANS, _SCOPE_SPANS, _SPANS)
 
 
 def _pieces(
-    data: bytes | bytearray, start: int, end: int, levels: Sequence[int], wrap: _Wrap = bytes
+    data: bytes | bytearray, start: int, end: int, levels: Sequence[int], outer: _Outer = lambda _: []
 ) -> Iterator[_Piece]:
     """
     Divide the message at ``data[start:end]`` into requests of at most `SLICE_BYTES_MAX`, or of one span.
@@ -128,6 +135,12 @@ def _pieces(
     number, *inner = levels
     shared = bytearray()
     run_start = run_end = start
+
+    def within(size_bytes: int) -> list[bytes]:
+        """Return what goes before a message of that size in this one."""
+        before = [bytes(shared), head(number, size_bytes)]
+        return [*outer(sum(map(len, before)) + size_bytes), *before]
+
     for each, wire_type, part_start, value, part_end in fields(data, start, end):
         if each != number or wire_type != LENGTH:
             shared.extend(data[part_start:part_end])
@@ -135,24 +148,26 @@ def _pieces(
         if part_start == run_end and part_end - run_start <= SLICE_BYTES_MAX:
             run_end = part_end
             continue
-        yield from _piece(data, run_start, run_end, shared, wrap)
+        yield from _piece(data, run_start, run_end, shared, outer)
         run_start, run_end = part_start, part_end
         if inner and part_end - part_start > SLICE_BYTES_MAX:
-            yield from _pieces(data, value, part_end, inner, lambda body: wrap(bytes(shared) + framed(number, body)))
+            yield from _pieces(data, value, part_end, inner, within)
             run_start = part_end
-    yield from _piece(data, run_start, run_end, shared, wrap)
+    yield from _piece(data, run_start, run_end, shared, outer)
 
 
-def _piece(data: bytes | bytearray, start: int, end: int, shared: bytearray, wrap: _Wrap) -> Iterator[_Piece]:
+def _piece(data: bytes | bytearray, start: int, end: int, shared: bytearray, outer: _Outer) -> Iterator[_Piece]:
     if start < end:
-        yield lambda: wrap(bytes(shared) + data[start:end])
+        yield lambda: b"".join((*outer(len(shared) + end - start), shared, memoryview(data)[start:end]))
 
 
 def _slices_of(piece: bytes) -> Iterator[Decoded]:
     spans: list[Span] = []
     rejections: list[Rejection] = []
     size_bytes, repairs = len(piece), 0
-    for envelope, message, fault in _found_in(piece):
+    found = _found_in(piece)
+    del piece
+    for envelope, message, fault in found:
         span = _span(message, envelope)
         reason = fault or _why_not(message)
         if reason is None:

@@ -17,8 +17,8 @@ from typing import Final
 from cc_otel.otlp.decode import SLICE_BYTES_MAX, Decoded, slices
 from cc_otel.otlp.sink import Outcome, Sink, Unavailable
 
-SPANS_IN_SINK_MAX: Final = 8_192
-BYTES_IN_SINK_MAX: Final = 16 << 20
+SPANS_IN_SINK_MAX: Final = 6_144
+BYTES_IN_SINK_MAX: Final = 8 << 20
 """How much may be in the sink, decoded and not yet durable: as objects it takes several times the memory."""
 
 REMEMBERED_MAX: Final = 32
@@ -65,13 +65,12 @@ class Job:
         future.add_done_callback(self._note)
 
     def close(self) -> None:
-        """Note that there are no more slices, and free the request's bytes."""
-        self._free()
+        """Note that there are no more slices."""
         self._finish(Outcome())
 
     def fail(self, error: BaseException) -> None:
         """End with an error, whatever becomes of slices that are in the sink."""
-        self._free()
+        self.free()
         with self._lock:
             first = not self.outcome.done()
             if first:
@@ -79,10 +78,11 @@ class Job:
 
     def follow(self, other: Future[Outcome]) -> None:
         """End as another request of the same bytes does."""
-        self._free()
+        self.free()
         other.add_done_callback(self._note)
 
-    def _free(self) -> None:
+    def free(self) -> None:
+        """Free the request's bytes."""
         self.data, self.parts, self.part = b"", iter(()), None
         self.on_decoded()
 
@@ -155,9 +155,12 @@ class Feeder:
         """Pass the job's next slice to the sink; its turn comes again behind the others."""
         if not job.begun_s and not self._begin(job):
             return
-        if job.part is not None:
-            self._pass_on(job, job.part)
-            job.part = next(job.parts, None)
+        part, job.part = job.part, next(job.parts, None)
+        if job.part is None:
+            # Before the sink makes something of the slice: with a large span it is the memory of several of it.
+            job.free()
+        if part is not None:
+            self._pass_on(job, part)
         if job.part is None:
             job.close()
             return
@@ -172,7 +175,7 @@ class Feeder:
         job.begun_s = time.monotonic()
         if len(job.data) > SLICE_BYTES_MAX and self._is_known(job):
             return False
-        job.parts = slices(job.data)
+        job.parts, job.data = slices(job.data), b""
         job.part = next(job.parts, None)
         return True
 

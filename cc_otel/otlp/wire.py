@@ -76,7 +76,12 @@ def others(data: bytes | bytearray, number: int) -> bytes:
 
 def framed(number: int, payload: bytes) -> bytes:
     """Return a length-delimited field: how a message contains a text or another message."""
-    return _encoded_varint(number << 3 | LENGTH) + _encoded_varint(len(payload)) + payload
+    return head(number, len(payload)) + payload
+
+
+def head(number: int, size_bytes: int) -> bytes:
+    """Return what `framed` puts before a payload of that size."""
+    return _encoded_varint(number << 3 | LENGTH) + _encoded_varint(size_bytes)
 
 
 def repaired(data: bytes, message: Descriptor, nesting: int = 0) -> bytes:
