@@ -82,8 +82,10 @@ def texts_of(value: Json) -> list[str]:
             if "{" in item or "[" in item:
                 waiting += _inside(item)
         elif isinstance(item, dict):
-            texts.append("= ".join(item) + "=")
-            texts += _telling_members(item)
+            names = "= ".join(item) + "="
+            texts.append(names)
+            if "kind=" in names or "kty=" in names or "alue=" in names or "okens=" in names or "OKENS=" in names:
+                texts += _telling_members(item)
             waiting.extend(item.values())
         elif isinstance(item, list):
             texts += _list_texts(item)

@@ -59,7 +59,9 @@ _PROSE: Final = frozenset(
 _PHRASE: Final = re.compile(rb"(?i:mnemonic|phrase)")
 _WHOLE_WORD: Final = re.compile(NAME_END)
 _OTHER_VALUE: Final = re.compile(
-    rb"[\"']?[,;]?\r?\n([+-])[ \t]*(?:[\"']?" + _VALUE_NAME + rb"[\"']?[ \t]*[:=][ \t]*|<(?:value|string)>)"
+    rb"(?:[\"']?[,;]?|</(?:string|value)>)\r?\n([+-])[ \t]*(?:[\"']?"
+    + _VALUE_NAME
+    + rb"[\"']?[ \t]*[:=][ \t]*|<(?:value|string)>)"
 )
 """In a diff, the new value behind the old one: their name stands above both."""
 

@@ -42,3 +42,9 @@ def plant(kind: str, line: str) -> Plant:
         # A secret is looked for in the written value: what JSON escapes is escaped there too.
         return Plant(kind, value, tuple(_SECRET.findall(text)))
     return Plant(kind, bare, tuple(_SECRET.findall(text)))
+
+
+def left(plant: Plant, redacted: Json) -> list[str]:
+    """Return the secrets of a plant that are still in what redaction has made of it."""
+    text = redacted if isinstance(redacted, str) else json.dumps(redacted, ensure_ascii=False)
+    return [secret for secret in plant.secrets if secret in text]
