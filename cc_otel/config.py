@@ -79,7 +79,9 @@ class Settings:
     cache_max_mb: int = _setting(64, "Most room for kept summaries on this machine, MB.")
     cache_keep_days: float = _setting(30.0, "How long a summary is kept, days.", most=DAYS_MAX)
     retention_days: float = _setting(30.0, "How long the graph keeps a span, days; 0 keeps it for ever.", most=DAYS_MAX)
-    projects_dir: str = _setting("", "Claude's own projects folder; ~/.claude/projects if empty.")
+    projects_dir: str = _setting(
+        "", "Claude's own projects folders, several with : between; ~/.claude/projects if empty."
+    )
     jaeger_url: str = _setting("", "Jaeger's page, http://HOST:16686: doctor reads its test event back from there too.")
     autostart: str = _setting("up", "What a session starts where no agent is running: up, agent or off.")
     log_level: str = _setting("info", "What the log file holds: debug, info, warning or error.")
@@ -245,6 +247,11 @@ class Home:
 def default_home() -> Path:
     """Give the home that holds when nothing names another: ``CC_OTEL_HOME``, else ``~/.cc-otel``."""
     return Path(os.environ.get("CC_OTEL_HOME") or Path.home() / ".cc-otel").absolute()
+
+
+def default_projects() -> Path:
+    """Return where the client keeps its transcripts unless ``CLAUDE_CONFIG_DIR`` moves them."""
+    return Path.home() / ".claude" / "projects"
 
 
 def load_file(path: Path) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class Plan:
     spool: Path
     journal: Path
     dead: Path
-    projects: Path
+    projects: tuple[Path, ...]
     destination: Destination
     resource: Mapping[str, str]
     limits: Limits
@@ -106,7 +106,7 @@ class AgentDaemon:
         summaries = self._summaries = self._open_summaries(journal)
         dead = DeadLetter(plan.dead, time.time, source="journal")
         self._begin(journal, dead)
-        agent = Agent(spool, journal, describer, Transcripts(plan.projects), plan.limits, summaries, dead)
+        agent = Agent(spool, journal, describer, Transcripts(*plan.projects), plan.limits, summaries, dead)
         transport = connect(plan.destination)
         sender = Sender(JournalOutbox(journal, plan.dead), transport, plan.destination.timeout_s)
         self._transport = transport

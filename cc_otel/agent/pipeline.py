@@ -8,7 +8,7 @@ of its own and meets it only in the journal.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -123,6 +123,7 @@ class Agent:
         self._heard: dict[str, int] = {}
         self._evidence = Evidence(transcripts, Patience(limits.keep_s, limits.idle_s, limits.unseen_s))
         self._hidden: tuple[str, ...] = ()
+        self._unread: Mapping[str, str] = {}
         self._finished: dict[str, int] = {}
         self._watched_ns = 0
         self._kept_ns = 0
@@ -415,3 +416,6 @@ class Agent:
         self._journal.retention.forget(now_ns - int(self._limits.keep_s * 1e9), now_ns)
         for session_id in self._assembler.quiet_sessions(now_ns - FORGET_NS):
             self._forget(session_id)
+        if (unread := self._calls.unread()) != self._unread:
+            self._unread = unread
+            self._journal.status.save(AgentStatus(unread=unread))

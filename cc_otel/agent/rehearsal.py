@@ -1,6 +1,6 @@
 """The agent without its home: events in, and the spans it would send out. Nothing is sent, nothing is kept."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -19,7 +19,7 @@ LATER_NS: Final = (0, 2_000_000_000, 4_000_000_000, 86_400_000_000_000)
 
 
 def rehearse(
-    record: Callable[[Spool], object], describer: Describer, projects: Path, now_ns: int
+    record: Callable[[Spool], object], describer: Describer, projects: Sequence[Path], now_ns: int
 ) -> Iterator[list[EncodedSpan]]:
     """
     Give the spans of the events that ``record`` writes into a spool, in batches as they would be sent.
@@ -33,7 +33,7 @@ def rehearse(
         record(spool)
         journal = Journal(Path(folder) / "journal.db")
         limits = Limits(journal_bytes_max=DISK_BYTES_MAX, keep_s=365 * 86_400.0, idle_s=3600.0)
-        agent = Agent(spool, journal, describer, Transcripts(projects), limits)
+        agent = Agent(spool, journal, describer, Transcripts(*projects), limits)
         for later_ns in LATER_NS:
             while agent.round(now_ns + later_ns):
                 pass

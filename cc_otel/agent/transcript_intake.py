@@ -5,6 +5,7 @@ A call is taken in once: the journal knows it by its session and its identity. S
 survive: after a restart it is read from its beginning, and what the journal knows is skipped.
 """
 
+import os
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from cc_otel.agent.guard import Guard
 from cc_otel.agent.model_calls import arrival_of, digests_of, is_known
 from cc_otel.agent.processes import alive
 from cc_otel.claude_code.transcript.chats import QUIET_NS, ModelCall, Transcript
-from cc_otel.claude_code.transcript.files import TranscriptFile, Transcripts, Unread
+from cc_otel.claude_code.transcript.files import TranscriptFile, Transcripts
 from cc_otel.claude_code.transcript.owners import DecidedCall, SessionCalls, advisor_calls
 from cc_otel.event import Cause, HookEvent, Observation
 from cc_otel.journal.counters import Counter
@@ -40,6 +41,9 @@ FILES_MAX: Final = 128
 """How many files are known by their last records. Of others it is only known how far they were read."""
 
 OFFSETS_MAX: Final = 10_000
+UNREAD_MAX: Final = 200
+"""How many sessions, the latest, are asked whether their transcripts can be read."""
+
 NAMED_MAX: Final = 64
 """How many transcripts are remembered that events of one session named."""
 
@@ -131,11 +135,12 @@ class TranscriptIntake:
         """Return the sessions that have ended and of which nothing more will be read, and when they ended (ns)."""
         return {} if self._decided else {name: it.read_ns for name, it in self._sessions.items() if it.read_ns}
 
-    def unread(self) -> dict[str, Unread]:
-        """Return the transcripts of active sessions that cannot be read although something was answered, and why."""
-        over = (session.main for session in self._sessions.values() if session.over_ns and session.main)
+    def unread(self) -> dict[str, str]:
+        """Return the transcripts that cannot be read of sessions of the last hour that answered, and why."""
+        over = [session.main for session in self._sessions.values() if session.over_ns][-UNREAD_MAX:]
         reasons = ((path, self._transcripts.reason_unread(path)) for path in over)
-        return {path: reason for path, reason in reasons if reason}
+        # Where it really is: a link may lead out of a folder that is known.
+        return {os.path.realpath(path): reason.value for path, reason in reasons if reason}
 
     def note(self, told: HookEvent | Observation, now_ns: int) -> None:
         """Note an input of a session: its transcripts are checked for a while, and which answers are over."""

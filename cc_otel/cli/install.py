@@ -22,7 +22,7 @@ from cc_otel.cli.common import fail, home_option, json_option, print_json
 from cc_otel.cli.compose.home import prepare_home
 from cc_otel.cli.compose.sending import check_addresses
 from cc_otel.cli.mounts import mounts, network_type
-from cc_otel.config import COLLECTOR_PORT, BadSettings, Home, Settings, load_file, resolve
+from cc_otel.config import COLLECTOR_PORT, BadSettings, Home, Settings, default_projects, load_file, resolve
 
 STACK: Final = {"exporter_otlp_endpoint": f"http://127.0.0.1:{COLLECTOR_PORT}", "exporter_otlp_protocol": "grpc"}
 """The Collector that `docker compose up` runs."""
@@ -184,6 +184,13 @@ def _wire(
     return bare if was_there else None, Change(file, old, new)
 
 
+def _with_folder(projects_dir: str, config_dir: Path) -> str:
+    """Return the setting with the projects folder of another config folder, beside those that it names or means."""
+    default = default_projects()
+    named = [name for name in projects_dir.split(os.pathsep) if name] or [str(default)] * default.is_dir()
+    return os.pathsep.join(dict.fromkeys([*named, str(config_dir / "projects")]))
+
+
 def _configure(home: Home, stack: bool) -> Change:
     """Give how to change the home's own settings; an agent that is started later has nothing else to know them by."""
     file = SettingsFile(home.config, new_mode=0o600)
@@ -193,9 +200,8 @@ def _configure(home: Home, stack: bool) -> Change:
     if stack and "autostart" not in known:
         # The stack has a graph-exporter of its own.
         values["autostart"] = "agent"
-    config_dir = os.environ.get("CLAUDE_CONFIG_DIR")
-    if config_dir and "projects_dir" not in known:
-        values["projects_dir"] = str(Path(config_dir).absolute() / "projects")
+    if config_dir := os.environ.get("CLAUDE_CONFIG_DIR"):
+        values["projects_dir"] = _with_folder(str(known.get("projects_dir", "")), Path(config_dir).absolute())
     new = old
     for name, value in values.items():
         try:

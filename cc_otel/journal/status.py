@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from cc_otel.journal.database import Database
 
-_PARTS: Final = ("agent", "sender", "summaries", "summary_budget", "hidden", "finished")
+_PARTS: Final = ("agent", "sender", "summaries", "summary_budget", "hidden", "finished", "unread")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class AgentStatus:
 
     ``sender`` is `otlp.send.SenderState`, ``summaries`` what `Summariser.state` returns, ``summary_budget`` what
     `Budget` saved, ``hidden`` the sessions whose clients cannot be watched, ``finished`` those that have ended and of
-    which nothing more will be read, with the time of their end (ns).
+    which nothing more will be read, with the time of their end (ns), ``unread`` the transcripts that cannot be read,
+    with the reason.
     """
 
     agent: AgentFacts | None = None
@@ -37,6 +38,7 @@ class AgentStatus:
     summary_budget: str | None = None
     hidden: tuple[str, ...] | None = None
     finished: Mapping[str, int] | None = None
+    unread: Mapping[str, str] | None = None
 
     def to_json(self) -> dict[str, str]:
         """Return the JSON of each part that is set, by name."""
@@ -55,6 +57,7 @@ class AgentStatus:
             notes.get("summary_budget"),
             tuple(map(str, hidden)) if isinstance(hidden, list) else None,
             _times(parts.get("finished")),
+            _texts(parts.get("unread")),
         )
 
 
@@ -94,6 +97,10 @@ def _loaded(value: str) -> object:
 
 def _object(value: object) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else None
+
+
+def _texts(value: object) -> Mapping[str, str] | None:
+    return {str(key): str(text) for key, text in value.items()} if isinstance(value, dict) else None
 
 
 def _times(value: object) -> Mapping[str, int] | None:

@@ -1,6 +1,8 @@
 """How recording and delivery of a home stand, and what was lost, set aside or given up."""
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -145,6 +147,24 @@ def _with_journal(status: HomeStatus, journal: Journal, now_ns: int) -> HomeStat
         content=known.content if known else status.content,
         journal=JournalState(events, spans, count_open(journal)),
         counts=journal.counters.all(),
+        problems=[*status.problems, *unread_problems(notes.unread or {})],
         sender=notes.sender,
         summaries=notes.summaries,
     )
+
+
+def unread_problems(unread: Mapping[str, str]) -> Iterator[Problem]:
+    """Return a problem for each folder and reason of transcripts that the agent cannot read."""
+    counted = Counter((reason, Path(path).parent.parent) for path, reason in unread.items())
+    for (reason, projects), count in sorted(counted.items()):
+        what = f"{count} below {projects}: {_UNREAD.get(reason, reason)}; their model calls are not counted"
+        fix = f"CLAUDE_CONFIG_DIR={shlex.quote(str(projects.parent))} cc-otel install" if reason == "outside" else ""
+        yield Problem("transcripts not read", what, fix if projects.name == "projects" else "")
+
+
+_UNREAD: Final[Mapping[str, str]] = {
+    "outside": "not in a folder that projects_dir names",
+    "missing": "they do not exist (sessions without persistence, or a folder that is not mounted here)",
+    "not a file": "they are no regular files",
+    "unreadable": "no permission to read them",
+}

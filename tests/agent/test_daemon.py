@@ -55,7 +55,7 @@ def at_work(home: Path, port: int) -> Iterator[AgentDaemon]:
         spool=home / "spool",
         journal=home / "journal.db",
         dead=home / "dead",
-        projects=home / "projects",
+        projects=(home / "projects",),
         destination=Destination(f"http://127.0.0.1:{port}"),
         resource={},
         limits=Limits(1 << 30, 1e9, 1e9),

@@ -506,3 +506,20 @@ def test_a_long_history_takes_little_memory(room: Room) -> None:
 
     assert most_bytes < 12 * READ_BYTES_MAX
     assert kept_bytes < READ_BYTES_MAX
+
+
+def test_a_transcript_that_cannot_be_read_is_named_with_the_reason(room: Room, tmp_path: Path) -> None:
+    """Once a session has answered, a transcript outside of the known folders is named, until it can be read."""
+    outside = tmp_path / "elsewhere" / "projects" / "p" / "s.jsonl"
+    outside.parent.mkdir(parents=True)
+    outside.touch()
+    event = HookEvent("UserPromptSubmit", NOW_NS, "other", "d", pid=1, transcript_path=str(outside))
+    room.intake.note(event, NOW_NS)
+    assert room.intake.unread() == {}
+
+    room.intake.note(replace(event, name="Stop"), NOW_NS)
+    assert room.intake.unread() == {str(outside): "outside"}
+
+    room.intake.note(replace(event, transcript_path=str(room.transcript)), NOW_NS)
+    room.write(prompt(0))
+    assert room.intake.unread() == {}

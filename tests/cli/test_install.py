@@ -104,11 +104,14 @@ def test_scopes(person: Person, options: list[str], variables: dict[str, str], p
 
 
 def test_config_dir(person: Person) -> None:
-    """Where CLAUDE_CONFIG_DIR moves the transcripts, the agent is told so, once; what a person wrote there stays."""
+    """The projects folder of each CLAUDE_CONFIG_DIR is added to those that are read, once; what was there stays."""
     person.done("install", CLAUDE_CONFIG_DIR="config")
-    person.done("install", CLAUDE_CONFIG_DIR="other")
-
     assert (person.home / "config.toml").read_text() == f'projects_dir = "{person.project}/config/projects"\n'
+
+    for name in ("other", "config", "other"):
+        person.done("install", CLAUDE_CONFIG_DIR=name)
+    folders = f"{person.project}/config/projects:{person.project}/other/projects"
+    assert (person.home / "config.toml").read_text() == f'projects_dir = "{folders}"\n'
 
 
 def test_stack(person: Person) -> None:

@@ -16,6 +16,7 @@ from cc_otel.view.status import (
     AgentState,
     HomeStatus,
     JournalState,
+    Problem,
     Recording,
     SpoolState,
     home_status,
@@ -93,3 +94,16 @@ def test_a_running_agent_takes_precedence(tmp_path: Path) -> None:
     )
     assert running.sender == {"last_error": "no answer"}
     assert running.to_json()["counts"] == {"spans_given_up": {"count": 3, "first_ns": 7, "last_ns": 7}}
+
+
+def test_transcripts_that_are_not_read_are_a_problem_with_its_remedy(tmp_path: Path) -> None:
+    """Transcripts that the agent cannot read are counted by folder and reason, with the command that adds a folder."""
+    journal = Journal(tmp_path / "journal.db")
+    unread = {"/x/it's/projects/-p/a.jsonl": "outside", "/x/it's/projects/-q/b.jsonl": "outside", "/p/-p/c": "missing"}
+    journal.status.save(AgentStatus(unread=unread))
+    journal.close()
+
+    outside, missing = sorted(state(tmp_path).problems, key=lambda problem: problem.fix, reverse=True)
+    why = "2 below /x/it's/projects: not in a folder that projects_dir names; their model calls are not counted"
+    assert outside == Problem("transcripts not read", why, """CLAUDE_CONFIG_DIR='/x/it'"'"'s' cc-otel install""")
+    assert (missing.what, missing.fix) == ("transcripts not read", "")

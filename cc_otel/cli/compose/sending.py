@@ -1,12 +1,13 @@
 """Where spans go, and what they carry there."""
 
+import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 
 from cc_otel import conventions
 from cc_otel.cli.common import fail
-from cc_otel.config import Home, Settings
+from cc_otel.config import Home, Settings, default_projects
 from cc_otel.otlp.destination import BadDestination, Destination, check_socket_path, parse_headers
 
 
@@ -67,9 +68,10 @@ def resource(settings: Settings) -> Mapping[str, str]:
     return fixed | further
 
 
-def projects(settings: Settings) -> Path:
-    """Return Claude's own projects folder, the only one that transcripts are read from."""
-    return Path(settings.projects_dir).expanduser() if settings.projects_dir else Path.home() / ".claude" / "projects"
+def projects(settings: Settings) -> tuple[Path, ...]:
+    """Return the projects folders of the client, the only ones that transcripts are read from."""
+    named = [Path(name).expanduser() for name in settings.projects_dir.split(os.pathsep) if name]
+    return tuple(named) or (default_projects(),)
 
 
 def _on_this_machine(listen: str) -> str:

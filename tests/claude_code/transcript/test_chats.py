@@ -34,7 +34,7 @@ def calls(data: bytes, step: int = 1 << 20) -> list[ModelCall]:
 def chats(*names: str, projects: Path = TRANSCRIPTS) -> list[Encoded]:
     """Give the chat spans of recorded sessions."""
     spans = (
-        parcel for batch in rehearse(recorder(names, projects), describer(), projects, 1 << 62) for parcel in batch
+        parcel for batch in rehearse(recorder(names, projects), describer(), [projects], 1 << 62) for parcel in batch
     )
     encoded = (Encoded.FromString(parcel.span) for parcel in spans)
     return [span for span in encoded if span.kind == Encoded.SPAN_KIND_CLIENT]
