@@ -62,6 +62,10 @@ class Counter(StrEnum):
     )
 
 
+HARMLESS = frozenset({Counter.CALLS_COPIED, Counter.CALLS_OLDER})
+"""What is counted so that nothing is missing without a word, and is no fault."""
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
     """How often something happened, the first time and the last (ns)."""

@@ -61,7 +61,6 @@ def test_the_sessions_show_most_of_what_the_client_can_tell() -> None:
     assert set(KNOWN_EVENTS) - shown == {
         "PreModelSwitch",
         "PostModelSwitch",
-        "TeammateIdle",
         "ConfigChange",
         "CwdChanged",
         "FileChanged",

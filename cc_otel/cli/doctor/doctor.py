@@ -23,6 +23,7 @@ from cc_otel.cli.flush import deliver
 from cc_otel.cli.status import status_of
 from cc_otel.config import BadSettings, Home, Settings, resolve
 from cc_otel.graph.store import Query, StoreUnavailable
+from cc_otel.journal.counters import HARMLESS
 from cc_otel.otlp.transport import Delivered, connect
 from cc_otel.spool import Spool, SpoolFull
 from cc_otel.view.sessions import DOCTOR_SESSION
@@ -80,6 +81,8 @@ def _agent(home: Home, settings: Settings) -> Iterator[Check]:
     else:
         yield Check("agent", OK, f"pid {agent.pid}, version {__version__}")
     for what, count in report.counts.items():
+        if what in HARMLESS:
+            continue
         yield Check("losses", NOTE, f"{what.replace('_', ' ')}: {count.count}", command(home, "status"))
 
 
