@@ -1,5 +1,5 @@
 """
-Where agents' and models' calls stand, with the real agent and whole transcripts: live, event by event, and as a backlog.
+Where calls of agents and models stand, with the real agent and whole transcripts: live, and as a backlog.
 
 Each session of ``tests/sessions`` that has transcripts in ``agents/`` has a tree with its model calls in ``places/``,
 checked against what was run. ``python -m tests.agent.test_places`` draws them again.
