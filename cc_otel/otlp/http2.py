@@ -138,7 +138,7 @@ class Connection(asyncio.Protocol):
     """
     A client's connection. Each of its calls is handled by ``handle``, in a task that ends with the call.
 
-    ``on_open`` and ``on_close`` are told of its beginning and its end.
+    ``on_open`` and ``on_close`` are called at its beginning and its end, ``on_error`` where it breaks HTTP/2's rules.
     """
 
     def __init__(
@@ -146,11 +146,15 @@ class Connection(asyncio.Protocol):
         handle: Callable[[Call], Awaitable[None]],
         on_open: Callable[["Connection"], None],
         on_close: Callable[["Connection"], None],
+        on_error: Callable[["Connection", str], None],
     ) -> None:
         self._handle = handle
         self._on_open = on_open
         self._on_close = on_close
-        self._h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding=None))
+        self._on_error = on_error
+        # What h2 thinks of headers would end the connection: the Collector sends "Bearer " where no token is set.
+        config = h2.config.H2Configuration(client_side=False, header_encoding=None, validate_inbound_headers=False)
+        self._h2 = h2.connection.H2Connection(config)
         # In the first frame, and in force before the client acknowledges it: gRPC sends large frames before it does.
         self._h2.local_settings = Settings(client=False, initial_values=_SETTINGS)
         self._h2.max_inbound_frame_size = FRAME_BYTES_MAX
@@ -190,7 +194,8 @@ class Connection(asyncio.Protocol):
         try:
             for event in self._h2.receive_data(data):
                 self._note(event)
-        except h2.exceptions.ProtocolError:
+        except h2.exceptions.ProtocolError as error:
+            self._on_error(self, str(error))
             # The reason is in the GOAWAY frame that goes out now.
             self._flush()
             self._transport.close()

@@ -173,7 +173,7 @@ class TraceServer:
                 connection.check(time.monotonic())
 
     def _connection(self) -> Connection:
-        return Connection(self._serve, self._welcome, self._connections.discard)
+        return Connection(self._serve, self._welcome, self._connections.discard, self._note_error)
 
     def _welcome(self, connection: Connection) -> None:
         if len(self._connections) >= CONNECTIONS_MAX:
@@ -182,6 +182,11 @@ class TraceServer:
             self._connections.discard(silent)
             silent.close()
         self._connections.add(connection)
+
+    def _note_error(self, connection: Connection, error: str) -> None:
+        self._complain(
+            "protocol", "a client that does not speak HTTP/2 is disconnected: %s (%s)", error, connection.peer
+        )
 
     async def _serve(self, call: Call) -> None:
         if call.path != EXPORT:

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 import grpc
+import h2.config
 import h2.connection
 import h2.events
 import pytest
@@ -513,6 +514,21 @@ class TestToken:
 
             assert (answer, len(sink.taken), health(address)) == (ExportTraceServiceResponse(), 1, "SERVING")
 
+    def test_that_is_not_set_at_the_client(self, sink: Sink, folder: Path) -> None:
+        """Where no token is asked for, one that is empty but for its scheme is none: so the Collector sends it."""
+        with serving(sink, f"unix:{folder}/otlp.sock") as (_, address), socket.socket(socket.AF_UNIX) as other:
+            other.settimeout(WAIT_S)
+            other.connect(address.removeprefix("unix:"))
+            config = h2.config.H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False)
+            client = h2.connection.H2Connection(config)
+            client.initiate_connection()
+            client.send_headers(1, [*EXPORT_HEADERS, ("authorization", "Bearer ")])
+            client.send_data(1, b"\0\0\0\0\0", end_stream=True)
+            other.sendall(client.data_to_send())
+            headers = trailers_of(other, client)
+
+        assert headers[b"grpc-status"] == b"0"
+
     def test_that_no_client_could_send(self, sink: Sink) -> None:
         """A token that gRPC does not carry is an error at the start, not one at every export."""
         with pytest.raises(ListenError, match="letters, digits and signs of ASCII"):
@@ -743,7 +759,7 @@ def trailers_of(connection: socket.socket, client: h2.connection.H2Connection) -
     """Read until a call has ended; answer its headers."""
     while data := connection.recv(1 << 16):
         for event in client.receive_data(data):
-            if isinstance(event, h2.events.ResponseReceived) and event.stream_ended:
+            if isinstance(event, h2.events.ResponseReceived | h2.events.TrailersReceived) and event.stream_ended:
                 return dict(event.headers)
         connection.sendall(client.data_to_send())
     raise EOFError

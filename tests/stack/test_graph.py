@@ -1,9 +1,13 @@
 """From an agent through the real Collector to the real graph-exporter and the real Jaeger."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from cc_otel.otlp import encode
+from cc_otel.otlp.transport import Delivered, connect
 from tests.stack.comparing import as_sent, graph_in, graph_of, seen_in
 from tests.stack.load import Load
 from tests.stack.process import wait_for
@@ -35,6 +39,28 @@ def test_jaeger_and_the_graph_hold_the_same_trees(
 
         assert of_jaeger == of_graph
         assert [row["parent_id"] for row in rows if row["depth"] == 0] == [None]
+
+
+def test_one_bad_byte_costs_no_span(
+    collector: MakeCollector, graph_exporter: GraphExporter, sink: Receiver, tmp_path: Path
+) -> None:
+    """Text that is not UTF-8, and a value 48 levels deep, cost no span on the way, neither theirs nor others."""
+    spans = session("damaged", turns=1)
+    request = ExportTraceServiceRequest.FromString(encode.request(map(encode.encode, spans)))
+    [scope_spans] = request.resource_spans[0].scope_spans
+    scope_spans.spans[1].attributes.add(key="bad").value.string_value = "~~"
+    value = scope_spans.spans[2].attributes.add(key="deep").value
+    for _ in range(48):
+        value = value.array_value.values.add()
+    value.string_value = "bottom"
+    between = collector(graph_exporter.endpoint, sink.endpoint)
+    with closing(connect(between.destination())) as transport:
+        outcome = transport.export(request.SerializeToString().replace(b"~~", b"\xff\xfe"), 30.0)
+    wait_for("the graph", lambda: len(graph_exporter.tree(spans[0].trace_id)) == len(spans))
+    held = {row["span_id"]: row for row in graph_exporter.tree(spans[0].trace_id)}
+
+    assert outcome == Delivered()
+    assert held.keys() == {span.span_id for span in spans}
 
 
 def test_collector_and_graph_exporter_killed_under_load_leave_each_span_once(
