@@ -33,7 +33,12 @@ def authorization(text: bytes, position: int, before: bytes) -> Secret:
     scheme = _SCHEME.match(value.head)
     start = scheme.end() if scheme else 0
     rest = value.head[start:].strip()
-    if not is_meant(rest.lstrip(b"\"'`\\")) or _CODE.match(value.head) or b"[redacted:" in value.head:
+    if (
+        not is_meant(rest.lstrip(b"\"'`\\"))
+        or _CODE.match(value.head)
+        or b"[redacted:" in value.head
+        or b"***" in value.head
+    ):
         return innocent(value.start)
     words = rest.split()
     is_header = len(words) == 1 or _PARAMETERS.fullmatch(rest) is not None

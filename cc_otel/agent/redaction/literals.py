@@ -14,6 +14,7 @@ WORD: Final = re.compile(rb"[^\s\"'`\\\x1b]*+")
 ARGUMENT: Final = re.compile(rb"[^\s\"'`\\,;&|<>(){}\[\]\x1b]*+")
 LINE: Final = re.compile(rb"[^\"'`\\\r\n\x1b]*+")
 ELEMENT: Final = re.compile(rb"[^<>\s]*+")
+RAW: Final = re.compile(rb"[^\]\s]*+")
 ESCAPED: Final = re.compile(rb"[^\"'`\\\n]*+")
 ENTITIES: Final = re.compile(rb"[^&<>\n]*+")
 QUOTED: Final = {quote: re.compile(rb"(?:[^%s\\\n]++|\\.)*+" % quote) for quote in (b'"', b"'", b"`")}

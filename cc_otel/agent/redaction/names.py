@@ -12,16 +12,20 @@ from typing import Final
 
 from cc_otel.agent.redaction.headers import authorization, cookies
 from cc_otel.agent.redaction.linear import Searcher, Secret, compiled, innocent
-from cc_otel.agent.redaction.literals import ARGUMENT, COLOUR, ELEMENT, WORD, Literal
+from cc_otel.agent.redaction.literals import ARGUMENT, COLOUR, ELEMENT, RAW, WORD, Literal
 from cc_otel.agent.redaction.values import Place, has_digit, is_meant, looks_random
 from cc_otel.agent.redaction.words import NAME, NAME_CHARACTERS, NAME_END, PREFIX_BYTES, Name, promise
 
+
+def _of_any_length(regex: bytes) -> bytes:
+    """Return an expression for RE2, which counted repetitions make slow: `_NAME_AND_SIGN` decides on the length."""
+    return re.sub(rb"\{1,[0-9]{2}\}", b"+", re.sub(rb"\{0,(?:4|8|[0-9]{2})\}", b"*", regex))
+
+
 _CLOSING: Final = rb"(?:\\{0,8}[\"'`]|&quot;|&#34;)?[\])]?" + COLOUR + rb"?"
-_TYPE: Final = (
-    rb"(?:[ \t]{0,4}:[ \t]{0,4}(?:&?str|String|string|Optional\[str\]|str[ \t]?\|[ \t]?None)|[ \t]string|[ \t]<const>)?"
-)
+_TYPE: Final = rb"(?:[ \t]{0,4}:[ \t]{0,4}(?:&?str|String|string|Optional\[str\]|str[ \t]?\|[ \t]?None|[A-Z][A-Za-z0-9_.]*(?:\[[^\]\n]*\])?)|[ \t]string|[ \t]<const>)?"
 # `Secret Access Key [None]:`, `Password for 'https://h':`, as programs ask for them.
-_ASKED: Final = rb"(?:[ \t](?:\[[^\]\n]{0,40}\]|\([^)\n]{0,40}\)|(?:for|of)[ \t](?:'[^'\n]{0,60}'|[^:\n]{1,60})))?"
+_ASKED: Final = rb"(?:[ \t](?:\[[^\]\n]{0,40}\]|\([^)\n]{0,40}\)|(?:(?:is[ \t])?(?:generated|created|set)[ \t])?(?:for|of)[ \t](?:'[^'\n]{0,60}'|[^:\n]{1,60})|is))?"
 _VALUE_NAME: Final = rb"(?:[Vv]alue|VALUE|ParameterValue|[Dd]efault)"
 # Other lines of the same item may stand between, `type = string`; each may be a diff's or have a number.
 _LINES: Final = rb"(?:[ \t]*[,;{][ \t]*)?(?:\r?\n[^\n{}]{0,80}){0,2}?(?:\r?\n[ \t0-9+>|\xe2\x86\x92-]{0,40})?"
@@ -34,16 +38,18 @@ _PAIRS: Final = (
     rb"[\"']>",
 )
 _SIGN: Final = (
-    _CLOSING + _TYPE + _ASKED + rb"[ \t]{0,20}(?::=|=>|={1,3}|:|>|\?=|\+=|\?\?=?|\|\|=?|,|\xef\xbc\x9a|%3[ADad])"
+    _CLOSING
+    + _TYPE
+    + _ASKED
+    + rb"[ \t]{0,20}(?::=|=>|={1,3}|:|>|\?=|\+=|\?\?=?|\|\|=?|,|\xef\xbc\x9a|%3[ADad]|\xe6\x98\xaf|\xe3\x81\xaf|\xeb\x8a\x94|\xec\x9d\x80)"
 )
-ASSIGNMENT: Final = NAME + _SIGN
+ASSIGNMENT: Final = NAME + _of_any_length(_SIGN)
 """From the telling part of a name up to the sign that gives it a value."""
 
-# Counted repetitions make RE2 slow here: it looks for any length, and `_NAME_AND_SIGN` decides.
-PAIR: Final = NAME + re.sub(rb"\{0,[468]0\}", b"*", rb"(?:" + b"|".join(_PAIRS) + rb")")
+PAIR: Final = NAME + _of_any_length(rb"(?:" + b"|".join(_PAIRS) + rb")")
 """From the telling part of a name up to the value beside it, where both are values of other names."""
 
-FLAG: Final = rb"--?[A-Za-z0-9-]*?(?:" + NAME + rb"|pass|oauth2-bearer|bearer)[ \t]+"
+FLAG: Final = rb"\B--?[A-Za-z0-9-]*?(?:" + NAME + rb"|pass|oauth2-bearer|bearer)[ \t]+"
 """An option of a command whose value is the next word."""
 
 _NAME_AND_SIGN: Final = re.compile(rb"(" + NAME + rb")(" + b"|".join((*_PAIRS, _SIGN)) + rb")")
@@ -52,11 +58,15 @@ _OTHER_OPTIONS: Final = {b"pass": Name("password", strong=True), b"bearer": Name
 _OTHER_ARGUMENT: Final = re.compile(rb"-|(?:id|type|env|src|pass|file|fd|stdin)[=:]|stdin\Z")
 _PROSE: Final = frozenset(
     b"flag flags option options argument arguments parameter parameters prompt file field text string token password "
-    b"is and or for to the in from with if was are".split()
+    b"is and or for to the in from with if was are requires require needs leaves instead must can should will has when as at "
+    b"on of without value flag:".split()
 )
 """Words that follow an option where people write about it."""
 
+_CDATA: Final = b"<![CDATA["
+_DIGIT: Final = re.compile(rb"[0-9]")
 _PHRASE: Final = re.compile(rb"(?i:mnemonic|phrase)")
+_NAME_OF_ONE: Final = re.compile(rb"[a-z]+(?:_[a-z]+)+|[a-z]+(?:[A-Z][a-z]+)+|[A-Z]+(?:_[A-Z]+)+")
 _WHOLE_WORD: Final = re.compile(NAME_END)
 _OTHER_VALUE: Final = re.compile(
     rb"(?:[\"']?[,;]?|</(?:string|value)>)\r?\n([+-])[ \t]*(?:[\"']?"
@@ -64,6 +74,9 @@ _OTHER_VALUE: Final = re.compile(
     + rb"[\"']?[ \t]*[:=][ \t]*|<(?:value|string)>)"
 )
 """In a diff, the new value behind the old one: their name stands above both."""
+
+_SIGN_BYTES_MAX: Final = 3
+"""Before a longer sign stands a type, or what is asked for."""
 
 _HEADER_ENDS: Final = frozenset({b"", b"\r", b"\n", b'"', b"'", b"\\"})
 _HEADER_BYTES_MIN: Final = 10
@@ -75,8 +88,10 @@ _QUOTED_ONLY: Final = (b"??", b"??=", b"||", b"||=")
 def is_member_secret(name: Name, value: str) -> bool:
     """Whether the text that an object holds under such a name is a secret: the name is enough, but for plain words."""
     head = value[:256].encode("utf-8", "replace")
-    if not is_meant(head) or _is_word(head):
+    if not is_meant(head) or _is_word(head) or _is_name(head):
         return False
+    if name.kind == "authorization" and (rest := head.partition(b" ")[2].strip()):
+        return is_meant(rest) and b"***" not in rest
     if name.kind == "key" or not (name.last or name.strong):
         return looks_random(head)
     return not name.foreign or has_digit(head) or looks_random(head)
@@ -85,6 +100,11 @@ def is_member_secret(name: Name, value: str) -> bool:
 def _is_word(value: bytes) -> bool:
     """Whether it is only another word for a secret, as labels are: ``"password": "Passwort"``."""
     return _WHOLE_WORD.fullmatch(value) is not None and not value.isupper()
+
+
+def _is_name(value: bytes) -> bool:
+    """Whether it is the name of a secret, as programs write names: ``"token": "azure_ad_token"``."""
+    return _NAME_OF_ONE.fullmatch(value) is not None and promise(value) is not None
 
 
 def assigned_secrets(text: bytes) -> Iterator[Secret]:
@@ -122,7 +142,7 @@ def flagged_secrets(text: bytes) -> Iterator[Secret]:
         value = Literal.at(text, found.end(), WORD)
         is_prose = value.head.lower().rstrip(b"],.)") in _PROSE or _OTHER_ARGUMENT.match(value.head) is not None
         # One dash is an option of few programs: -storepass, and a word that is not one elsewhere.
-        is_prose = is_prose or (option[:2] != b"--" and not (name.strong and has_digit(value.head)))
+        is_prose = is_prose or (option[:2] != b"--" and not (name.strong and _DIGIT.search(value.head)))
         place = Place(name.strong, quoted=value.quoted)
         secret = innocent(found.end()) if is_prose else value.judged(name.kind, place)
         yield secret
@@ -152,9 +172,10 @@ def _assigned(text: bytes, start: int, position: int) -> Secret:
 
 
 def _element(text: bytes, position: int, name: Name, sign: bytes, before: bytes) -> Secret:
-    value = Literal.of(text, position, ELEMENT)
+    is_raw = text[position : position + len(_CDATA)] == _CDATA
+    value = Literal.of(text, position + len(_CDATA) * is_raw, RAW if is_raw else ELEMENT)
     is_own = sign == b">" and before.endswith(b"<")
-    if value.follows != b"<" or not (is_own or len(sign) > 1):
+    if value.follows not in {b"<", b"]"} or not (is_own or len(sign) > 1):
         return innocent(position)
     if not is_own and not has_digit(value.head):
         # <label for="password">Passwort</label>
@@ -164,6 +185,11 @@ def _element(text: bytes, position: int, name: Name, sign: bytes, before: bytes)
 
 def _value(text: bytes, position: int, name: Name, full_name: bytes, sign: bytes, before: bytes) -> Secret:
     mark = sign.strip(b"\"'` \t)]\\")
+    if len(mark) > _SIGN_BYTES_MAX:
+        mark = mark[-1:]
+    if before.endswith(b"${"):
+        # ${PASSWORD:?choose one}
+        return innocent(position)
     is_variable = mark in {b"=", b"?=", b"+="} and _VARIABLE.match(full_name) is not None
     value = Literal.at(text, position, WORD if is_variable else ARGUMENT)
     is_command = is_variable and text[value.start - 1 : value.start] == b"`"
@@ -187,7 +213,10 @@ def _value(text: bytes, position: int, name: Name, full_name: bytes, sign: bytes
     loose = follows in {b" ", b"\t"} if sign.endswith(b":") else value.spaced or sign[:1].isspace()
     # password=password hands a variable on, token == other compares it with one.
     is_variable_too = (
-        _is_word(value.head) or value.head.lower() == full_name.lower() or (sign.endswith(b"==") and not value.quoted)
+        _is_word(value.head)
+        or (not certain and _is_name(value.head))
+        or value.head.lower() == full_name.lower()
+        or (sign.endswith(b"==") and not value.quoted)
     )
     if is_variable_too or not _is_enough(name, value, certain=certain, mark=mark, sign=sign):
         return innocent(position)

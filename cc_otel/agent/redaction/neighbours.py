@@ -20,7 +20,7 @@ NEIGHBOUR: Final = NAME + rb"[`\"']?[ \t]+" + _IS + rb"(?:N?[`\"'][^\"'`\n]*?|[^
 # The value there is one although the name stands before it: what sets a variable, an option of a tool, a field.
 _SETS: Final = re.compile(
     rb"(?:\b(?:setx(?:[ \t]+/[MmKk])?|setenv|ENV|export|define|%env|(?:config|secrets?)[ \t]+set|configure[ \t]+set)"
-    rb"|\bset(?:[ \t]+-[A-Za-z]+)*|\#define|\bset[ \t]+--[a-z]+)[ \t]+[^\s]*\Z"
+    rb"|\bset(?:[ \t]+-[A-Za-z]+)*|\#define|Set-Item(?:[ \t]+-Path)?|\bset[ \t]+--[a-z]+)[ \t]+[^\s]*\Z"
 )
 _BEFORE_BYTES: Final = 80
 _NAME_PARTS: Final = re.compile(rb"(" + NAME + rb")([`\"']?[ \t]+" + _IS + rb")")
@@ -87,7 +87,7 @@ def _is_secret(name: Name, value: Literal, head: bytes, *, is_set: bool, is_vari
         return looks_random(head) or is_variable or b"!" in head or b"#" in head[1:]
     if is_variable:
         return looks_random(head)
-    return looks_random(head) and len(head) >= _WEAK_BYTES_MIN and not _UUID.match(head)
+    return looks_random(head) and (value.quoted or len(head) >= _WEAK_BYTES_MIN) and not _UUID.match(head)
 
 
 @cache

@@ -106,10 +106,15 @@ def is_password_of_user(text: bytes, start: int, end: int) -> bool:
 
 def is_no_port(text: bytes, start: int, end: int) -> bool:
     """Whether it is no ``8080/path`` of an address without a password, where an @ may stand in the path."""
-    return _PORT.match(text, start, end) is None and not is_placeholder(text[start:end])
+    return (
+        _PORT.match(text, start, end) is None
+        and text[start:end] not in _STAND_INS
+        and not is_placeholder(text[start:end])
+    )
 
 
 _DIGIT: Final = re.compile(rb"[0-9]")
+_STAND_INS: Final = (b"PASSWORD", b"PASS", b"PWD")
 _LOWER: Final = re.compile(rb"[a-z]")
 _UPPER: Final = re.compile(rb"[A-Z]")
 _PUBLIC: Final = re.compile(rb"(?i:pk|pub|public|phc|pkey)[_-]")

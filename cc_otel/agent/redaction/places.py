@@ -64,6 +64,13 @@ def is_password_literal(text: bytes, start: int, end: int) -> bool:
     return is_meant(value) and not re.search(rb"\s", value)
 
 
+def is_odd_literal(text: bytes, start: int, end: int) -> bool:
+    """Whether a literal among arguments has letters of both cases and more, or nobody would think of it."""
+    value = text[start : min(end, start + 256)]
+    is_odd = has_digit(value) and len(value) >= 6 and not value.islower() and not value.isupper()
+    return is_meant(value) and (is_odd or looks_random(value))
+
+
 def is_session(text: bytes, start: int, end: int) -> bool:
     """Whether one of these cookies is a session's."""
     return are_sessions(text[start : min(end, start + 4096)])
@@ -80,7 +87,7 @@ def _command(kind: str, regex: bytes, accept: Accept = is_command_argument) -> P
 
 
 IN_CONTEXT: Final = (
-    Pattern("bearer-token", rb"\b(?i:bearer)[ \t]+([A-Za-z0-9._~+/-]{16,}={0,2})", 1, is_random),
+    Pattern("bearer-token", rb"\b(?i:bearer)[ \t]+([A-Za-z0-9._~+/-]{12,}={0,2})", 1, is_random),
     Pattern("basic-auth", rb"\b(?i:basic)[ \t]+([A-Za-z0-9+/]{6,}={0,2})", 1, is_login),
     # How Docker keeps the logins to its registries.
     Pattern(
@@ -111,7 +118,12 @@ IN_CONTEXT: Final = (
     Pattern("password", rb"\b(?i:identified[ \t]+by|password)[ \t]+'([^'\n]+)'", 1, is_literal),
     Pattern("password", rb"-pass(?:in|out)?[ \t]+" + _QUOTE + rb"pass:([^\s\"'\\]+)", 1, is_literal),
     Pattern("password", rb"\bmachine\s+\S+\s+login\s+\S+\s+(?:account\s+\S+\s+)?password\s+(\S+)", 1, is_literal),
-    Pattern("password", rb"(?i:\bby|\bpassword)[ \t]*[ \t(=][ \t]*N?'([^'\n]+)'", 1, is_password_literal),
+    Pattern(
+        "password",
+        rb"(?i:\bidentified[ \t][^'\n;]*?\bby|\bpassword)[ \t]*[ \t(=][ \t]*N?'([^'\n]+)'",
+        1,
+        is_password_literal,
+    ),
     # ~/.pgpass: host:port:database:user:password.
     Pattern(
         "password",
@@ -152,6 +164,17 @@ COMMANDS: Final = (
     _command("password", rb"\bredis-cli" + _COMMAND + rb"-a[ \t]+" + _ARGUMENT),
     _command("password", rb"\blogin" + _COMMAND + rb"-p[ \t=]*" + _ARGUMENT),
     _command("password", rb"\btwine" + _COMMAND + rb"-p[ \t=]*" + _ARGUMENT),
+    # connect("host", "user", "password"): a literal behind another argument of what logs in.
+    _command(
+        "password",
+        rb"\b(?i:login|logon|auth|authenticate|connect|getconnection|pdo|networkcredential|mysqli(?:_connect)?|basicauth|sign_?in)(?:[\]]?::new)?\([^()\n]*?,[ \t]*[\"']([^\"'\s/:.@]*[0-9!#%^&*][^\"'\s/:.@]*)[\"'][ \t]*[,)]",
+        accept=is_odd_literal,
+    ),
+    _command("password", rb"\b(?:kinit|cryptsetup|su|smbpasswd|gpg)\b[^\n|;&]*?<<<[ \t]*" + _ARGUMENT),
+    _command("password", rb"\brclone[ \t]+obscure[ \t]+" + _ARGUMENT),
+    _command("password", rb"(?i)\bACL[ \t]+SETUSER\b[^\n]*?[ \t]>([^\s\"']+)"),
+    _command("password", rb"(?i)\bnet[ \t]+use[ \t]+(?:[A-Z*]:?[ \t]+)?\\\\\S+[ \t]+([^\s/]\S*)[ \t]+/user"),
+    _command("secret", rb"\b(?:config|env|vars?)[ \t]+set\b[^\n|;&]*?--secret[ \t]+\S+[ \t]+" + _ARGUMENT),
     _command("password", rb"\bmongo(?:sh|dump|restore|export|import)?" + _COMMAND + rb"-p[ \t]+" + _ARGUMENT),
     _command("password", rb"\b(?:sqlcmd|bcp|isql|tsql|osql)" + _COMMAND + rb"-P[ \t]*" + _ARGUMENT),
     _command("password", rb"\b(?:sqlplus|impdp|expdp|rman|sqlldr)[ \t][^\n|;&/]*?[A-Za-z0-9_]/([^\s@\"'/]{4,})@"),

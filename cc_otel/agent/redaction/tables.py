@@ -127,6 +127,9 @@ def _columns(text: bytes, head: bytes, end: int) -> Iterator[Secret]:
     separator = next((sep for sep in _SEPARATORS if sep in head), b"")
     cells = list(_cells(head, separator))
     names = {index: name for index, (_, cell) in enumerate(cells) if (name := _name(cell)) is not None}
+    if separator in {b",", b";"} and not all(_is_head(cell) for _, cell in cells):
+        # A line of code that ends with a comma is no head, nor is a sentence.
+        return
     if not names or (len(cells) < 2 and separator != b"\xe2\x94\x82"):
         return
     is_ruled = separator not in {b"|", b"\xe2\x94\x82"}
@@ -141,7 +144,7 @@ def _columns(text: bytes, head: bytes, end: int) -> Iterator[Secret]:
         last = begin + len(line)
         for index, name in names.items():
             offset, cell = row[index]
-            if _is_entry(cell, name, is_weak=not separator):
+            if _is_entry(cell, name, separator):
                 yield name.kind, begin + offset, begin + offset + len(cell)
     # Rows are not read again as heads.
     yield innocent(last)
@@ -182,14 +185,21 @@ def _name(cell: bytes) -> Name | None:
     )
 
 
-def _is_entry(cell: bytes, name: Name, *, is_weak: bool) -> bool:
+def _is_head(cell: bytes) -> bool:
+    return bool(cell) and cell.count(b" ") <= 2
+
+
+def _is_entry(cell: bytes, name: Name, separator: bytes) -> bool:
     if len(cell) < 3 or not is_meant(cell[:256]) or cell.upper() == b"NULL":
+        return False
+    if re.search(rb"\s", cell):
         return False
     if looks_random(cell[:256]):
         return True
-    if name.strong and not is_weak:
-        return has_digit(cell[:256]) and not re.search(rb"\s", cell)
-    return False
+    # A word may be a password in a file of values; in a table that people read it may be about one.
+    is_file = separator in {b",", b";", b"\t"} and len(cell) >= 4 and cell.isalpha()
+    is_entry = has_digit(cell[:256]) or (is_file and telling(cell.decode("latin-1")) is None)
+    return name.strong and separator != b"" and is_entry
 
 
 def _inserted(text: bytes, place: bytes, end: int) -> Iterator[Secret]:

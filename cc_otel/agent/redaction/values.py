@@ -69,7 +69,10 @@ def _has_odd_cases(value: bytes) -> bool:
 def is_meant(value: bytes) -> bool:
     """Whether it is a value at all: neither a placeholder, nor a plain word, a path, or a variable's name."""
     return (
-        bool(value.strip()) and not is_placeholder(value) and value.lower() not in _PLAIN and _PATH.match(value) is None
+        bool(value.strip())
+        and not is_placeholder(value)
+        and value.lower().rstrip(b".") not in _PLAIN
+        and _PATH.match(value) is None
     )
 
 

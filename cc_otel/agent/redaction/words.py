@@ -17,12 +17,12 @@ _PASSWORDS: Final = (
     rb"[_-]?(?:pass|pw)|\b(?:pass|pw|psk)|_(?:pw|pass|psk)"
 )
 _SECRETS: Final = rb"secrets?|mnemonics?|seed[ _-]?phrases?|(?:otp|totp|mfa)[_-]?seeds?"
-_TOKENS: Final = rb"token|jwt|_pat|\bpat|auth[_-]?salt"
+_TOKENS: Final = rb"token|jwt|code[_-]verifier|_pat|\bpat|auth[_-]?salt"
 _KEYS: Final = (
     rb"(?:api|app|access|secret|private|signing|encryption|master|account|auth|service|shared|preshared|subscription"
     rb"|project|logged_in|nonce)[ _-]?(?:access[ _-]?)?keys?|aws[a-z0-9_.-]{0,20}key"
 )
-_OTHERS: Final = rb"credentials?|creds|authorization|cookies?|\b_auth|connection[ _-]?strings?"
+_OTHERS: Final = rb"credentials?|creds|authorization|cookies?|\b_auth|(?:basic|http|registry|proxy)[_-]?auth|connection[ _-]?strings?"
 
 # Words of other languages, as they are typed: those that mean something else within a longer word begin one.
 _FOREIGN: Final = {

@@ -29,6 +29,13 @@ def test_no_planted_secret_is_left(plants: list[Plant]) -> None:
     assert leaves == []
 
 
+def test_what_is_not_known_is_left() -> None:
+    """What is listed as not known is indeed left: what goes by now belongs to the plants."""
+    gone = [plant.value for plant in written("unknown.txt") if not left(plant, redact(plant.value).value)]
+
+    assert gone == []
+
+
 @pytest.mark.parametrize("texts", by_kind(ORDINARY).values(), ids=by_kind(ORDINARY))
 def test_no_ordinary_text_is_masked(texts: list[Plant]) -> None:
     """An ordinary text of the corpus comes back as it is."""
