@@ -45,7 +45,7 @@ UNREAD_MAX: Final = 200
 """How many sessions, the latest, are asked whether their transcripts can be read."""
 
 NAMED_MAX: Final = 64
-"""How many transcripts are remembered that events of one session named."""
+"""How many transcripts, and how many folders of them, are remembered that events of one session named."""
 
 _AFTER_ANSWERS: Final = frozenset({"Stop", "StopFailure"})
 _AFTER_ALL: Final = frozenset({"SessionEnd", Cause.PROCESS_GONE, Cause.IDLE})
@@ -62,16 +62,13 @@ class _Session:
 
     pid: int
     heard_ns: int
+    main: str = ""
     paths: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    folders: OrderedDict[str, None] = field(default_factory=OrderedDict)
     over_ns: dict[str | None, int] = field(default_factory=dict)
     read_ns: int = 0
     files: int = 0
     calls: SessionCalls = field(default_factory=SessionCalls)
-
-    @property
-    def main(self) -> str:
-        """The session's own transcript, the one named last."""
-        return next(reversed(self.paths), "")
 
     @property
     def is_final(self) -> bool:
@@ -79,16 +76,27 @@ class _Session:
         ended_ns = self.over_ns.get(None, 0)
         return bool(self.pid) and ended_ns > self.read_ns and not alive(self.pid, ended_ns)
 
-    def name(self, path: str) -> None:
-        self.paths[path] = None
-        self.paths.move_to_end(path)
-        if len(self.paths) > NAMED_MAX:
-            self.paths.popitem(last=False)
+    def note_files(self, event: HookEvent) -> None:
+        """Remember the files and folders that an event names."""
+        self.main = event.transcript_path
+        _remember(self.paths, event.transcript_path)
+        if event.agent_folder and event.agent_id:
+            # Not all of that folder: clients of 2025 kept the agents of all sessions in one.
+            _remember(self.paths, f"{event.agent_folder}/agent-{event.agent_id}.jsonl")
+        if event.transcript_folder:
+            _remember(self.folders, event.transcript_folder)
 
     def is_settled(self, call: ModelCall, agent_id: str) -> bool:
         """Whether an answer ended, or something was recorded that comes after all of it."""
         over_ns = max(self.over_ns.get(agent_id, 0), self.over_ns.get(None, 0))
         return bool(call.stop_reason) or call.end_ns <= over_ns
+
+
+def _remember(named: OrderedDict[str, None], path: str) -> None:
+    named[path] = None
+    named.move_to_end(path)
+    if len(named) > NAMED_MAX:
+        named.popitem(last=False)
 
 
 @dataclass(slots=True)
@@ -150,7 +158,7 @@ class TranscriptIntake:
                 return
             if session is None:
                 session = self._sessions[told.session_id] = _Session(told.pid, now_ns)
-            session.name(told.transcript_path)
+            session.note_files(told)
             session.pid = told.pid
         if session is None:
             return
@@ -221,7 +229,7 @@ class TranscriptIntake:
             if abs(now_ns - session.heard_ns) >= WATCH_NS:
                 continue
             session.files = 0
-            for file in self._transcripts.files(reversed(session.paths), session_id):
+            for file in self._transcripts.files(session.paths, session_id, session.folders):
                 session.files += 1
                 key = (session_id, str(file.path))
                 if file.size < self._offset(key):

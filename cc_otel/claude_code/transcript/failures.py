@@ -1,5 +1,5 @@
 """
-Requests to the model that were not answered, as the client's transcript tells of them.
+Requests to the model that were not answered, as the client's transcript records them.
 
 Client 2.1.330 writes a ``system`` record ``api_error`` for each request that it will make again, and an answer of its
 own, from a model called ``<synthetic>``, for the one that it gives up on.
@@ -30,7 +30,7 @@ class Failure:
 
 
 def failure_of(record: dict[str, Any]) -> Failure | None:
-    """Give what a record tells of a request that failed; None if it tells of something else."""
+    """Return why the request of a record failed; None if the record is about something else."""
     if record.get("type") == "system" and record.get("subtype") == "api_error":
         return _tried_again(record)
     if record.get("type") == "assistant" and record.get("isApiErrorMessage") is True:

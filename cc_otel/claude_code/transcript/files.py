@@ -83,17 +83,20 @@ class Transcripts:
         name = f"agent-{agent_id}.jsonl"
         return next((str(path.parent) for path in _below(transcript_path, session_id) if path.name == name), "")
 
-    def files(self, paths: Iterable[str], session_id: str) -> Iterator[TranscriptFile]:
-        """Return the files of a session that may be read: those named, and its subagents' wherever below its folder."""
-        known: set[Path] = set()
-        for named in paths:
-            for path in (Path(named), *_below(named, session_id)):
-                found = _AGENT_FILE.match(path.name)
-                if path in known or not (found or path == Path(named)):
-                    continue
-                known.add(path)
-                if (size := self._size(path)) is not None:
-                    yield TranscriptFile(path, found[1] if found else "", size)
+    def files(self, paths: Iterable[str], session_id: str, folders: Iterable[str] = ()) -> Iterator[TranscriptFile]:
+        """
+        Return the files of a session that may be read.
+
+        These are the ``paths`` that were named, and the subagents' files below the folders of the session and below
+        the ``folders`` that were named.
+        """
+        named = dict.fromkeys(Path(path) for path in paths)
+        below = (path for main in named for path in _below(str(main), session_id))
+        others = (path for folder in folders for path in _tree(Path(folder)))
+        for path in dict.fromkeys((*named, *below, *others)):
+            found = _AGENT_FILE.match(path.name)
+            if (found or path in named) and (size := self._size(path)) is not None:
+                yield TranscriptFile(path, found[1] if found else "", size)
 
     def _size(self, path: Path) -> int | None:
         try:
@@ -145,8 +148,13 @@ class Transcripts:
 
 
 def _below(transcript_path: str, session_id: str) -> Iterator[Path]:
-    """Return what lies below the folder of a session's subagents, at any depth; links are not followed."""
-    folders = [(Path(transcript_path).parent / session_id / "subagents", 0)] if transcript_path else []
+    """Return what lies below the folder of a session's subagents."""
+    return _tree(Path(transcript_path).parent / session_id / "subagents") if transcript_path else iter(())
+
+
+def _tree(top: Path) -> Iterator[Path]:
+    """Return the files below a folder, at any depth; links are not followed."""
+    folders = [(top, 0)]
     left = ENTRIES_MAX
     while folders and left > 0:
         folder, depth = folders.pop()

@@ -86,3 +86,13 @@ def test_a_transcript_that_is_not_read_has_a_reason(projects: Path, tmp_path: Pa
     assert reason(projects / "-p" / "pipe.jsonl") is Unread.NOT_A_FILE
     assert reason(Path("\0")) is Unread.UNREADABLE
     assert list(transcripts.files([str(outside), str(projects / "-p" / "pipe.jsonl")], "s")) == []
+
+
+def test_folders_that_events_name_are_looked_into(projects: Path) -> None:
+    """A workflow may keep its agents' files in a folder of its own, as long as that is below a known one."""
+    named, elsewhere = projects / "-p" / "runs" / "wf_1", projects.parent / "elsewhere"
+    for folder in (named, elsewhere):
+        write(folder / "agent-a.jsonl")
+    files = Transcripts(projects).files([str(projects / MAIN)], "s", [str(named), str(elsewhere)])
+
+    assert [file.path for file in files] == [projects / MAIN, named / "agent-a.jsonl"]
