@@ -34,7 +34,7 @@ def test_an_installed_home_is_well(user: dict[str, str]) -> None:
 
 
 def test_doctor_is_nobodys_last_session(user: dict[str, str]) -> None:
-    """However often it runs, doctor is one session, and never the one that ``last`` means."""
+    """However often it runs, doctor is one session, in no list of sessions and never the one that ``last`` means."""
     cc_otel("install", env=user)
     cc_otel(
         "send",
@@ -46,8 +46,10 @@ def test_doctor_is_nobodys_last_session(user: dict[str, str]) -> None:
     findings(user)
 
     sessions = rows(cc_otel("query", "sessions", "--json", env=user))
-    assert [("cc-otel-doctor", 2), ("mine", 1)] == [(it["session_id"], it["spans"]) for it in sessions]
-    assert ["mine"] == [it["session_id"] for it in rows(cc_otel("query", "tree", "last", "--json", env=user))]
+    probes = rows(cc_otel("query", "spans", "--session", "cc-otel-doctor", "--json", env=user))
+    assert [(it["session_id"], it["spans"]) for it in sessions] == [("mine", 1)]
+    assert [it["session_id"] for it in rows(cc_otel("query", "tree", "last", "--json", env=user))] == ["mine"]
+    assert len(probes) == 2
 
 
 def test_what_is_not_wired_is_told_with_what_mends_it(user: dict[str, str]) -> None:
