@@ -12,7 +12,7 @@
 # (answers whether the tools are there, and says what to install if not).
 set -eu
 
-PARTS="collector jaeger compose claude"
+PARTS="collector jaeger compose claude claude_2_1_76 claude_2_1_191"
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 cache=${CC_OTEL_STACK_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/cc-otel-stack}
@@ -51,6 +51,24 @@ build_claude() {
   # What the package's install script would do is to put the native binary in place; nothing else of it is needed.
   npm install --prefix "$PWD" --no-save --no-audit --no-fund --ignore-scripts "$(inputs_claude)"
   mv node_modules/@anthropic-ai/claude-code-*/claude claude
+  rm -rf node_modules
+}
+
+# Older clients: 2.1.76 writes prompt ids into its transcripts alone, and is JavaScript for Node; 2.1.191 is a binary.
+inputs_claude_2_1_76() { echo "@anthropic-ai/claude-code@2.1.76"; }
+needs_claude_2_1_76() { needs_npm; }
+build_claude_2_1_76() {
+  npm install --prefix "$PWD" --no-save --no-audit --no-fund --ignore-scripts "$(inputs_claude_2_1_76)"
+  # Node is named by its path: who runs the tests has it on theirs, the person in them has not.
+  printf '#!/bin/sh\nexec "%s" "${0%%/*}/node_modules/@anthropic-ai/claude-code/cli.js" "$@"\n' "$(command -v node)" >claude_2_1_76
+  chmod +x claude_2_1_76
+}
+
+inputs_claude_2_1_191() { echo "@anthropic-ai/claude-code@2.1.191"; }
+needs_claude_2_1_191() { needs_npm; }
+build_claude_2_1_191() {
+  npm install --prefix "$PWD" --no-save --no-audit --no-fund --ignore-scripts "$(inputs_claude_2_1_191)"
+  mv node_modules/@anthropic-ai/claude-code-*/claude claude_2_1_191
   rm -rf node_modules
 }
 
@@ -105,7 +123,7 @@ make_part() {
   if [ -z "${warned:-}" ]; then
     warned=yes
     say "Made once. From Go's source: about 6 minutes on 2 cores, 5 GB of caches (go clean -cache -modcache frees them)."
-    say "Claude Code: a download of 0.1 GB, 0.4 GB on disk."
+    say "Claude Code, now and in two older versions: a download of 0.2 GB, 0.7 GB on disk."
   fi
   mkdir -p "$cache"
   work=$(mktemp -d "$cache/.making-$part-XXXXXX") log="$cache/$part.log"

@@ -1,0 +1,49 @@
+"""Older clients, which tell less: the same turns, with their model calls in them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.client.script import bash, calls, says
+from tests.client.world import World
+from tests.stack.programs import Built
+
+pytestmark = pytest.mark.stack
+
+TREE = """\
+session startup
+  hook SessionEnd
+
+invoke_agent claude-code, closed by Stop, links session
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
+  execute_tool Bash one, closed by PostToolUse
+    hook PostToolUse
+  hook PostToolBatch
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
+  hook Stop
+
+invoke_agent claude-code, closed by Stop, links previous_turn session
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
+  hook Stop
+"""
+"""Two prompts of one session."""
+
+
+@pytest.fixture(params=["claude_2_1_191"])
+def world(request: pytest.FixtureRequest, built: Built, enter: tuple[str, ...], tmp_path: Path) -> Iterator[World]:
+    """Return a person with an older client."""
+    with World(tmp_path / "world", built(request.param), enter) as person:
+        yield person
+
+
+def test_each_model_call_is_in_its_turn(world: World) -> None:
+    """Hooks name no prompt, transcripts may: each model call belongs to the turn that was going on when it was made."""
+    world.scripted({"the errand": [calls(bash("one", "echo hello")), says("done")], "more": [says("more")]}).installed()
+    with world.talk("--allowedTools", "Bash") as say:
+        say("run the errand")
+        world.wait_for("Stop")
+        say("and more")
+        world.wait_for("Stop", 2)
+
+    assert world.tree() == TREE
