@@ -18,10 +18,10 @@ from pathlib import Path
 import grpc
 
 from benchmarks.table import Row, show
-from cc_otel.graph import mapping
 from cc_otel.graph.arango.store import ArangoStore
 from cc_otel.graph.exporter import GraphExporter
-from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.graph.mapping import mapping
+from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.graph.store import GraphStore
 from cc_otel.otlp.encode import encode, request
 from cc_otel.otlp.receive_grpc import EXPORT, TraceServer

@@ -25,8 +25,8 @@ import orjson
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from benchmarks.table import Row, show
-from cc_otel.graph import mapping
-from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.graph.mapping import keys, mapping
+from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.graph.store import Query
 from cc_otel.graph.writer import GROUP_SPANS_MAX
 from cc_otel.otlp.decode import decode
@@ -55,7 +55,7 @@ EXPORTER = """
 import sys
 from pathlib import Path
 from cc_otel.graph.exporter import GraphExporter
-from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.otlp.receive_grpc import TraceServer
 home = Path(sys.argv[1])
 exporter = GraphExporter(SqliteStore(home / "graph.db"), [TraceServer(f"unix:{home}/otlp.sock")], home / "dead", 30)
@@ -164,9 +164,9 @@ def ready_made(path: Path, groups: Sequence[Sequence[bytes]]) -> list[Rows]:
     made: list[Rows] = []
     for group in groups:
         spans = [span for data in group for span in decode(data).spans]
-        keys = dict.fromkeys(map(mapping.key_of, spans))
+        spans_of_group = dict.fromkeys(map(keys.key_of, spans))
         sessions = dict.fromkeys(str(span.attributes["session.id"]) for span in spans)
-        wanted = {table: sessions if table == "sessions" else keys for table in TABLES}
+        wanted = {table: sessions if table == "sessions" else spans_of_group for table in TABLES}
         made.append({table: [rows[table][key] for key in wanted[table] if key in rows[table]] for table in TABLES})
     return made
 
@@ -274,7 +274,7 @@ def span(number: int) -> Span:
     """Make a tool call of one of many traces, a hundred calls each."""
     trace, place = divmod(number, SPANS_PER_TRACE)
     parent = number - 1 - min(place - 1, place % 7) if place else None
-    return call(mapping.file_key(f"trace {trace}"), number, parent, trace // TRACES_PER_SESSION)
+    return call(keys.file_key(f"trace {trace}"), number, parent, trace // TRACES_PER_SESSION)
 
 
 def big_trace() -> Iterator[Span]:

@@ -59,6 +59,9 @@ HTTP_STATUS_CODE: Final = "http.response.status_code"
 HTTP_RESEND_COUNT: Final = "http.request.resend_count"
 
 # Ours
+SOURCE: Final = "cc_otel.source"
+SOURCE_TRANSCRIPT: Final = "transcript"
+FILE_OPERATION: Final = "cc_otel.file.operation"
 HOOK_EVENT: Final = "cc_otel.hook.event"
 SUMMARY: Final = "cc_otel.summary"
 SUMMARY_SOURCE: Final = "cc_otel.summary.source"

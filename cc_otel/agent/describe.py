@@ -20,6 +20,7 @@ from cc_otel.agent.tree import Draft, Role
 from cc_otel.agent.truncation import text
 from cc_otel.claude_code.payload import exit_code
 from cc_otel.claude_code.refusals import REFUSED, refusal_reason
+from cc_otel.claude_code.tools import tool_row
 from cc_otel.claude_code.transcript.failures import OTHER
 from cc_otel.claude_code.vocabulary import is_told, is_word, word_or
 from cc_otel.event import DENIED, Handler, HookEvent
@@ -321,6 +322,8 @@ def _content(source: SpanSource) -> Iterator[tuple[str, Any]]:
     # The call's own span alone has the call's file: a file is touched once.
     if path := _file_path(tool_input if draft.role is Role.TOOL and isinstance(tool_input, dict) else payload):
         yield c.FILE_PATH, path
+        if operation := tool_row(draft.event.tool_name).file_operation:
+            yield c.FILE_OPERATION, operation
     if draft.role is Role.TOOL:
         yield from _outcome(source)
     if tool_input is not None and draft.role is Role.TOOL:

@@ -19,13 +19,15 @@ class ToolRow:
 
     ``launches`` is the type of the subagent that a call launches where its input names none; empty for a tool that
     launches none. ``launches_many``: one call may launch several, also after it has ended. ``rule_suffices``: a rule
-    describes a call that succeeded as well as a model could.
+    describes a call that succeeded as well as a model could. ``file_operation`` is what it does to the file that its
+    input names: read, write or edit.
     """
 
     name: str
     launches: str = ""
     launches_many: bool = False
     rule_suffices: bool = False
+    file_operation: str = ""
 
 
 _ROWS: Final = (
@@ -35,12 +37,16 @@ _ROWS: Final = (
     ToolRow("Workflow", launches="workflow-subagent", launches_many=True),
     # Only a skill with `context: fork` launches one; its type is what the skill's file says.
     ToolRow("Skill", launches=ANY_AGENT, rule_suffices=True),
+    ToolRow("Read", rule_suffices=True, file_operation="read"),
+    ToolRow("NotebookRead", rule_suffices=True, file_operation="read"),
+    ToolRow("Write", rule_suffices=True, file_operation="write"),
+    *(ToolRow(name, file_operation="edit") for name in ("Edit", "MultiEdit", "NotebookEdit")),
     *(
         ToolRow(name, rule_suffices=True)
         for name in (
-            "Read Glob Grep LS NotebookRead TodoWrite TodoRead TaskCreate TaskUpdate TaskList TaskGet TaskOutput "
+            "Glob Grep LS TodoWrite TodoRead TaskCreate TaskUpdate TaskList TaskGet TaskOutput "
             "TaskStop BashOutput KillShell KillBash ToolSearch EnterPlanMode ExitPlanMode EnterWorktree ExitWorktree "
-            "AskUserQuestion ListMcpResourcesTool ReadMcpResourceTool Write CronCreate CronDelete CronList Sleep"
+            "AskUserQuestion ListMcpResourcesTool ReadMcpResourceTool CronCreate CronDelete CronList Sleep"
         ).split()
     ),
 )

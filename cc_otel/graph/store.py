@@ -7,7 +7,7 @@ collections (docs/graph.md). Stores differ in where they put them; nobody above 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, NewType, Protocol
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 Document = Mapping[str, Json]
@@ -61,6 +61,22 @@ class Query:
     parameters: Mapping[str, str | int | float | None] = field(default_factory=dict)
 
 
+Cursor = NewType("Cursor", str)
+"""A place in the change feed of one store; what it says is the store's own business."""
+
+START: Final = Cursor("")
+"""Before everything that is stored."""
+
+CHANGES_MAX: Final = 1_000
+"""How many changed spans one look at the feed returns."""
+
+CHANGE_COLUMNS: Final = tuple(
+    "trace_id span_id parent_id kind name tool label summary command status error_type session_id service "
+    "start_ms end_ms duration_ms".split()
+)
+"""What the feed says of a span: the columns of the ``spans`` query."""
+
+
 class StoreUnavailable(Exception):
     """The store cannot take or answer now; the same call may succeed later."""
 
@@ -78,27 +94,36 @@ class GraphStore(Protocol):
 
     def prepare(self) -> None:
         """
-        Make the store ready: database, collections, indexes.
+        Make the store ready: database, collections, indexes. Migrate what an older version made.
 
         MUST be idempotent, also when what it made was dropped behind its back.
         MUST raise StoreUnavailable when it could not finish.
         """
 
+    def probe(self) -> None:
+        """
+        Find out whether a store that was unavailable is back, and prepare it.
+
+        MUST raise StoreUnavailable where a write of usual size would not become durable.
+        """
+
     def ready(self, batch: GraphBatch) -> GraphBatch:
         """
-        Answer the batch in the form that writing it takes least of, from any thread, while another writes.
+        Return the batch in the form that writing it takes least of, from any thread, while another writes.
 
-        What is answered may be good for nothing but `write`. MUST NOT touch the store, nor fail: what cannot be done
+        What is returned may be good for nothing but `write`. MUST NOT touch the store, nor fail: what cannot be done
         ahead is left to `write`.
         """
 
     def write(self, *batches: GraphBatch) -> Sequence[Refusal]:
         """
-        Persist vertices and edges, made `ready` or not; answer those that can never be stored.
+        Persist vertices and edges, made `ready` or not. Return those that can never be stored.
 
         MUST be idempotent: the same batch twice leaves one copy, also where both are written together.
-        MUST keep, of two documents with one key, the one written later, and the later of their ``expire_at``: what
-        several spans share lives as long as the last of them. Without ``expire_at`` it lives for ever.
+        MUST keep, of two versions of a span, the one that docs/graph.md says, and of its edges those of that version
+        alone. A version that says what is stored already changes nothing.
+        MUST keep the later of two ``expire_at``: what several spans share lives as long as the last of them. Without
+        ``expire_at`` it lives for ever.
         MUST return only once the rest of the batches is durable; raise StoreUnavailable to be retried.
         MUST accept an edge whose ends do not exist yet: a child often arrives before its parent.
         MUST refuse, alone, what it cannot give back as it was: an unknown collection, a key or text it cannot hold.
@@ -107,19 +132,31 @@ class GraphStore(Protocol):
 
     def query(self, query: Query) -> Iterator[dict[str, Json]]:
         """
-        Answer a named query, row by row; parameters left out are null. docs/graph.md lists the queries.
+        Return the rows of a named query, one by one; parameters left out are null. docs/graph.md lists the queries.
 
         MUST raise UnknownQuery for a name it does not know, ValueError for a parameter the query does not take, and
         StoreUnavailable when it cannot answer now.
         """
 
-    def prune(self, now_s: float, *, dry_run: bool = False) -> Mapping[str, int]:
+    def changes(self, after: Cursor, limit: int = CHANGES_MAX) -> tuple[Sequence[dict[str, Json]], Cursor]:
         """
-        Remove every document whose ``expire_at`` (s since the epoch) has passed; answer how many by collection.
+        Return spans that were stored or changed after a cursor, ``limit`` at most, and the cursor behind them.
+
+        Each row has `CHANGE_COLUMNS`, as the span is now. Begin with `START`; a cursor may be kept for later.
+        MUST return every change at least once, in whatever order, however many write meanwhile; a span that expired is
+        no change. MAY return a change again: a reader must not mind. Without news it returns no rows.
+        MUST raise StoreUnavailable when it cannot answer now.
+        """
+
+    def prune(self, now_s: float, *, dry_run: bool = False, steps: int = 0) -> Mapping[str, int]:
+        """
+        Remove every document whose ``expire_at`` (s since the epoch) has passed. Return how many by collection.
 
         MUST take the edges of a removed vertex with it. With ``dry_run`` it counts the same and removes nothing.
+        MUST let others write in between: it goes in steps of a fraction of a second, ``steps`` of them at most (0: to
+        the end). Where it stops early it has removed something. Disk space of what was removed is given back.
         MUST raise StoreUnavailable when it could not finish; what is left is removed the next time.
         """
 
     def close(self) -> None:
-        """Let go of files and connections. A closed store MUST NOT be used again."""
+        """Close files and connections. A closed store MUST NOT be used again."""

@@ -8,6 +8,7 @@ import logging
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
@@ -16,7 +17,7 @@ from typing import Final, NamedTuple
 
 from cc_otel.complaints import Complaints
 from cc_otel.dead_letter import DeadLetter
-from cc_otel.graph import mapping
+from cc_otel.graph.mapping import keys, mapping
 from cc_otel.graph.store import GraphBatch, GraphStore, Refusal, StoreUnavailable
 from cc_otel.otlp.decode import Decoded, Rejection
 from cc_otel.otlp.sink import Outcome, Unavailable
@@ -100,6 +101,7 @@ class GroupWriter:
         self._complaints = Complaints()
         self._written = Written()
         self._probe_at = self._prune_at = time.monotonic()
+        self._pruned: Counter[str] | None = None
 
     @property
     def written(self) -> Written:
@@ -161,7 +163,8 @@ class GroupWriter:
         spans = size_bytes = 0
         while spans < GROUP_SPANS_MAX and size_bytes < GROUP_BYTES_MAX:
             try:
-                work = self._queue.get(block=not group, timeout=PROBE_S)
+                # While it prunes, what arrives goes first and nothing is waited for.
+                work = self._queue.get(block=not group and self._pruned is None, timeout=PROBE_S)
             except queue.Empty:
                 break
             if work is None:
@@ -194,7 +197,7 @@ class GroupWriter:
             self._note_health(str(error))
             raise Unavailable(str(error)) from error
         self._note_health(None)
-        by_key = {mapping.key_of(rejection.span): rejection for rejection in refused}
+        by_key = {keys.key_of(rejection.span): rejection for rejection in refused}
         rejections = [_rejections(work.request, by_key) for work in group]
         self._write_dead([rejection for of_work in rejections for rejection in of_work])
         self._written = replace(
@@ -215,7 +218,7 @@ class GroupWriter:
         if not spans:
             return []
         try:
-            graphs = ready or [mapping.of(spans, retention_days=self._retention_days)]
+            graphs = ready or [self._graph_of(spans)]
             return _rejected(spans, self._store.write(*graphs))
         except StoreUnavailable:
             raise
@@ -232,9 +235,12 @@ class GroupWriter:
     def _map(self, spans: Sequence[Span]) -> Sequence[GraphBatch] | None:
         some = (spans[start : start + MAPPED_SPANS] for start in range(0, len(spans), MAPPED_SPANS))
         try:
-            return [self._store.ready(mapping.of(each, retention_days=self._retention_days)) for each in some]
+            return [self._store.ready(self._graph_of(each)) for each in some]
         except Exception:  # noqa: BLE001 - logged when the span that causes it is found
             return None
+
+    def _graph_of(self, spans: Sequence[Span]) -> GraphBatch:
+        return mapping.of(spans, retention_days=self._retention_days, stored_s=self._clock())
 
     def _write_dead(self, rejections: Sequence[Rejection]) -> None:
         if not rejections:
@@ -251,20 +257,30 @@ class GroupWriter:
         now = time.monotonic()
         if self._written.store_error is not None and now >= self._probe_at:
             self._probe()
-        elif self._written.store_error is None and now >= self._prune_at:
-            self._prune_at = now + PRUNE_EVERY_S
+        elif self._written.store_error is None and (self._pruned is not None or now >= self._prune_at):
             try:
-                log.info("pruned: %s", dict(self._store.prune(self._clock())))
-                self._dead.clear()
+                self._prune_step()
             except StoreUnavailable as error:
+                self._pruned, self._prune_at = None, now + PRUNE_EVERY_S
                 self._note_health(str(error))
             except OSError as error:
                 log.warning("old dead letters cannot be removed: %s", error)
 
+    def _prune_step(self) -> None:
+        """Remove a few expired documents: requests that arrived meanwhile are written before the next step."""
+        if self._pruned is None:
+            self._pruned = Counter()
+        removed = Counter(self._store.prune(self._clock(), steps=1))
+        self._pruned.update(removed)
+        if not removed.total():
+            log.info("pruned: %s", dict(self._pruned))
+            self._pruned, self._prune_at = None, time.monotonic() + PRUNE_EVERY_S
+            self._dead.clear()
+
     def _probe(self) -> None:
         self._probe_at = time.monotonic() + PROBE_S
         try:
-            self._store.prepare()
+            self._store.probe()
         except StoreUnavailable as error:
             self._note_health(str(error))
         else:
@@ -294,7 +310,7 @@ def _rejected(spans: Sequence[Span], refusals: Sequence[Refusal]) -> list[Reject
 
 
 def _rejections(request: Decoded, refused: Mapping[str, Rejection]) -> list[Rejection]:
-    of_store = [refused[key] for span in request.spans if (key := mapping.key_of(span)) in refused] if refused else []
+    of_store = [refused[key] for span in request.spans if (key := keys.key_of(span)) in refused] if refused else []
     return [*request.rejections, *of_store]
 
 

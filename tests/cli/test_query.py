@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cc_otel.cli import main
-from cc_otel.graph import mapping
-from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.graph.mapping import mapping
+from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.journal.journal import Journal
 from cc_otel.span import AttributeValue, Span
 from tests.graph.made import TRACE_A1, TRACE_A2, span, span_id, tool, turn, two_sessions

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Final
 
 import pytest
 
-from cc_otel.graph import mapping
+from cc_otel.graph import model
+from cc_otel.graph.mapping import mapping
 from cc_otel.graph.store import Edge, GraphBatch, GraphStore, Json, Query, UnknownQuery, Unready, Vertex
 from cc_otel.span import AttributeValue, Link, Span
 from tests.graph.made import (
@@ -55,18 +56,18 @@ def column(rows: Sequence[Mapping[str, Json]], *names: str) -> list[tuple[Json, 
     return [tuple(row[name] for name in names) for row in rows]
 
 
-def put(store: GraphStore, spans: Sequence[Span], retention_days: float = 0) -> None:
-    """Write what the spans stand for; nothing may be refused."""
-    refusals = store.write(mapping.of(spans, retention_days=retention_days))
+def put(store: GraphStore, spans: Sequence[Span], retention_days: float = 0, after_s: float = 0) -> None:
+    """Write what the spans stand for, some time after `T0_S`; nothing may be refused."""
+    refusals = store.write(mapping.of(spans, retention_days=retention_days, stored_s=T0_S + after_s))
 
     assert list(refusals) == []
 
 
 def put_edge(store: GraphStore, parent: int, child: int) -> None:
     """Write an edge alone that says of two spans of `TRACE_A1` that one is the other's parent."""
-    source, target = (f"{mapping.SPANS}/{TRACE_A1}-{span_id(number)}" for number in (parent, child))
+    source, target = (f"{model.SPANS}/{TRACE_A1}-{span_id(number)}" for number in (parent, child))
     document = {"label": "parent of", "trace_id": TRACE_A1}
-    edge = Edge(mapping.PARENT_OF, f"{TRACE_A1}-{span_id(child)}", source, target, document)
+    edge = Edge(model.PARENT_OF, f"{TRACE_A1}-{span_id(child)}", source, target, document)
 
     assert list(store.write(GraphBatch((), (edge,)))) == []
 
@@ -118,10 +119,10 @@ class StoreContract:
         ]
 
     def test_batches_are_written_together_in_their_order(self, store: GraphStore) -> None:
-        """Of batches that are written together the later document stays and the later end, made ready or not."""
+        """Of versions that are written together the one that ends later stays, and the later expiry, ready or not."""
         batches = [
-            mapping.of([span(1, "first", end_ms=100_000), span(2)], retention_days=1),
-            mapping.of([span(1, "second"), span(3)], retention_days=1),
+            mapping.of([span(1, "first", end_ms=100_000), span(2)], retention_days=1, stored_s=T0_S + 100),
+            mapping.of([span(1, "second"), span(3)], retention_days=1, stored_s=T0_S),
         ]
         for made in (batches, [store.ready(batch) for batch in batches]):
             refusals = store.write(*made)
@@ -129,11 +130,11 @@ class StoreContract:
 
             assert list(refusals) == []
             assert sorted(column(ask(store, "spans"), "span_id", "name")) == [
-                (span_id(1), "second"),
+                (span_id(1), "first"),
                 (span_id(2), "work"),
                 (span_id(3), "work"),
             ]
-            assert (kept["spans"], kept["sessions"]) == (2, 0)
+            assert (kept["spans"], kept["sessions"]) == (1, 0)
 
     def test_what_was_made_ready_is_what_is_written(self, store: GraphStore) -> None:
         """A batch that was made ready leaves what the batch itself would have left."""
@@ -674,6 +675,13 @@ class StoreContract:
                 "links": None,
                 "events": None,
                 "asked_by": None,
+                "scope_version": None,
+                "scope_attributes": None,
+                "scope_schema_url": None,
+                "resource_schema_url": None,
+                "trace_state": None,
+                "flags": None,
+                "dropped": None,
             }
         ]
 
@@ -728,7 +736,8 @@ class StoreContract:
 
     def test_prune_takes_the_edges_of_a_removed_vertex(self, store: GraphStore) -> None:
         """An edge goes with either of its ends, though its own time has not come."""
-        put(store, [turn(1, end_ms=10), tool(2, "Bash", parent=1, end_ms=100_000)], retention_days=1)
+        put(store, [turn(1)], retention_days=1)
+        put(store, [tool(2, "Bash", parent=1)], retention_days=1, after_s=100)
         counts = store.prune(T0_S + DAY_S + 50)
 
         assert counts == {
@@ -744,9 +753,8 @@ class StoreContract:
 
     def test_what_spans_share_lives_as_long_as_the_last(self, store: GraphStore) -> None:
         """A session outlives its early spans, in whatever order its spans came."""
-        late, early = span(1, end_ms=100_000), span(2)
-        put(store, [late], retention_days=1)
-        put(store, [early], retention_days=1)
+        put(store, [span(1)], retention_days=1, after_s=100)
+        put(store, [span(2)], retention_days=1)
         store.prune(T0_S + DAY_S + 50)
 
         assert column(ask(store, "sessions"), "session_id", "spans") == [("session-a", 1)]

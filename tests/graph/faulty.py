@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from cc_otel.graph import mapping
-from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.graph.mapping import mapping
+from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.graph.store import Edge, GraphBatch, Refusal, StoreUnavailable, Vertex
 
 WAIT_S: Final = 30.0

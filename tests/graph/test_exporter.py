@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from cc_otel.graph.exporter import GraphExporter
-from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.graph.writer import Written
 from cc_otel.otlp.encode import encode, request
 from cc_otel.otlp.receive_grpc import EXPORT, TraceServer

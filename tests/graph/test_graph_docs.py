@@ -9,15 +9,19 @@ from typing import Final
 
 import pytest
 
-from cc_otel.graph import mapping
-from cc_otel.graph.arango.schema import KNOWN
+from cc_otel.graph import model
+from cc_otel.graph.mapping import mapping
+from cc_otel.graph.model import COLLECTIONS
 from cc_otel.graph.queries import catalogue
-from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.graph.store import Query
-from cc_otel.span import Link, SpanEvent
-from tests.graph.made import TRACE_A2, span_id, tool, two_sessions
+from cc_otel.span import AttributeValue, Link, SpanEvent
+from tests.graph.made import TRACE_A2, span, span_id, tool, two_sessions
 
-DOCUMENT: Final = (Path(__file__).parents[2] / "docs" / "graph.md").read_text("utf-8")
+PATH: Final = Path(__file__).parents[2] / "docs" / "graph.md"
+DOCUMENT: Final = PATH.read_text("utf-8")
+BEGIN: Final = "<!-- The headers of the statements say this: python -m tests.graph.test_graph_docs -->"
+END: Final = "<!-- end -->"
 SECTIONS: Final = dict(re.findall(r"^##+ (.+)\n((?:(?!##).*\n)*)", DOCUMENT, re.MULTILINE))
 PARAMETERS: Final = {"trace_id": TRACE_A2, "span_id": span_id(8), "session_id": "session-a"}
 
@@ -29,47 +33,75 @@ def table(section: str) -> Iterator[tuple[list[str], list[str]]]:
         yield first, second
 
 
-def columns() -> dict[str, list[str]]:
-    """Answer the columns of each query; those that are told as additions to another's come after that's."""
-    told = {name: names for queries, names in table("Columns") for name in queries}
-    told["span"] = [*told["spans"], *told["span"][1:]]
-    return told
+def query_tables() -> str:
+    """Return the tables of the named queries as their headers have them; `python -m tests.graph.test_graph_docs`."""
+    queries = [catalogue.named(name) for name in catalogue.names()]
+    lines = ["| query | answers | takes | used by |", "|---|---|---|---|"]
+    for query in queries:
+        takes = ", ".join(f"`{parameter.name}`" for parameter in query.parameters)
+        lines.append(f"| `{query.name}` | {query.help} | {takes} | {query.used_by} |")
+    lines += ["", "| query | columns |", "|---|---|"]
+    lines += [f"| `{query.name}` | {', '.join(f'`{name}`' for name in query.columns)} |" for query in queries]
+    return "\n".join(lines)
 
 
 def test_every_collection_is_told_of() -> None:
     """The tables of vertices and edges hold each collection, and no other."""
     told = chain.from_iterable(first for section in ("Vertices", "Edges") for first, _ in table(section))
 
-    assert set(told) == KNOWN
+    assert set(told) == COLLECTIONS.keys()
 
 
 def test_every_field_of_a_span_is_told_of() -> None:
     """The tables of fields hold each field that a span's document can have, and no other."""
     failed = tool(1, "Bash", '{"command": "ls"}', "Listed", error="exit_1", links=(Link(TRACE_A2, span_id(7)),))
-    full = replace(failed, status_message="no such file", events=(SpanEvent("output", 1),))
-    [document] = [
-        vertex.document
-        for vertex in mapping.of([full], retention_days=1).vertices
-        if vertex.collection == mapping.SPANS
-    ]
+    full = replace(
+        failed,
+        status_message="no such file",
+        events=(SpanEvent("output", 1),),
+        scope_version="1",
+        scope_attributes={"a": 1},
+        scope_schema_url="https://example.com/1",
+        resource_schema_url="https://example.com/2",
+        trace_state="a=b",
+        flags=1,
+        dropped_events=3,
+    )
+    usage: dict[str, AttributeValue] = {"llm.token_count.prompt": 1, "llm.token_count.completion": 1}
+    usage |= {f"llm.token_count.prompt_details.cache_{kind}": 1 for kind in ("read", "write")}
+    names = {"openinference.span.kind": "LLM", "llm.model_name": "m", "gen_ai.response.id": "r", "llm.cost.total": 0.5}
+    call = replace(span(2, attributes=names | usage), scope_name="openinference")
+    vertices = mapping.of([full, call], retention_days=1).vertices
+    found = {name for vertex in vertices if vertex.collection == model.SPANS for name in vertex.document}
 
-    assert set(chain.from_iterable(first for first, _ in table("Fields of spans"))) == document.keys()
+    assert set(chain.from_iterable(first for first, _ in table("Fields of spans"))) == found
 
 
-def test_every_query_is_told_of_with_what_it_takes() -> None:
-    """The table of queries holds each query with its parameters."""
-    assert {first[0]: set(second) for first, second in table("Named queries")} == {
-        name: catalogue.parameters(name, "sql") for name in catalogue.names("sql")
-    }
+def test_every_query_is_told_of() -> None:
+    """The tables of queries say what the headers of their statements say."""
+    assert query_tables() in DOCUMENT
 
 
-@pytest.mark.parametrize("name", catalogue.names("sql"))
+@pytest.mark.parametrize("name", catalogue.names())
+def test_a_header_names_what_the_statement_takes(name: str) -> None:
+    """A query's header lists the parameters of both of its forms, and no other."""
+    told = {parameter.name for parameter in catalogue.named(name).parameters}
+
+    assert told == catalogue.parameters(name, "sql") == catalogue.parameters(name, "aql")
+
+
+@pytest.mark.parametrize("name", catalogue.names())
 def test_the_columns_of_a_query_are_those_told_of(tmp_path: Path, name: str) -> None:
-    """A query's rows have the columns that the document says, in that order."""
+    """A query's rows have the columns that its header says, in that order."""
     store = SqliteStore(tmp_path / "graph.db")
     store.write(mapping.of(two_sessions()))
     asked = {key: value for key, value in PARAMETERS.items() if key in catalogue.parameters(name, "sql")}
     row = next(store.query(Query(name, {} if name in {"spans", "files"} else asked)))
     store.close()
 
-    assert columns()[name] == list(row)
+    assert tuple(row) == catalogue.named(name).columns
+
+
+if __name__ == "__main__":
+    head, rest = DOCUMENT.split(BEGIN, 1)
+    PATH.write_text(f"{head}{BEGIN}\n{query_tables()}\n{END}{rest.split(END, 1)[1]}", "utf-8")

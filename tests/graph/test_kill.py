@@ -14,7 +14,7 @@ from typing import Final
 
 import grpc
 
-from cc_otel.graph.mapping import key_of
+from cc_otel.graph.mapping.keys import key_of
 from cc_otel.otlp.encode import encode, request
 from cc_otel.otlp.receive_grpc import EXPORT
 from cc_otel.span import Span
@@ -30,7 +30,7 @@ import sys
 from pathlib import Path
 from cc_otel.graph.exporter import GraphExporter
 from cc_otel.otlp.receive_grpc import TraceServer
-from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.graph.sqlite.store import SqliteStore
 home = Path(sys.argv[1])
 exporter = GraphExporter(SqliteStore(home / "graph.db"), [TraceServer(f"unix:{home}/otlp.sock")], home / "dead", 30)
 print(exporter.start(), flush=True)

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cc_otel.graph import mapping
+from cc_otel.graph.mapping import keys, mapping
+from cc_otel.graph.mapping.reading import read
 from cc_otel.graph.store import Edge, GraphBatch, Json, Vertex
 from cc_otel.span import AttributeValue, Kind, Link, Span, SpanEvent, StatusCode
 from tests.graph.made import SUBAGENT, T0_NS, TRACE_A1, TRACE_A2, span, span_id, tool, turn
@@ -24,7 +25,7 @@ DAY_S: Final = 86_400
 
 def graph(*spans: Span, retention_days: float = 0) -> dict[str, Vertex | Edge]:
     """Answer what the spans stand for by ``collection/key``."""
-    return by_id(mapping.of(spans, retention_days=retention_days))
+    return by_id(mapping.of(spans, retention_days=retention_days, stored_s=T0_S))
 
 
 def by_id(batch: Iterable[Vertex | Edge]) -> dict[str, Vertex | Edge]:
@@ -34,7 +35,7 @@ def by_id(batch: Iterable[Vertex | Edge]) -> dict[str, Vertex | Edge]:
 
 def document(span: Span) -> Mapping[str, Json]:
     """Answer the document of the span's own vertex."""
-    return graph(span)[f"spans/{mapping.key_of(span)}"].document
+    return graph(span)[f"spans/{keys.key_of(span)}"].document
 
 
 class TestOneSpan:
@@ -44,7 +45,7 @@ class TestOneSpan:
         """A span is a vertex with edges from its parent and to its session and file, all with an end."""
         call = tool(2, "Edit", '{"file_path": "/src/my file.py"}', "Edited my file.py", parent=1, start_ms=500)
         key, parent = f"{TRACE_A1}-{span_id(2)}", f"{TRACE_A1}-{span_id(1)}"
-        file = mapping.file_key("/src/my file.py")
+        file = keys.file_key("/src/my file.py")
         filters: dict[str, Json] = {
             "session_id": "session-a",
             "trace_id": TRACE_A1,
@@ -235,7 +236,7 @@ class TestOneSpan:
 )
 def test_kind(made: Span, kind: str) -> None:
     """A span's kind follows from its GenAI operation, else from the event it came of."""
-    assert mapping.kind_of(made) == kind
+    assert read(made).kind == kind
 
 
 @pytest.mark.parametrize(
@@ -267,14 +268,14 @@ def test_the_session_that_is_meant(attributes: dict[str, AttributeValue], sessio
 )
 def test_session_keys(session_id: str, key: str) -> None:
     """A session id that is fit for a key is the key; any other has a digest of it, behind an @."""
-    assert mapping.session_key(session_id) == key
+    assert keys.session_key(session_id) == key
 
 
 def test_session_keys_differ() -> None:
     """No two session ids share a key, though one should look like the digest of the other."""
-    unfit = mapping.session_key("a b/../c")
+    unfit = keys.session_key("a b/../c")
 
-    assert len({unfit, mapping.session_key(unfit), mapping.session_key("a_b"), mapping.session_key("a b")}) == 4
+    assert len({unfit, keys.session_key(unfit), keys.session_key("a_b"), keys.session_key("a b")}) == 4
 
 
 @pytest.mark.parametrize(
@@ -408,7 +409,7 @@ def test_any_order_and_grouping_is_one_graph(data: st.DataObject, spans: list[Sp
     told = data.draw(st.permutations(spans + again))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(told)), max_size=4)))
     parts = [told[start:end] for start, end in pairwise([0, *cuts, len(told)])]
-    batches = [mapping.of(part, retention_days=retention_days) for part in parts]
+    batches = [mapping.of(part, retention_days=retention_days, stored_s=T0_S) for part in parts]
 
     assert by_id(mapping.merged(batches)) == graph(*spans, retention_days=retention_days)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cc_otel.graph import mapping
+from cc_otel.graph.mapping import mapping
 from cc_otel.graph.queries import catalogue
-from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.graph.store import GraphBatch, Query, StoreUnavailable, Vertex
 from tests.graph.contract import StoreContract, ask, column, put
 from tests.graph.made import TRACE_A1, span, span_id, two_sessions

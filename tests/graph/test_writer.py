@@ -12,8 +12,8 @@ from typing import Final
 import pytest
 
 from cc_otel.dead_letter import DeadLetter
-from cc_otel.graph import mapping
-from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.graph.mapping import mapping
+from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.graph.store import Edge, Vertex
 from cc_otel.graph.writer import QUEUE_BYTES_MAX, QUEUE_SPANS_MAX, GroupWriter, Written
 from cc_otel.otlp.decode import Decoded, Rejection

@@ -12,7 +12,7 @@ import requests
 from google.protobuf.json_format import ParseDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.graph.store import Json, Query
 from cc_otel.otlp.decode import decode
 from cc_otel.otlp.destination import GRPC, HTTP_PROTOBUF, Destination

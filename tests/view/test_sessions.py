@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cc_otel.graph import mapping
-from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.graph.mapping import mapping
+from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.view.sessions import DOCTOR_SESSION, LAST, Ambiguous, NoSuchSession, session_named, short_ids
 from tests.graph.made import span
 from tests.view.made import tree_span

@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
-from cc_otel.graph import mapping
-from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.graph.mapping import mapping
+from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.view.sessions import Ambiguous, NoSuchSession
 from cc_otel.view.trees import Forest, TreeSpan, forest, spans_of
 from tests.graph.made import FOREIGN, TRACE_A1, TRACE_B1, span, span_id, two_sessions

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from cc_otel.cli.common import fail
 from cc_otel.config import Home, Settings
-from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.graph.store import GraphStore
 
 

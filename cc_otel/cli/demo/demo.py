@@ -23,7 +23,7 @@ from cc_otel.cli.demo.player import Player
 from cc_otel.cli.table import dollars
 from cc_otel.cli.tree_view import trees
 from cc_otel.config import Home
-from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.view.costs import Cost, costs, total
 from cc_otel.view.sessions import LAST
 from cc_otel.view.trees import TreeSpan, spans_of

@@ -19,7 +19,7 @@ from arango.result import Result
 
 from cc_otel.graph.arango.address import Address
 from cc_otel.graph.arango.http import Deadline, DeadlineClient
-from cc_otel.graph.store import StoreUnavailable
+from cc_otel.graph.store import Json, StoreUnavailable
 
 ROWS_PER_FETCH: Final = 1_000
 CURSOR_TIME_MAX_S: Final = 300
@@ -80,7 +80,7 @@ class Connection:
         """Answer how much time the calls inside ``within`` have left, s."""
         return self._deadline.remaining_s()
 
-    def run(self, aql: str, parameters: Mapping[str, float | str | None]) -> Cursor:
+    def run(self, aql: str, parameters: Mapping[str, Json]) -> Cursor:
         """Run an AQL statement, which the server stops when nobody waits for it. Raises what the driver raises."""
         # The driver declares numbers as ``numbers.Number``, which no float is to a type checker.
         execute: Callable[..., Result[Cursor]] = self.database.aql.execute

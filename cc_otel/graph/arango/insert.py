@@ -14,7 +14,7 @@ from arango.collection import StandardCollection
 from arango.exceptions import ArangoServerError
 
 from cc_otel.graph.arango.client import COLLECTION_MISSING, Connection, Missing, done
-from cc_otel.graph.arango.schema import KNOWN, SHARED
+from cc_otel.graph.model import COLLECTIONS, SHARED
 from cc_otel.graph.store import Edge, Json, Refusal, StoreUnavailable, Vertex
 
 DOCUMENTS_MAX: Final = 500
@@ -46,7 +46,7 @@ def insert(connection: Connection, collection: str, items: Iterable[Item]) -> li
 
     Raises Missing, StoreUnavailable, and what the driver raises; items written until then stay written.
     """
-    if collection not in KNOWN:
+    if collection not in COLLECTIONS:
         return [Refusal(item, f"no collection is called {collection}") for item in items]
     refusals: list[Refusal] = []
     target = connection.database.collection(collection)

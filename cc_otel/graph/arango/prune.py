@@ -11,7 +11,7 @@ from typing import Final
 from arango.cursor import Cursor
 
 from cc_otel.graph.arango.client import Connection
-from cc_otel.graph.arango.schema import EDGES, VERTICES, Collection
+from cc_otel.graph.model import EDGES, VERTICES, Collection
 
 _EXPIRED: Final = "FILTER document.expire_at > 0 AND document.expire_at <= @now"
 _VERTICES: Final = f"""
@@ -33,14 +33,14 @@ def prune(connection: Connection, now_s: float, *, dry_run: bool) -> Iterator[tu
     """Remove what expired by ``now_s``, or count it; answer how many, by collection. Raises what the driver raises."""
     # Edges first: a vertex that is gone can no longer say that it had expired.
     for collection in (*EDGES, *VERTICES):
-        statement = (_EDGES if collection in EDGES else _VERTICES) + (_COUNT if dry_run else _REMOVE)
+        statement = (_EDGES if collection.holds_edges else _VERTICES) + (_COUNT if dry_run else _REMOVE)
         cursor = connection.run(statement, _parameters(collection, now_s))
         yield collection.name, cursor.pop() if dry_run else _removed(cursor)
 
 
 def _parameters(collection: Collection, now_s: float) -> dict[str, str | float | None]:
     ends: dict[str, str | float | None] = {}
-    if collection in EDGES:
+    if collection.holds_edges:
         ends = {"@source": collection.source, "@target": collection.target}
     return {"@collection": collection.name, "now": now_s, **ends}
 

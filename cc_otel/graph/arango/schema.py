@@ -7,14 +7,13 @@ was dropped comes back.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Final
 
 from arango.database import StandardDatabase
 from arango.exceptions import ArangoServerError
 
-from cc_otel.graph import mapping
 from cc_otel.graph.arango.client import DATABASE_MISSING, Connection, done
+from cc_otel.graph.model import COLLECTIONS, EDGES, SPANS, VERTICES, Collection
 
 GRAPH: Final = "cc_otel"
 
@@ -24,22 +23,6 @@ Definition = Mapping[str, Any]
 _NAME_TAKEN: Final = 1207
 _GRAPH_EXISTS: Final = 1925
 _EDGE_DEFINITION_EXISTS: Final = 1920
-
-
-@dataclass(frozen=True, slots=True)
-class Collection:
-    """
-    A collection of vertices, or of edges from ``source`` to ``target``.
-
-    Where ``shared``, several spans write the same document, but for its expiry. The server finds documents by key and
-    edges by their ends without being asked; every other index is paid for with every write, so each has a use.
-    """
-
-    name: str
-    indexes: Sequence[Definition] = ()
-    shared: bool = False
-    source: str = ""
-    target: str = ""
 
 
 def _persistent(*fields: str) -> Definition:
@@ -54,49 +37,52 @@ _EXPIRY: Final[Sequence[Definition]] = (
     {**_persistent("expire_at"), "sparse": True},
 )
 
-# Used by no named query, for people: docs/arangodb.md, "Searching for words".
-_WORDS: Final[Definition] = {
-    "type": "inverted",
-    "name": "words",
-    "fields": [{"name": name, "analyzer": "text_en"} for name in ("label", "summary", "command", "status_message")],
-    "inBackground": True,
-}
+STORED_MS: Final = "stored_ms"
+"""When the server stored a span, ms since the epoch by its own clock: the change feed goes by it."""
 
-VERTICES: Final = (
-    Collection(
-        mapping.SPANS,
-        (
-            _persistent("trace_id", "start_ms"),  # the spans of a trace
-            _persistent("session_id", "start_ms"),  # the spans of a session; where it begins
-            _persistent("start_ms"),  # the newest spans
-            _WORDS,
-        ),
-    ),
-    Collection(mapping.SESSIONS, shared=True),
-    Collection(mapping.FILES, shared=True),
+_STORED: Final = (
+    {
+        "name": STORED_MS,
+        "expression": "RETURN DATE_NOW()",
+        "overwrite": True,
+        "computeOn": ["insert", "update", "replace"],
+    },
 )
-EDGES: Final = (
-    Collection(mapping.PARENT_OF, source=mapping.SPANS, target=mapping.SPANS),
-    Collection(mapping.PART_OF, source=mapping.SPANS, target=mapping.SESSIONS),
-    Collection(mapping.TOUCHED, source=mapping.SPANS, target=mapping.FILES),
-    Collection(mapping.LINKS_TO, source=mapping.SPANS, target=mapping.SPANS),
-)
-KNOWN: Final = frozenset(collection.name for collection in (*VERTICES, *EDGES))
-SHARED: Final = frozenset(collection.name for collection in VERTICES if collection.shared)
+
+
+def _indexes(collection: Collection) -> Iterator[Definition]:
+    yield from (_persistent(*fields) for fields in collection.indexes)
+    if collection.name == SPANS:
+        yield _persistent(STORED_MS)
+    if collection.words:
+        # Used by no named query, for people: docs/arangodb.md, "Searching for words".
+        words = [{"name": name, "analyzer": "text_en"} for name in collection.words]
+        yield {"type": "inverted", "name": "words", "fields": words, "inBackground": True}
+    yield from _EXPIRY
 
 
 def ensure(connection: Connection) -> None:
     """Make what is missing. Raises what the driver raises; what was made until then stays."""
     database = connection.database
     existing = _collections(connection)
-    for collection in (*VERTICES, *EDGES):
+    for collection in COLLECTIONS.values():
         if collection.name not in existing:
             with _unless(_NAME_TAKEN):
-                database.create_collection(collection.name, edge=collection in EDGES)
-        for index in (*collection.indexes, *_EXPIRY):
+                database.create_collection(collection.name, edge=collection.holds_edges)
+        if collection.name == SPANS:
+            _ensure_stored_ms(database)
+        for index in _indexes(collection):
             # Asked for again, the server answers with the index that is there.
             database.collection(collection.name).add_index(dict(index))
     _ensure_graph(database)
+
+
+def _ensure_stored_ms(database: StandardDatabase) -> None:
+    spans = database.collection(SPANS)
+    # Beside what somebody has added there.
+    present = done(spans.properties()).get("computedValues") or []
+    if STORED_MS not in {value["name"] for value in present}:
+        spans.configure(computed_values=[*present, *_STORED])
 
 
 def _collections(connection: Connection) -> set[str]:

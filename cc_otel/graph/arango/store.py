@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar
 
-from arango.cursor import Cursor
+from arango import cursor as driver
 
-from cc_otel.graph import mapping
-from cc_otel.graph.arango import address, prune, schema
+from cc_otel.graph.arango import address, changes, prune, schema
 from cc_otel.graph.arango.client import Connection, Missing
 from cc_otel.graph.arango.insert import Item, insert
+from cc_otel.graph.arango.versions import in_order, only_new
+from cc_otel.graph.mapping import mapping
 from cc_otel.graph.queries import catalogue
-from cc_otel.graph.store import GraphBatch, Json, Query, Refusal, StoreUnavailable
+from cc_otel.graph.store import CHANGES_MAX, Cursor, GraphBatch, Json, Query, Refusal, StoreUnavailable
 
 WRITE_TIME_MAX_S: Final = 4.0
 """A whole write, and as much again where the schema is to be made anew: the Collector waits 5 s for its answer."""
@@ -45,6 +46,10 @@ class ArangoStore:
         with self._connection.within(PREPARE_TIME_MAX_S):
             schema.ensure(self._connection)
 
+    def probe(self) -> None:
+        """See GraphStore. The server is asked for all that a write needs."""
+        self.prepare()
+
     def ready(self, batch: GraphBatch) -> GraphBatch:
         """Answer the batch as it is: the server waits for nothing that could be done ahead."""
         return batch
@@ -55,19 +60,23 @@ class ArangoStore:
 
         Durable means on the server's disk (waitForSync), as in SQLite.
         """
-        by_collection: dict[str, list[Item]] = {}
         # Merged, because the server answers a key that is twice in a request with a conflict.
-        for item in mapping.merged(batches):
-            by_collection.setdefault(item.collection, []).append(item)
+        batch = mapping.merged(batches)
 
         def write_all() -> list[Refusal]:
+            by_collection: dict[str, list[Item]] = {}
+            for item in in_order(only_new(self._connection, batch)):
+                by_collection.setdefault(item.collection, []).append(item)
             return [
                 refusal
                 for collection, members in by_collection.items()
                 for refusal in insert(self._connection, collection, members)
             ]
 
-        return self._with_schema(WRITE_TIME_MAX_S, write_all)
+        places = {(item.collection, item.key): place for place, item in enumerate(batch)}
+
+        refusals = self._with_schema(WRITE_TIME_MAX_S, write_all)
+        return sorted(refusals, key=lambda refusal: places[refusal.item.collection, refusal.item.key])
 
     def query(self, query: Query) -> Iterator[dict[str, Json]]:
         """Answer a named query, row by row, as the graph was when it was asked."""
@@ -77,8 +86,12 @@ class ArangoStore:
         run = self._connection.run
         return self._rows(self._with_schema(QUERY_TIME_MAX_S, lambda: run(text, values)))
 
-    def prune(self, now_s: float, *, dry_run: bool = False) -> Mapping[str, int]:
-        """Remove every document that had expired by ``now_s``, s since the epoch; answer how many by collection."""
+    def changes(self, after: Cursor, limit: int = CHANGES_MAX) -> tuple[Sequence[dict[str, Json]], Cursor]:
+        """See GraphStore. By the server's clock, `changes.OVERLAP_MS` back."""
+        return self._with_schema(QUERY_TIME_MAX_S, lambda: changes.changes(self._connection, after, limit))
+
+    def prune(self, now_s: float, *, dry_run: bool = False, steps: int = 0) -> Mapping[str, int]:
+        """See GraphStore. The server lets others write meanwhile, so all of it is one step."""
         return self._with_schema(
             PRUNE_TIME_MAX_S,
             lambda: dict(prune.prune(self._connection, now_s, dry_run=dry_run)),
@@ -98,7 +111,7 @@ class ArangoStore:
                 schema.ensure(self._connection)
                 return action()
 
-    def _rows(self, cursor: Cursor) -> Iterator[dict[str, Json]]:
+    def _rows(self, cursor: driver.Cursor) -> Iterator[dict[str, Json]]:
         try:
             while True:
                 while not cursor.empty():

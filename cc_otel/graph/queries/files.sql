@@ -1,8 +1,11 @@
 -- The files that were touched, the one touched last first.
 --
--- :session_id, :trace_id  equal to the field; null takes any
--- :since_ms               only what began then or later, ms since the epoch; null takes any
--- :limit                  how many at most; all where it is null
+-- Used by: `cc-otel query files`
+-- :session_id text  by this session
+-- :trace_id text  in this trace
+-- :since_ms real  then or later, ms since the epoch
+-- :limit integer  how many at most
+-- => path, touches, reads, edits, writes, errors, first_ms, last_ms
 --
 -- A touch is a span that names a file: a call, or an event about a file. reads, edits and writes are touches of that
 -- operation; errors are touches that failed. Ordered by last_ms descending, path. One branch for each way in, of which

@@ -1,11 +1,15 @@
 -- The ids of the sessions that begin with a text.
 --
--- :prefix  what they begin with; null takes any
--- :limit   how many at most; all where it is null
+-- Used by: every command that takes the beginning of a session's id
+-- :prefix text  what they begin with
+-- :limit integer  how many at most
+-- => session_id
 --
--- Ordered by session_id. Not with substr and length, which stop at a NUL in the text.
+-- Ordered by session_id. Not with substr and length, which stop at a NUL in the text. A session of which no span is
+-- left is none.
 SELECT session_id
 FROM sessions
-WHERE :prefix IS NULL OR instr(session_id, :prefix) = 1
+WHERE (:prefix IS NULL OR instr(session_id, :prefix) = 1)
+  AND EXISTS (SELECT 1 FROM spans WHERE spans.session_id = sessions.session_id)
 ORDER BY session_id
 LIMIT coalesce(:limit, -1)

@@ -1,10 +1,14 @@
 -- The sessions, the one that was active last first.
 --
--- :limit  how many at most; all where it is null
+-- Used by: `cc-otel query sessions`
+-- :limit integer  how many at most
+-- => session_id, start_ms, end_ms, turns, tools, errors, spans, active_ms, prompt, folder, model, turn_status,
+--    model_calls, unpriced_calls, cost_usd
 --
 -- start_ms and end_ms are the first start and the last end of the session's spans, active_ms is their last start.
 -- prompt is the label of the first turn and turn_status the status of the last, folder is where the client was started,
 -- model is that of the last model call. model_calls, unpriced_calls and cost_usd are as in cost.sql.
+-- Where the client's own tracing tells of a session that cc_otel records too, its turns, calls and errors count once.
 -- Ordered by active_ms descending, session_id. The newest are found with two steps into an index for each session, so
 -- only those of the answer are counted through.
 WITH
@@ -12,7 +16,8 @@ WITH
     SELECT
       session_id,
       (SELECT min(start_ms) FROM spans WHERE spans.session_id = sessions.session_id) AS start_ms,
-      (SELECT max(start_ms) FROM spans WHERE spans.session_id = sessions.session_id) AS active_ms
+      (SELECT max(start_ms) FROM spans WHERE spans.session_id = sessions.session_id) AS active_ms,
+      NOT EXISTS (SELECT 1 FROM spans WHERE spans.session_id = sessions.session_id AND spans.dialect IS NULL) AS alone
     FROM sessions
     WHERE active_ms IS NOT NULL
     ORDER BY active_ms DESC, session_id
@@ -20,16 +25,19 @@ WITH
   ),
   counted AS (
     SELECT
-      newest.session_id, newest.start_ms, max(spans.end_ms) AS end_ms, sum(spans.kind = 'turn') AS turns,
-      sum(spans.kind = 'tool') AS tools, sum(spans.status = 'ERROR') AS errors, count(*) AS spans, newest.active_ms
+      newest.session_id, newest.start_ms, max(spans.end_ms) AS end_ms,
+      sum(spans.kind = 'turn' AND (spans.dialect IS NOT 'claude_code' OR newest.alone)) AS turns,
+      sum(spans.kind = 'tool' AND (spans.dialect IS NOT 'claude_code' OR newest.alone)) AS tools,
+      sum(spans.status = 'ERROR' AND (spans.dialect IS NOT 'claude_code' OR newest.alone)) AS errors,
+      count(*) AS spans, newest.active_ms
     FROM newest JOIN spans ON spans.session_id = newest.session_id
     GROUP BY newest.session_id
   ),
   chats AS (
-    SELECT
-      newest.session_id, json_extract(spans.document, '$.attributes.cc_otel_cost_usd') AS cost_usd
+    SELECT newest.session_id, spans.cost_usd
     FROM newest JOIN spans ON spans.session_id = newest.session_id AND spans.kind = 'chat'
-    WHERE spans.status <> 'ERROR' OR json_extract(spans.document, '$.attributes.gen_ai_usage_input_tokens') IS NOT NULL
+    WHERE (spans.status <> 'ERROR' OR spans.input_tokens IS NOT NULL)
+      AND (spans.dialect IS NOT 'claude_code' OR newest.alone)
   ),
   costs AS (
     SELECT session_id, count(*) AS calls, count(*) - count(cost_usd) AS unpriced, sum(cost_usd) AS cost_usd
@@ -49,7 +57,7 @@ SELECT
     ORDER BY start_ms, trace_id, span_id LIMIT 1
   ) AS folder,
   (
-    SELECT json_extract(document, '$.attributes.gen_ai_response_model') FROM spans
+    SELECT model FROM spans
     WHERE spans.session_id = counted.session_id AND kind = 'chat' AND status <> 'ERROR'
     ORDER BY start_ms DESC, trace_id, span_id LIMIT 1
   ) AS model,

@@ -1,7 +1,12 @@
--- One span with everything it says.
+-- One span with everything it says, and the model call that asked for it.
 --
--- :trace_id  32 hexadecimal digits
--- :span_id   16 hexadecimal digits
+-- Used by: `cc-otel query span`
+-- :trace_id text  32 hexadecimal digits
+-- :span_id text  16 hexadecimal digits
+-- => trace_id, span_id, parent_id, kind, name, tool, label, summary, command, status, error_type, session_id, service,
+--    start_ms, end_ms, duration_ms, start_ns, end_ns, span_kind, status_message, scope, attributes, resource, links,
+--    events, asked_by, scope_version, scope_attributes, scope_schema_url, resource_schema_url, trace_state, flags,
+--    dropped
 --
 -- asked_by is the id of the model call, of the same trace, whose answer asked for it.
 SELECT
@@ -17,6 +22,12 @@ SELECT
     WHERE links_to.key >= :trace_id || '-' AND links_to.key < :trace_id || '.'
       AND links_to.target = 'spans/' || spans.key AND links_to.label = 'asked_for'
     ORDER BY links_to.source LIMIT 1
-  ) AS asked_by
+  ) AS asked_by,
+  json_extract(document, '$.scope_version') AS scope_version,
+  json_extract(document, '$.scope_attributes') AS scope_attributes,
+  json_extract(document, '$.scope_schema_url') AS scope_schema_url,
+  json_extract(document, '$.resource_schema_url') AS resource_schema_url,
+  json_extract(document, '$.trace_state') AS trace_state, json_extract(document, '$.flags') AS flags,
+  json_extract(document, '$.dropped') AS dropped
 FROM spans
 WHERE key = :trace_id || '-' || :span_id

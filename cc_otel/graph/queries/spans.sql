@@ -1,8 +1,16 @@
 -- Spans by what they say, the newest first.
 --
--- :session_id, :trace_id, :name, :kind, :tool, :status  equal to the field; null takes any
--- :text   occurs in the summary or the command, in whatever case (of A to Z)
--- :limit  how many at most; all where it is null
+-- Used by: `cc-otel query spans`
+-- :session_id text  of this session
+-- :trace_id text  of this trace
+-- :name text  with this name
+-- :kind text  of this kind
+-- :tool text  of this tool
+-- :status text  with this status
+-- :text text  with this in the summary or the command, in whatever case (of A to Z)
+-- :limit integer  how many at most
+-- => trace_id, span_id, parent_id, kind, name, tool, label, summary, command, status, error_type, session_id, service,
+--    start_ms, end_ms, duration_ms
 --
 -- Ordered by start_ms descending, trace_id, span_id. One branch for each way in, of which SQLite runs one: the
 -- session's index, the trace's, or the newest of all.

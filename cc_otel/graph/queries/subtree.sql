@@ -1,7 +1,9 @@
 -- One span and everything below it, parents before their children.
 --
--- :trace_id  32 hexadecimal digits
--- :span_id   16 hexadecimal digits
+-- Used by: programs
+-- :trace_id text  32 hexadecimal digits
+-- :span_id text  16 hexadecimal digits
+-- => span_id, parent_id, depth, kind, name, tool, label, status, error_type, start_ms, duration_ms
 --
 -- depth counts the levels below that span. Ordered by depth, start_ms, span_id. Trees may be large, and what a row
 -- costs is its columns: what the asker knows (trace_id) or can add up (end_ms) is left out. The key of the edge that

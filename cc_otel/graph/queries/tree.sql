@@ -1,6 +1,9 @@
 -- Every span of one trace, parents before their children.
 --
--- :trace_id  32 hexadecimal digits
+-- Used by: `cc-otel query tree`
+-- :trace_id text  32 hexadecimal digits
+-- => trace_id, span_id, parent_id, depth, kind, name, tool, label, status, error_type, session_id, start_ms, end_ms,
+--    duration_ms
 --
 -- depth counts the levels below the span that nothing in the store is the parent of; it is null for spans that
 -- are each other's parents. Ordered by depth (null last), start_ms, span_id. An edge may lead to a span that is not

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from cc_otel.graph import mapping
+from cc_otel.graph.mapping import mapping
 from cc_otel.span import Span
 from tests.graph.arango.standin.engine import Document
 from tests.graph.arango.standin.server import StandIn
@@ -13,7 +13,7 @@ Held = dict[tuple[str, str], Document]
 
 def held(standin: StandIn) -> Held:
     """Answer everything that the server holds, without what it adds."""
-    added = ("_key", "_id", "_rev")
+    added = ("_key", "_id", "_rev", "stored_ms")
     return {
         (name, key): {field: value for field, value in document.items() if field not in added}
         for name, collection in standin.engine.databases["cc_otel"].collections.items()

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cc_otel.graph import mapping
 from cc_otel.graph.arango.store import ArangoStore
+from cc_otel.graph.mapping import mapping
 from cc_otel.graph.queries import catalogue
-from cc_otel.graph.sqlite import SqliteStore
+from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.graph.store import GraphStore, Json, Query
 from cc_otel.span import AttributeValue, Span
 from tests.graph.arango.standin.server import StandIn, running

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cc_otel.graph import mapping
 from cc_otel.graph.arango.store import ArangoStore
+from cc_otel.graph.mapping import mapping
 from tests.graph.arango.standin.client import send
 from tests.graph.arango.standin.server import StandIn, running
 from tests.graph.made import TRACE_A1, TRACE_A2, TRACE_B1, span_id, two_sessions

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cc_otel.graph import mapping
 from cc_otel.graph.arango.client import ROWS_PER_FETCH
 from cc_otel.graph.arango.store import ArangoStore
+from cc_otel.graph.mapping import mapping
 from cc_otel.graph.store import Edge, Query, StoreUnavailable, Vertex
 from tests.graph.arango.standin import faults
 from tests.graph.arango.standin.faults import Fault

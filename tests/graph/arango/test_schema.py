@@ -8,9 +8,10 @@ import pytest
 from arango.client import ArangoClient
 from arango.database import StandardDatabase
 
-from cc_otel.graph import mapping
-from cc_otel.graph.arango.schema import KNOWN
+from cc_otel.graph import model
 from cc_otel.graph.arango.store import ArangoStore
+from cc_otel.graph.mapping import mapping
+from cc_otel.graph.model import COLLECTIONS
 from tests.graph.arango.standin import faults
 from tests.graph.arango.standin.server import StandIn, running
 from tests.graph.contract import NEVER_S, T0_S, ask
@@ -68,6 +69,8 @@ EVERYTHING: dict[str, Any] = {
             ("persistent", "by_trace_id_start_ms", ["trace_id", "start_ms"]),
             ("persistent", "by_session_id_start_ms", ["session_id", "start_ms"]),
             ("persistent", "by_start_ms", ["start_ms"]),
+            ("persistent", "by_response_id", ["response_id"]),
+            ("persistent", "by_stored_ms", ["stored_ms"]),
             ("inverted", "words", WORDS),
             *EXPIRY,
         ],
@@ -184,8 +187,8 @@ def test_what_was_dropped_is_made_again_by_a_question(standin: StandIn, store: A
 
 def test_the_server_removes_what_expires_with_its_edges(standin: StandIn, store: ArangoStore) -> None:
     """With nobody pruning, expired vertices go and leave no edge behind that leads from or to nothing."""
-    store.write(mapping.of(two_sessions(), retention_days=1))
-    store.write(mapping.of([span(99, start_ms=10_000_000)], retention_days=1))
+    store.write(mapping.of(two_sessions(), retention_days=1, stored_s=T0_S))
+    store.write(mapping.of([span(99)], retention_days=1, stored_s=T0_S + 10_000))
     standin.engine.expire(T0_S + 86_400 + 60)
     left = {name: len(found.documents) for name, found in standin.engine.databases["cc_otel"].collections.items()}
 
@@ -194,7 +197,7 @@ def test_the_server_removes_what_expires_with_its_edges(standin: StandIn, store:
 
 def test_every_collection_of_the_mapping_is_known() -> None:
     """What the mapping makes has a collection to go into."""
-    constants = {mapping.SPANS, mapping.SESSIONS, mapping.FILES}
-    constants |= {mapping.PARENT_OF, mapping.PART_OF, mapping.TOUCHED, mapping.LINKS_TO}
+    constants = {model.SPANS, model.SESSIONS, model.FILES}
+    constants |= {model.PARENT_OF, model.PART_OF, model.TOUCHED, model.LINKS_TO}
 
-    assert constants == KNOWN
+    assert constants == COLLECTIONS.keys()

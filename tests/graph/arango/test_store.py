@@ -13,9 +13,9 @@ from uuid import uuid4
 import pytest
 from arango.client import ArangoClient
 
-from cc_otel.graph import mapping
 from cc_otel.graph.arango.address import parse
 from cc_otel.graph.arango.store import ArangoStore
+from cc_otel.graph.mapping import mapping
 from tests.graph.arango.standin.server import StandIn, running
 from tests.graph.contract import StoreContract, ask
 from tests.graph.made import two_sessions

@@ -35,7 +35,7 @@ def store(standin: StandIn) -> Iterator[ArangoStore]:
 def documents(standin: StandIn, collection: str) -> dict[str, Document]:
     """Answer what a collection holds, without what the server adds."""
     found = standin.engine.databases["cc_otel"].collections[collection].documents
-    own = ("_key", "_id", "_rev")
+    own = ("_key", "_id", "_rev", "stored_ms")
     return {key: {name: value for name, value in one.items() if name not in own} for key, one in found.items()}
 
 

@@ -109,6 +109,7 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "LENGTH": _length,
     "LOWER": lambda value: text(value).lower(),
     "MERGE": _merge,
+    "NOT_NULL": lambda *values: next((value for value in values if value is not None), None),
     "PUSH": lambda array, value: [*array, value],
     "ROUND": lambda value: float(round(number(value))),
     "STARTS_WITH": lambda value, prefix: text(value).startswith(text(prefix)),

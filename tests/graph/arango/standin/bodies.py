@@ -71,7 +71,7 @@ def properties(collection: Collection) -> Document:
         "cacheEnabled": False,
         "internalValidatorType": 0,
         "keyOptions": {"allowUserKeys": True, "type": "traditional", "lastValue": 0},
-        "computedValues": None,
+        "computedValues": collection.computed or None,
         "objectId": str(int(collection.id) + 1),
         **listed(collection),
     }

@@ -77,7 +77,9 @@ def merged(old: Document, changes: Document, options: Options) -> Document:
 def _stored(engine: Engine, collection: Collection, key: str, body: Document) -> Document:
     ends = {name: body[name] for name in ("_from", "_to")} if collection.type == EDGE_TYPE else {}
     own = {name: value for name, value in body.items() if name not in _SYSTEM}
-    return {"_key": key, "_id": f"{collection.name}/{key}", **ends, "_rev": engine.next_revision(), **own}
+    # The one expression that is known (routes.py), for whatever way the document was written.
+    computed = {value["name"]: engine.now_ms() for value in collection.computed}
+    return {"_key": key, "_id": f"{collection.name}/{key}", **ends, "_rev": engine.next_revision(), **own, **computed}
 
 
 def _told(document: Document, old: Document | None, options: Options) -> Document:

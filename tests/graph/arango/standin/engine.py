@@ -4,6 +4,7 @@ What the ArangoDB stand-in keeps: databases, collections, documents; and what tw
 Only what python-arango's calls from the product and its tests need, as a 3.12 server was seen to do it.
 """
 
+import time
 from dataclasses import dataclass, field
 from itertools import count
 from threading import RLock
@@ -41,6 +42,7 @@ class Collection:
     wait_for_sync: bool = False
     documents: dict[str, Document] = field(default_factory=dict)
     indexes: list[Document] = field(default_factory=list)
+    computed: list[Document] = field(default_factory=list)
     holders: dict[str, "Transaction"] = field(default_factory=dict)
 
 
@@ -67,6 +69,10 @@ class Engine:
         self._ids = count(70_000)
         self._revisions = count(1)
         self.conflicts = 0
+
+    def now_ms(self) -> int:
+        """Answer the server's time."""
+        return time.time_ns() // 1_000_000
 
     def next_id(self) -> str:
         return str(next(self._ids))

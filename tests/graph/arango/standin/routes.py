@@ -91,7 +91,7 @@ class Routes:
                 return Answer(200, bodies.version())
             case ("GET" | "POST" | "DELETE", "database", *rest):
                 return self._database(request, database, rest)
-            case ("GET" | "POST" | "DELETE", "collection", *rest):
+            case ("GET" | "POST" | "PUT" | "DELETE", "collection", *rest):
                 return self._collection(request, database, rest)
             case ("GET" | "POST", "index"):
                 return self._index(request, database)
@@ -136,6 +136,9 @@ class Routes:
         if request.method == "DELETE":
             del database.collections[rest[0]]
             return _ok(200, id=collection.id)
+        if request.method == "PUT":
+            with self._engine.lock:
+                collection.computed = _computed(request.json())
         location = {"location": f"/_db/{database.name}/_api/collection/{'/'.join(rest)}"}
         count = {"count": len(collection.documents)} if rest[1:] == ["count"] else {}
         return Answer(200, {"error": False, "code": 200, **bodies.properties(collection), **count}, location)
@@ -235,7 +238,7 @@ class Routes:
                 told = remove(transaction, collection, key)
                 return Answer(200, told, _document_headers(request, told))
             case ("DELETE",):
-                return _each(200, 202, request.json(), lambda key: remove(transaction, collection, key))
+                return _each(200, 202, request.json(), lambda one: remove(transaction, collection, _key(one)))
             case _:
                 raise Problem(501, 9, f"the stand-in does not know {request.method} of a document")
 
@@ -288,6 +291,18 @@ class Routes:
         again = rest == [str(cursor.next_batch - 1)] and cursor.last
         batch = cursor.last if again else _next_batch(cursor)
         return Answer(200, {**(batch or {}), "error": False, "code": 200})
+
+
+def _computed(properties: Document) -> list[Document]:
+    wanted: list[Document] = properties.get("computedValues") or []
+    for value in wanted:
+        if value["expression"] != "RETURN DATE_NOW()" or not value["overwrite"]:
+            raise Problem(501, 9, f"the stand-in does not compute {value['expression']}")
+    return [{"failOnWarning": False, "keepNull": True, **value} for value in wanted]
+
+
+def _key(document: Value) -> str:
+    return str(document["_key"] if isinstance(document, dict) else document)
 
 
 def _ok(code: int, /, **members: Value) -> Answer:

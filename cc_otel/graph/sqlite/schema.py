@@ -1,0 +1,116 @@
+"""
+The versions of the file, and how one becomes the next.
+
+Only the writer migrates. Whoever reads a file of an older version sees it through views, as the queries know it.
+"""
+
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from cc_otel.graph.store import StoreUnavailable
+
+SCHEMA_VERSION: Final = 2
+
+PAGE_BYTES: Final = 8_192
+"""Four spans fit on one; beside SQLite's own 4,096 a tenth less is written and read."""
+
+REBUILT_BYTES_MAX: Final = 256 << 20
+"""A file of version 1 gives free pages back only once it was rebuilt: done up to this size, in about three seconds."""
+
+_USAGE: Final = {
+    "model": "gen_ai_response_model",
+    "response_id": "gen_ai_response_id",
+    "input_tokens": "gen_ai_usage_input_tokens",
+    "output_tokens": "gen_ai_usage_output_tokens",
+    "cache_read_tokens": "gen_ai_usage_cache_read_input_tokens",
+    "cache_write_tokens": "gen_ai_usage_cache_creation_input_tokens",
+    "cost_usd": "cc_otel_cost_usd",
+}
+_READ: Final = {name: f"json_extract(document, '$.attributes.{attribute}')" for name, attribute in _USAGE.items()}
+_TYPES: Final = dict.fromkeys(("dialect", "model", "response_id"), "TEXT") | {
+    **dict.fromkeys(("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "seq"), "INTEGER"),
+    "cost_usd": "REAL",
+}
+
+_SET: Final = ", ".join(f"{name} = {value}" for name, value in _READ.items())
+_TO_2: Final = "\n".join(
+    (
+        *(f"ALTER TABLE spans ADD COLUMN {name} {_TYPES[name]};" for name in ("dialect", *_USAGE, "seq")),
+        f"UPDATE spans SET {_SET} WHERE kind = 'chat';",  # noqa: S608
+        "DROP INDEX IF EXISTS spans_session;",
+        "",
+    )
+)
+# Views of a temporary schema come before the tables of their names.
+_AS_VERSION_2: Final = (
+    "CREATE TEMP VIEW spans AS SELECT *, NULL AS dialect, "  # noqa: S608
+    + ", ".join(f"{value} AS {name}" for name, value in _READ.items())
+    + ", NULL AS seq FROM main.spans"
+)
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the version of the file's schema; 0 of an empty file."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def make(connection: sqlite3.Connection, path: Path) -> None:
+    """
+    Make the tables that are missing, and migrate a file of an older version, in one transaction.
+
+    Raises:
+        StoreUnavailable: a newer version wrote it.
+        sqlite3.Error: it cannot be written now.
+
+    """
+    version = version_of(connection)
+    if version > SCHEMA_VERSION:
+        raise StoreUnavailable(f"{path} was written by a newer cc-otel (schema {version}): upgrade this one")
+    schema = resources.files("cc_otel.graph").joinpath("schema.sql").read_text(encoding="utf-8")
+    # Asked again under the lock: another writer may have migrated it meanwhile.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in _statements((_TO_2 if version_of(connection) == 1 else "") + schema):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    if version == 1:
+        _rebuild(connection, path)
+
+
+def show_as_current(connection: sqlite3.Connection) -> None:
+    """Let a reader of a file of version 1 see it as version 2. The file is not changed."""
+    connection.execute("PRAGMA query_only = 0")
+    connection.execute(_AS_VERSION_2)
+    connection.execute("PRAGMA query_only = 1")
+
+
+def without_hints(statement: str) -> str:
+    """Return a query without the indexes that it names: a view has none, and SQLite finds those below it."""
+    return re.sub(r"\bINDEXED BY \w+", "", statement)
+
+
+def _statements(script: str) -> Iterator[str]:
+    # sqlite3's own executescript ends the transaction that it is run in.
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _rebuild(connection: sqlite3.Connection, path: Path) -> None:
+    size_bytes = path.stat().st_size
+    if size_bytes <= REBUILT_BYTES_MAX and shutil.disk_usage(path.parent).free > 3 * size_bytes:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("VACUUM")
