@@ -69,7 +69,12 @@ def test_every_field_of_a_span_is_told_of() -> None:
     )
     usage: dict[str, AttributeValue] = {"llm.token_count.prompt": 1, "llm.token_count.completion": 1}
     usage |= {f"llm.token_count.prompt_details.cache_{kind}": 1 for kind in ("read", "write")}
-    names = {"openinference.span.kind": "LLM", "llm.model_name": "m", "gen_ai.response.id": "r", "llm.cost.total": 0.5}
+    names: dict[str, AttributeValue] = {
+        "openinference.span.kind": "LLM",
+        "llm.model_name": "m",
+        "gen_ai.response.id": "r",
+        "llm.cost.total": 0.5,
+    }
     call = replace(span(2, attributes=names | usage), scope_name="openinference")
     vertices = mapping.of([full, call], retention_days=1).vertices
     found = {name for vertex in vertices if vertex.collection == model.SPANS for name in vertex.document}
