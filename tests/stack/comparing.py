@@ -26,12 +26,17 @@ def as_sent(spans: Iterable[Span]) -> list[Span]:
     return sorted(on_the_wire, key=_place)
 
 
+def as_jaeger_remembers(spans: Iterable[Span]) -> list[Span]:
+    """Answer the spans as Jaeger's API shows them when it stores them in memory: without schema URLs."""
+    return [replace(span, scope_schema_url="", resource_schema_url="") for span in as_sent(spans)]
+
+
 def as_jaeger_keeps(spans: Iterable[Span]) -> list[Span]:
     """
     Answer the spans as Jaeger's API shows them when Badger stores them.
 
-    Its model is older than OTLP: lists become JSON texts, and a link keeps no attributes but its own. What is too
-    long for an index key was cut on the way (collector-config.yaml).
+    Its model is older than OTLP: lists become JSON texts, a link keeps no attributes but its own, and there are no schema
+    URLs and no flags. What is too long for an index key was cut on the way (collector-config.yaml).
     """
     return [
         replace(
@@ -39,9 +44,12 @@ def as_jaeger_keeps(spans: Iterable[Span]) -> list[Span]:
             attributes=_as_jaeger_keeps(span.attributes),
             resource=_as_jaeger_keeps(span.resource),
             events=tuple(replace(event, attributes=_as_jaeger_keeps(event.attributes)) for event in span.events),
-            links=tuple(replace(link, attributes={"opentracing.ref_type": "follows_from"}) for link in span.links),
+            links=tuple(
+                replace(link, attributes={"opentracing.ref_type": "follows_from"}, flags=0) for link in span.links
+            ),
+            flags=0,
         )
-        for span in as_sent(spans)
+        for span in as_jaeger_remembers(spans)
     ]
 
 

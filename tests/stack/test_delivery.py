@@ -7,7 +7,7 @@ import pytest
 
 from cc_otel.otlp.destination import GRPC, HTTP_PROTOBUF
 from cc_otel.span import Span, SpanEvent
-from tests.stack.comparing import as_jaeger_keeps, as_sent, seen_in
+from tests.stack.comparing import as_jaeger_keeps, as_jaeger_remembers, as_sent, seen_in
 from tests.stack.load import Load
 from tests.stack.process import wait_for
 from tests.stack.programs import IN_MEMORY, Jaeger, MakeCollector, Send
@@ -52,7 +52,10 @@ def test_compressed_batches_reach_both_destinations(
 
 
 @pytest.mark.parametrize(
-    ("jaeger", "as_kept"), [((), as_jaeger_keeps), (IN_MEMORY, as_sent)], ids=["badger", "memory"], indirect=["jaeger"]
+    ("jaeger", "as_kept"),
+    [((), as_jaeger_keeps), (IN_MEMORY, as_jaeger_remembers)],
+    ids=["badger", "memory"],
+    indirect=["jaeger"],
 )
 def test_jaeger_shows_no_warning_and_no_orphan_when_everything_comes_twice(
     collector: MakeCollector, jaeger: Jaeger, sink: Receiver, send: Send, as_kept: Callable[[list[Span]], list[Span]]
