@@ -35,8 +35,8 @@ def as_jaeger_keeps(spans: Iterable[Span]) -> list[Span]:
     """
     Answer the spans as Jaeger's API shows them when Badger stores them.
 
-    Its model is older than OTLP: lists become JSON texts, a link keeps no attributes but its own, and there are no schema
-    URLs and no flags. What is too long for an index key was cut on the way (collector-config.yaml).
+    Its model is older than OTLP: lists become JSON texts, a link keeps no attributes but its own, and there are neither
+    schema URLs nor flags. What is too long for an index key was cut on the way (collector-config.yaml).
     """
     return [
         replace(
