@@ -1,5 +1,5 @@
 """
-Values within a size: the longest parts are cut, every cut is marked where it was made and told with its true size.
+Values within a size: the longest parts are cut, every cut is marked where it was made and listed with its true size.
 
 Sizes are bytes: of a text its UTF-8 form, of anything else its JSON as orjson writes it. What was cut can always be
 encoded: half a character (a lone surrogate) has become U+FFFD, a number beyond 64 bits a text of its digits.
@@ -23,10 +23,10 @@ KEY_BYTES_MAX: Final = 256
 """Longest key in an object that must be cut, bytes of JSON."""
 
 PATH_BYTES_MAX: Final = 512
-"""Longest path told, bytes."""
+"""Longest path in the list of cuts, bytes."""
 
 PATHS_MAX: Final = 64
-"""How many cuts are told of, the largest ones."""
+"""How many cuts are listed, the largest ones."""
 
 _LEAST_BYTES: Final = 40
 """Room for any mark, any number, and any container without its members."""
@@ -68,7 +68,7 @@ def fit(value: Json, bytes_max: int) -> Fitted:
 
 
 def text(value: str, bytes_max: int) -> str:
-    """Give the text, or its beginning and a mark of what is missing, at most ``bytes_max`` of UTF-8 together."""
+    """Return the text, or its beginning and a mark of what is missing, at most ``bytes_max`` of UTF-8 together."""
     if len(value) <= bytes_max and value.isascii():
         return value
     data = whole_characters(value).encode()
@@ -93,7 +93,7 @@ class _Cutter:
         return dict(nlargest(PATHS_MAX, self._truncated.items(), key=lambda cut: cut[1]))
 
     def made_safe(self, value: Json, parent: str, key: object, depth: int) -> Json:
-        """Give the value with everything replaced that has no JSON form."""
+        """Return the value with everything replaced that has no JSON form."""
         match value:
             case str():
                 return whole_characters(value)
@@ -116,7 +116,7 @@ class _Cutter:
                 return value
 
     def cut(self, value: Json, size: int, room: int, path: str, depth: int) -> Json:
-        """Give the value within ``room``; ``size`` is what it takes now, both bytes of JSON."""
+        """Return the value within ``room``; ``size`` is what it takes now, both bytes of JSON."""
         if size <= room:
             return value
         match value:
@@ -159,7 +159,7 @@ class _Cutter:
         path: str,
         depth: int,
     ) -> list[Json]:
-        """Give as many leading members as have a place, each within its share; ``overheads`` are their keys' sizes."""
+        """Return the leading members that have a place, each within its share; ``overheads`` are their keys' sizes."""
         sizes = [len(orjson.dumps(member)) for member in members]
         count = _count_within(sizes, overheads, room - 2)
         if count < len(members) and room >= _MARKED_BYTES:
@@ -183,7 +183,7 @@ def _count_within(sizes: Sequence[int], overheads: Sequence[int], room: int) -> 
 
 def _level(sizes: Sequence[int], room: int) -> int:
     """
-    Give the size that members are cut to so that together they take at most ``room``.
+    Return the size that members are cut to so that together they take at most ``room``.
 
     It is `_LEAST_BYTES` or more wherever it cuts, because `_count_within` has let in no member too many.
     """

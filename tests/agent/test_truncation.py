@@ -21,7 +21,7 @@ JSON: st.SearchStrategy[Json] = st.recursive(
 
 
 def nested(depth: int, kernel: Json) -> Json:
-    """Give the kernel inside that many objects and lists in turn."""
+    """Return the kernel inside that many objects and lists in turn."""
     for level in range(depth):
         kernel = [kernel] if level % 2 else {"in": kernel}
     return kernel
@@ -32,7 +32,7 @@ def test_what_fits_is_left_alone() -> None:
     value: Json = {"command": "ls", "timeout": 5}
     size = len(orjson.dumps(value))
 
-    assert Fitted(value, {}) == fit(value, size)
+    assert fit(value, size) == Fitted(value, {})
     assert fit(value, size).value is value
 
 
@@ -42,22 +42,19 @@ def test_the_longest_text_is_cut_first() -> None:
 
     fitted = fit(value, 100)
 
-    assert (
-        Fitted(
-            {"file_path": "/home/dev/a.py", "content": "x" * 40 + "…[+960 bytes]"},
-            {"content": 1000},
-        )
-        == fitted
+    assert fitted == Fitted(
+        {"file_path": "/home/dev/a.py", "content": "x" * 40 + "…[+960 bytes]"},
+        {"content": 1000},
     )
     assert len(orjson.dumps(fitted.value)) <= 100
 
 
 def test_several_long_texts_share_the_room() -> None:
-    """Two long texts, at any depth, are cut to about the same length and both are told by path."""
+    """Two long texts, at any depth, are cut to about the same length and both are listed by path."""
     fitted = fit({"tool_input": {"old": "a" * 500, "new": "b" * 300}, "id": 1}, 200)
 
     true_sizes = {"tool_input.old": 500, "tool_input.new": 300}
-    assert true_sizes == fitted.truncated
+    assert fitted.truncated == true_sizes
     assert 180 <= len(orjson.dumps(fitted.value)) <= 200
 
 
@@ -67,7 +64,7 @@ def test_a_long_list_keeps_its_beginning() -> None:
 
     fitted = fit({"lines": lines}, 150)
 
-    assert Fitted({"lines": [*lines[:10], "…[+990 items]"]}, {"lines": 10891}) == fitted
+    assert fitted == Fitted({"lines": [*lines[:10], "…[+990 items]"]}, {"lines": 10891})
 
 
 def test_a_wide_object_keeps_its_beginning() -> None:
@@ -75,7 +72,7 @@ def test_a_wide_object_keeps_its_beginning() -> None:
     fitted = fit({f"key {n}": n for n in range(1000)}, 120)
 
     kept: Json = {**{f"key {n}": n for n in range(7)}, "…": "[+993 keys]"}
-    assert Fitted(kept, {"": 13781}) == fitted
+    assert fitted == Fitted(kept, {"": 13781})
 
 
 def test_a_long_key_is_cut_like_a_text() -> None:
@@ -83,7 +80,7 @@ def test_a_long_key_is_cut_like_a_text() -> None:
     fitted = fit({"k" * 5000: "value"}, 1000)
 
     key = "k" * 238 + "…[+4762 bytes]"
-    assert Fitted({key: "value"}, {"": 5012}) == fitted
+    assert fitted == Fitted({key: "value"}, {"": 5012})
     assert len(orjson.dumps(key)) == KEY_BYTES_MAX
 
 
@@ -93,8 +90,8 @@ def test_a_character_is_never_split() -> None:
 
     kept, mark = text(value, 50).split("…")
 
-    assert "€" * (len(kept)) == kept
-    assert f"[+{300 - 3 * len(kept)} bytes]" == mark
+    assert kept == "€" * (len(kept))
+    assert mark == f"[+{300 - 3 * len(kept)} bytes]"
 
 
 def test_a_text_that_fits_is_left_alone() -> None:
@@ -105,20 +102,20 @@ def test_a_text_that_fits_is_left_alone() -> None:
 
 def test_half_a_character_is_made_safe() -> None:
     """Lone surrogates have no UTF-8 form: they become U+FFFD, in texts, keys and values; whole pairs become one."""
-    assert Fitted({"a\ufffd": ["\ufffd", "😀"]}, {}) == fit({"a\ud83d": ["\udc00", "\ud83d\ude00"]}, 100)
+    assert fit({"a\ud83d": ["\udc00", "\ud83d\ude00"]}, 100) == Fitted({"a\ufffd": ["\ufffd", "😀"]}, {})
     assert text("\ud800", 10) == "\ufffd"
 
 
 def test_numbers_beyond_64_bits_become_texts() -> None:
     """A number that orjson cannot write keeps its digits."""
-    assert Fitted({"n": "1" + "0" * 30}, {}) == fit({"n": 10**30}, 100)
+    assert fit({"n": 10**30}, 100) == Fitted({"n": "1" + "0" * 30}, {})
 
 
 def test_escapes_count_as_they_are_written() -> None:
     """A control character takes six bytes of JSON, and the limit is one of JSON."""
     fitted = fit("\x00" * 1000, 130)
 
-    assert Fitted("\x00" * 18 + "…[+982 bytes]", {"": 1000}) == fitted
+    assert fitted == Fitted("\x00" * 18 + "…[+982 bytes]", {"": 1000})
 
 
 @pytest.mark.parametrize("depth", [200, 254, 255, 900])
@@ -136,14 +133,14 @@ def test_a_deep_value_that_fits_is_left_alone() -> None:
     """Depth alone is no reason to cut."""
     value = nested(200, "x")
 
-    assert Fitted(value, {}) == fit(value, 2000)
+    assert fit(value, 2000) == Fitted(value, {})
 
 
 def test_only_the_largest_cuts_are_told() -> None:
     """However many texts were cut, the list of cuts stays short and names the largest."""
     fitted = fit({str(n): "x" * (1000 + n) for n in range(200)}, 16384)
 
-    assert {str(n): 1000 + n for n in range(200 - PATHS_MAX, 200)} == fitted.truncated
+    assert fitted.truncated == {str(n): 1000 + n for n in range(200 - PATHS_MAX, 200)}
 
 
 @given(JSON, st.integers(4, 400))
@@ -163,7 +160,7 @@ def test_what_was_cut_is_told(value: Json, bytes_max: int) -> None:
     except TypeError:
         return
 
-    assert (size > bytes_max) == bool(fit(value, bytes_max).truncated)
+    assert bool(fit(value, bytes_max).truncated) == (size > bytes_max)
 
 
 @given(WIDE_TEXT, st.integers(0, 80))

@@ -41,15 +41,15 @@ EVENTS: Final = (*sorted(KNOWN_EVENTS), "BrandNewEvent")
 OPENERS: Final = ("SessionStart", "UserPromptSubmit", "PreToolUse", "SubagentStart", "PreCompact")
 
 
-def sent(home: Path, told: list[dict[str, Any]], variables: dict[str, str] | None = None) -> list[Encoded]:
-    """Give the spans that an agent without content would send of these events, after a day."""
+def sent(home: Path, recorded: list[dict[str, Any]], variables: dict[str, str] | None = None) -> list[Encoded]:
+    """Return the spans that an agent without content would send of these events, after a day."""
     spool = Spool(home / "spool", 1 << 40)
     spool.prepare()
     journal = Journal(home / "journal.db")
     describer = Describer({}, value_bytes_max=16384, with_content=False)
     agent = Agent(spool, journal, describer, Transcripts(home / "projects"), Limits(1 << 40, 1e9, 3600.0))
     now_ns = time.time_ns()
-    for number, payload in enumerate(told):
+    for number, payload in enumerate(recorded):
         spool.write(json.dumps(payload).encode(), variables or {}, now_ns - 60 * SECOND_NS + number * 1_000_000)
     for later_s in (10, 20, 100_000):
         while agent.round(now_ns + later_s * SECOND_NS):
@@ -60,7 +60,7 @@ def sent(home: Path, told: list[dict[str, Any]], variables: dict[str, str] | Non
 
 
 def event(name: str, said: object, *, besides: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Give an event whose every field is that, but for those that tell which event it is."""
+    """Return an event whose every field is that, but for those that say which event it is."""
     known = {"session_id": f"s-{name}", "hook_event_name": name, "prompt_id": f"p-{name}", "agent_id": f"a-{name}"}
     return dict.fromkeys(FIELDS - besides, said) | known | {"tool_use_id": f"t-{name}", "transcript_path": ""}
 
@@ -71,7 +71,7 @@ def of_events(spans: list[Encoded]) -> list[Encoded]:
 
 
 def leaks(spans: list[Encoded]) -> list[str]:
-    """Give the spans that hold a word of the user's, whole, as they would be read."""
+    """Return the spans that hold a word of the user's, whole, as they would be read."""
     return [str(span) for span in spans if MARKER.encode() in span.SerializeToString()]
 
 
@@ -82,13 +82,13 @@ def leaks(spans: list[Encoded]) -> list[str]:
 )
 def test_no_field_of_any_event_leaves(tmp_path: Path, said: object) -> None:
     """A sentence, a path, a list or an object is in no span, whichever field of whichever event holds it."""
-    told = [event(opener, said) | {"session_id": f"s-{name}"} for name in EVENTS for opener in OPENERS]
-    told += [event(name, said) for name in EVENTS]
-    told += [event("PreToolUse", "x") | {"session_id": "cut", "tool_input": {MARKER: "y" * 3_000_000}}]
+    recorded = [event(opener, said) | {"session_id": f"s-{name}"} for name in EVENTS for opener in OPENERS]
+    recorded += [event(name, said) for name in EVENTS]
+    recorded += [event("PreToolUse", "x") | {"session_id": "cut", "tool_input": {MARKER: "y" * 3_000_000}}]
 
-    spans = sent(tmp_path, told)
+    spans = sent(tmp_path, recorded)
 
-    assert len(of_events(spans)) == len(told)
+    assert len(of_events(spans)) == len(recorded)
     assert leaks(spans) == []
 
 
@@ -97,12 +97,12 @@ def test_a_word_leaves_only_where_that_is_documented(tmp_path: Path, name: str) 
     """A field of one word is in a span only if the page of redaction says that it always is."""
     documented = ANY_EVENT | row_of(name).words | {"effort"}
     others = sorted(FIELDS - documented)
-    told = [event(name, "x") | {"session_id": field, field: MARKER} for field in others]
-    told += [event(name, MARKER, besides=documented) | {"session_id": "all"}]
+    recorded = [event(name, "x") | {"session_id": field, field: MARKER} for field in others]
+    recorded += [event(name, MARKER, besides=documented) | {"session_id": "all"}]
 
-    spans = sent(tmp_path, told)
+    spans = sent(tmp_path, recorded)
 
-    assert len(of_events(spans)) == len(told)
+    assert len(of_events(spans)) == len(recorded)
     assert leaks(spans) == []
 
 
@@ -110,11 +110,11 @@ def test_a_word_leaves_only_where_that_is_documented(tmp_path: Path, name: str) 
 def test_what_is_no_id_and_no_name_does_not_leave_as_one(tmp_path: Path, said: str) -> None:
     """An event may call itself, its session, its prompt, its call and its agent anything: only a word is told."""
     keys = ("hook_event_name", "session_id", *IDS)
-    told = [event(name, "x") | {"session_id": f"{name} {key}"[:20], key: said} for name in EVENTS for key in keys]
+    recorded = [event(name, "x") | {"session_id": f"{name} {key}"[:20], key: said} for name in EVENTS for key in keys]
 
-    spans = sent(tmp_path, told, {"AI_AGENT": f"x_{said}_2-1-330", "TRACEPARENT": said, "CLAUDE_PID": said})
+    spans = sent(tmp_path, recorded, {"AI_AGENT": f"x_{said}_2-1-330", "TRACEPARENT": said, "CLAUDE_PID": said})
 
-    assert [] == leaks(spans)
+    assert leaks(spans) == []
 
 
 @pytest.mark.parametrize("said", [SENTENCE, PATH])
@@ -143,15 +143,15 @@ def test_what_always_leaves_is_documented() -> None:
     words = {name: row.words for name, row in KNOWN_EVENTS.items() if row.words}
     always = {name: sorted(fields | ANY_EVENT) for name, fields in words.items()}
 
-    assert {} == {name: fields for name, fields in always.items() if f"`{name}`" not in page}
-    assert [] == [field for fields in always.values() for field in fields if f"`{field}`" not in page]
+    assert {name: fields for name, fields in always.items() if f"`{name}`" not in page} == {}
+    assert [field for fields in always.values() for field in fields if f"`{field}`" not in page] == []
 
 
 def test_names_and_outcomes_are_told_all_the_same(tmp_path: Path) -> None:
     """Tools, agents, models, outcomes and enumerations are in the spans."""
     base = {"session_id": "s", "prompt_id": "p", "transcript_path": "", "cwd": PATH}
     call = base | {"tool_name": "mcp__calc__add", "tool_use_id": "t", "tool_input": {"a": SENTENCE}}
-    told: list[dict[str, Any]] = [
+    recorded: list[dict[str, Any]] = [
         base | {"hook_event_name": "SessionStart", "source": "startup", "model": "claude-opus-5-5[1m]"},
         call | {"hook_event_name": "PreToolUse"},
         call | {"hook_event_name": "PostToolUseFailure", "error": SENTENCE, "is_interrupt": False},
@@ -159,19 +159,19 @@ def test_names_and_outcomes_are_told_all_the_same(tmp_path: Path) -> None:
         base | {"hook_event_name": "SessionEnd", "reason": "prompt_input_exit"},
     ]
 
-    spans = sent(tmp_path, told, {"CC_OTEL_SOURCE_APP": "Our app", "CLAUDE_PID": "1"})
+    spans = sent(tmp_path, recorded, {"CC_OTEL_SOURCE_APP": "Our app", "CLAUDE_PID": "1"})
 
     summaries = {span.name: summary(span) for span in spans}
-    assert {
+    assert summaries == {
         "session startup": "Session started (startup)",
         "execute_tool mcp__calc__add": "Ran mcp__calc__add: failed",
         "hook PostToolUseFailure": "Ran mcp__calc__add: failed",
         "hook StopFailure": "Stopped by an error (rate limit)",
         "hook SessionEnd": "Session ended (prompt input exit)",
-    } == summaries
+    }
     assert [b"Our app" in span.SerializeToString() for span in spans] == [True] * 5
 
 
 def summary(span: Encoded) -> str:
-    """Give a span's sentence."""
+    """Return a span's sentence."""
     return next(pair.value.string_value for pair in span.attributes if pair.key == "cc_otel.summary")

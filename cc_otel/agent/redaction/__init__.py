@@ -1,1 +1,1 @@
-"""Secrets out, before anything is journaled, told to a model or sent."""
+"""Secrets out, before anything is journaled, summarised by a model or sent."""

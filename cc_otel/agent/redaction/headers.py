@@ -1,4 +1,4 @@
-"""What the two headers of HTTP hold that say who is there: Authorization with any scheme, and cookies."""
+"""Credentials in HTTP headers: Authorization with any scheme, and session cookies."""
 
 import re
 from typing import Final
@@ -75,7 +75,7 @@ def cookies(text: bytes, position: int) -> Secret:
 
 
 def are_sessions(header: bytes) -> bool:
-    """Whether one of these cookies says who is there: by its name, or by a value that nobody would think of."""
+    """Whether one of these cookies belongs to a session: by its name, or by a value that nobody would think of."""
     for name, content in _COOKIE.findall(header):
         if is_placeholder(content) or len(content) < 4:
             continue

@@ -9,7 +9,7 @@ Secret = tuple[str, int, int]
 """Something found that must not leave: its kind, and its offsets in the text. Without a kind it was no secret."""
 
 Finder = Callable[[bytes], Iterator[Secret]]
-"""Looks for secrets in a text, from left to right. It yields also what it judged to be none, as that takes time too."""
+"""Looks for secrets in a text, from left to right. It also yields what it judged harmless, as that takes time too."""
 
 
 class Found(Protocol):

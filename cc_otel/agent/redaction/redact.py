@@ -32,7 +32,7 @@ from cc_otel.agent.redaction.patterns import Shapes
 from cc_otel.agent.redaction.places import COMMANDS, IN_CONTEXT
 from cc_otel.agent.redaction.tables import HEAD, PLACES, block_secrets, column_secrets
 from cc_otel.agent.redaction.vendors import TOKENS
-from cc_otel.agent.redaction.words import Name, telling
+from cc_otel.agent.redaction.words import NAME_END, Name, telling
 from cc_otel.json_values import Json
 
 CANDIDATES_MAX: Final = 50_000
@@ -77,11 +77,14 @@ def redact_text(text: str) -> tuple[str, int]:
 def are_suspicious(texts: list[str]) -> bool:
     """Whether anything in these texts is worth looking at closer. Where it is not, no finder finds anything."""
     data = "\n".join(texts).encode("utf-8", "surrogatepass")
-    for look in _first_looks():
-        if look.search(data) is not None:
-            return True
+    shapes, names = _first_looks()
+    if any(look.search(data) is not None for look in shapes):
+        return True
+    if _telling().search(data) is None:
+        return False
     # A table has more lines than its head.
-    return data.count(b"\n") >= len(texts) and _head().search(data) is not None
+    has_lines = data.count(b"\n") >= len(texts)
+    return any(look.search(data) is not None for look in names) or (has_lines and _head().search(data) is not None)
 
 
 class _Redaction:
@@ -275,20 +278,25 @@ def _finders() -> tuple[Finder, ...]:
 
 
 @cache
-def _first_looks() -> tuple[Searcher, ...]:
+def _first_looks() -> tuple[tuple[Searcher, ...], tuple[Searcher, ...]]:
     """
-    Return what finds whatever any of the finders would look at.
+    Return what finds whatever any of the finders would look at: by its shape or place, and by a telling name.
 
     Several expressions and not one: RE2 makes a state of each combination of what may still match, and too many of
     these drive it from its fast machine to its slower one. These go together.
     """
     tokens, in_context, commands = _shapes()
-    return (
-        compiled(ASSIGNMENT, FLAG, NEIGHBOUR),
+    shapes = (
         compiled(*tokens.expressions, BEGIN, END),
         compiled(*in_context.expressions, *commands.expressions),
-        compiled(*PLACES, PAIR),
     )
+    return shapes, (compiled(ASSIGNMENT, FLAG, NEIGHBOUR), compiled(*PLACES, PAIR))
+
+
+@cache
+def _telling() -> Searcher:
+    """Find what is in every telling name: where it is not, there is no name to look for."""
+    return compiled(NAME_END, rb"bearer")
 
 
 @cache

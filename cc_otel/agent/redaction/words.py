@@ -1,5 +1,5 @@
 """
-Names that tell of a secret: ``password``, ``X_TOKEN``, ``apiKey``, ``contraseña``, and of which kind.
+Names of secrets: ``password``, ``X_TOKEN``, ``apiKey``, ``contraseña``, and of which kind.
 
 The tables are what a new word is added to. Everything is bytes: a name is looked for in UTF-8, letter by letter.
 """
@@ -156,7 +156,7 @@ _END_ONLY: Final = re.compile(NAME_END + rb"\Z")
 def telling(name: str) -> Name | None:
     """Return what a name promises: of a key of an object, a variable, an option, a header; None where nothing."""
     end = name.encode("utf-8", "replace")[-PREFIX_BYTES:]
-    # RE2 looks first: it is faster, and nothing it misses may tell anything.
+    # RE2 looks first: it is faster, and nothing it misses may be one.
     if _searcher().search(end) is None:
         return None
     return promise(end)

@@ -234,22 +234,22 @@ def test_a_shape_is_redacted_wherever_it_stands(kind: str, secret: str) -> None:
     """A secret known by its shape goes, alone, among words, in quotes and behind a sign, and its kind stays."""
     mark = f"[redacted:{kind}]"
 
-    assert (mark, 1) == redact_text(secret)
-    assert (f"it is {mark} now", 1) == redact_text(f"it is {secret} now")
-    assert (f'x("{mark}")\n', 1) == redact_text(f'x("{secret}")\n')
-    assert (f"x={mark}", 1) == redact_text(f"x={secret}")
+    assert redact_text(secret) == (mark, 1)
+    assert redact_text(f"it is {secret} now") == (f"it is {mark} now", 1)
+    assert redact_text(f'x("{secret}")\n') == (f'x("{mark}")\n', 1)
+    assert redact_text(f"x={secret}") == (f"x={mark}", 1)
 
 
 @pytest.mark.parametrize(("text", "expected"), NAMED, ids=[text[:30] for text, _ in NAMED])
 def test_a_named_secret_is_redacted(text: str, expected: str) -> None:
     """A secret known by its name or place goes, and what stands around it stays."""
-    assert (expected, expected.count("[redacted:")) == redact_text(text)
+    assert redact_text(text) == (expected, expected.count("[redacted:"))
 
 
 @pytest.mark.parametrize("text", INNOCENT.values(), ids=INNOCENT)
 def test_the_innocent_is_left_alone(text: str) -> None:
     """Source, diffs, hashes, ids, images, lock files, prose and placeholders stay as they are."""
-    assert (text, 0) == redact_text(text)
+    assert redact_text(text) == (text, 0)
 
 
 def test_telling_members_lose_their_value() -> None:
@@ -258,13 +258,13 @@ def test_telling_members_lose_their_value() -> None:
     redacted = redact(MEMBERS)
 
     assert isinstance(redacted.value, dict)
-    assert len(MEMBERS) == redacted.count
-    assert [] == [key for key, value in redacted.value.items() if not str(value).startswith("[redacted:")]
+    assert redacted.count == len(MEMBERS)
+    assert [key for key, value in redacted.value.items() if not str(value).startswith("[redacted:")] == []
 
 
 def test_names_that_tell_nothing_keep_their_value() -> None:
     """Counts, ids, paths, placeholders, schemas and switches stay as they are."""
-    assert Redacted(UNTOUCHED, 0) == redact(UNTOUCHED)
+    assert redact(UNTOUCHED) == Redacted(UNTOUCHED, 0)
 
 
 def test_a_secret_is_found_at_any_depth() -> None:
@@ -276,7 +276,7 @@ def test_a_secret_is_found_at_any_depth() -> None:
 
     redacted = redact(value)
 
-    assert 1 == redacted.count
+    assert redacted.count == 1
     actual = redacted.value
     while isinstance(actual, list) and isinstance(inner := actual[0], dict):
         actual = inner["in"]
@@ -287,14 +287,14 @@ def test_keys_are_redacted_too() -> None:
     """A key can be a secret; two that become equal stay two."""
     value: Json = {GITHUB: 1, GITHUB[:-1] + "x": 2, "sum": 3}
 
-    assert Redacted({"[redacted:github-token]": 1, "[redacted:github-token] 2": 2, "sum": 3}, 2) == redact(value)
+    assert redact(value) == Redacted({"[redacted:github-token]": 1, "[redacted:github-token] 2": 2, "sum": 3}, 2)
 
 
 def test_lists_under_a_telling_name_lose_their_items() -> None:
     """Several passwords in a list are passwords."""
     value: Json = {"passwords": ["a", "b"], "n": [1]}
 
-    assert Redacted({"passwords": ["[redacted:password]", "[redacted:password]"], "n": [1]}, 2) == redact(value)
+    assert redact(value) == Redacted({"passwords": ["[redacted:password]", "[redacted:password]"], "n": [1]}, 2)
 
 
 def test_a_strong_name_reaches_into_an_object_that_has_a_value() -> None:
@@ -305,12 +305,12 @@ def test_a_strong_name_reaches_into_an_object_that_has_a_value() -> None:
         "token": {"type": "name", "value": "next"},
     }
 
-    assert Redacted(expected, 1) == redact(value)
+    assert redact(value) == Redacted(expected, 1)
 
 
 def test_numbers_under_a_strong_name_are_redacted() -> None:
     """A password may be a number; a small one is a limit."""
-    assert Redacted({"password": "[redacted:password]", "pwd": 8}, 1) == redact({"password": 12345678, "pwd": 8})
+    assert redact({"password": 12345678, "pwd": 8}) == Redacted({"password": "[redacted:password]", "pwd": 8}, 1)
 
 
 def test_name_and_value_in_one_object_belong_together() -> None:
@@ -318,14 +318,14 @@ def test_name_and_value_in_one_object_belong_together() -> None:
     value: Json = [{"name": "API_TOKEN", "value": "abc"}, {"name": "PORT", "value": "8080"}]
     expected: Json = [{"name": "API_TOKEN", "value": "[redacted:token]"}, {"name": "PORT", "value": "8080"}]
 
-    assert Redacted(expected, 1) == redact(value)
+    assert redact(value) == Redacted(expected, 1)
 
 
 def test_lines_are_no_words_of_a_command() -> None:
     """A patch is a list of lines too, and may remove one that begins as an option does."""
     lines: Json = [" import mysql", "-pass", "-print(login)", "+pass", "-a", " x"]
 
-    assert Redacted([lines, ["import mysql", "-print(1)"]], 0) == redact([lines, ["import mysql", "-print(1)"]])
+    assert redact([lines, ["import mysql", "-print(1)"]]) == Redacted([lines, ["import mysql", "-print(1)"]], 0)
 
 
 def test_an_option_and_its_argument_belong_together() -> None:
@@ -336,7 +336,7 @@ def test_an_option_and_its_argument_belong_together() -> None:
         '{"password":"[redacted:password]"}', "-v",
     ]  # fmt: skip
 
-    assert Redacted(expected, 3) == redact(value)
+    assert redact(value) == Redacted(expected, 3)
 
 
 @pytest.mark.parametrize(
@@ -356,7 +356,7 @@ def test_a_command_may_be_a_list_of_words(command: str, expected: str) -> None:
 
     redacted = redact({"args": words, "n": 1})
 
-    assert Redacted({"args": [*expected.split(), "two words"], "n": 1}, expected.count("[redacted:")) == redacted
+    assert redacted == Redacted({"args": [*expected.split(), "two words"], "n": 1}, expected.count("[redacted:"))
 
 
 @pytest.mark.parametrize(
@@ -376,8 +376,8 @@ def test_json_within_a_text_stays_json(text: str, expected: Json, count: int) ->
     redacted, found = redact_text(text)
     inside = json.loads(redacted)
 
-    assert count == found
-    assert expected == (inside if "big" not in text else {"token": inside["token"]})
+    assert found == count
+    assert inside if "big" not in text else {"token": inside["token"]} == (expected)
 
 
 @pytest.mark.parametrize(
@@ -411,7 +411,7 @@ def test_private_keys_go_whole(text: str) -> None:
     """A private key goes however its lines are written, and whichever of its ends was cut off."""
     redacted, count = redact_text(f"before {text}")
 
-    assert 1 == count
+    assert count == 1
     assert re.search(r"[A-Za-z0-9+/]{16}", redacted.replace("[redacted:private-key]", "")) is None
     assert redacted.startswith("before ")
     assert "[redacted:private-key]" in redacted

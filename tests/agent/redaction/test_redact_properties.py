@@ -119,8 +119,8 @@ def test_every_detector_is_accounted_for() -> None:
     """A detector that a new release of detect-secrets brings is used, superseded or refused, never overlooked."""
     kept = {name.partition(".")[2] for name, _, _ in KEPT}
 
-    assert set(detectors()) == kept | SUPERSEDED | NO_SECRETS
-    assert set(EXAMPLES) == kept | SUPERSEDED
+    assert kept | SUPERSEDED | NO_SECRETS == set(detectors())
+    assert kept | SUPERSEDED == set(EXAMPLES)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -130,8 +130,8 @@ def test_what_a_detector_finds_is_redacted(name: str) -> None:
     found = [{pattern for pattern in patterns if pattern.search(example)} for example in EXAMPLES[name]]
     redacted = [redact_text(f"see {example} there") for example in EXAMPLES[name]]
 
-    assert set(patterns) == set().union(*found)
-    assert [] == [text for text, count in redacted if count == 0 or re.search(r"[A-Za-z0-9]{20}", text)]
+    assert set().union(*found) == set(patterns)
+    assert [text for text, count in redacted if count == 0 or re.search(r"[A-Za-z0-9]{20}", text)] == []
 
 
 SECRETS = [GITHUB, JWT, PEM, PEM[:70], PEM[-60:], TWILIO, "AKIAIOSFODNN7EXAMPLE", "a1b2c3d4e5f6g7h8", "bWU6dGlnZXI3"]
@@ -185,7 +185,7 @@ def test_redacting_twice_changes_nothing_more(value: Json) -> None:
     once = redact(value)
     twice = redact(once.value)
 
-    assert 0 == twice.count
+    assert twice.count == 0
     assert repr(once.value) == repr(twice.value)
 
 
@@ -263,8 +263,8 @@ def test_large_json_within_a_text_takes_bounded_time() -> None:
     redacted, count = redact_text(orjson.dumps(rows).decode())
 
     assert time.monotonic() - started < 30
-    assert 250_000 == count
-    assert {"id": 7, "password": "[redacted:password]"} == orjson.loads(redacted)[7]
+    assert count == 250_000
+    assert orjson.loads(redacted)[7] == {"id": 7, "password": "[redacted:password]"}
 
 
 def test_many_secret_keys_take_bounded_time() -> None:
@@ -275,9 +275,9 @@ def test_many_secret_keys_take_bounded_time() -> None:
     redacted = redact({f"{GITHUB}{number:06}": number for number in numbers})
 
     assert time.monotonic() - started < 30
-    assert len(numbers) == redacted.count
+    assert redacted.count == len(numbers)
     assert isinstance(redacted.value, dict)
-    assert list(numbers) == list(redacted.value.values())
+    assert list(redacted.value.values()) == list(numbers)
 
 
 def test_every_kind_is_documented() -> None:
@@ -286,7 +286,7 @@ def test_every_kind_is_documented() -> None:
     kinds = {pattern.kind for pattern in patterns} | KINDS | {"private-key", "too-much"}
     page = (Path(__file__).parents[3] / "docs" / "redaction.md").read_text()
 
-    assert [] == sorted(kind for kind in kinds if f"`{kind}`" not in page and f"[redacted:{kind}]" not in page)
+    assert sorted(kind for kind in kinds if f"`{kind}`" not in page and f"[redacted:{kind}]" not in page) == []
 
 
 def test_it_opens_no_socket_and_starts_no_process() -> None:
