@@ -28,7 +28,7 @@ def fails(status: int) -> Reply:
     return {"error": status}
 
 
-def tool(name: str, call_id: str, **arguments: object) -> Block:
+def tool(name: str, call_id: str, /, **arguments: object) -> Block:
     """One call of a tool."""
     return {"type": "tool_use", "id": f"toolu_01{call_id}", "name": name, "input": arguments}
 

@@ -81,15 +81,15 @@ session resume, links resumed_from
 
 
 @pytest.mark.parametrize(
-    ("how", "session_end", "closing"),
+    ("how", "session_end", "closing", "failing"),
     [
-        (signal.SIGINT, "  hook SessionEnd\n", "closed by SessionEnd, interrupted"),
-        (signal.SIGKILL, "", "closed by process_gone, ERROR process_gone"),
+        (signal.SIGINT, "  hook SessionEnd\n", "closed by SessionEnd, interrupted", ""),
+        (signal.SIGKILL, "", "closed by process_gone", ", ERROR process_gone"),
     ],
     ids=["SIGINT", "SIGKILL"],
 )
 def test_what_is_interrupted_is_closed_by_rule(
-    world: World, how: signal.Signals, session_end: str, closing: str
+    world: World, how: signal.Signals, session_end: str, closing: str, failing: str
 ) -> None:
     """Turn and tool of a client that was interrupted or killed are closed by what is known; the next one is linked."""
     world.scripted({"prompt 1": [calls(bash("slow", "sleep 8; echo finished"))], "prompt 2": [says("two")]}).installed()
@@ -106,7 +106,7 @@ def test_what_is_interrupted_is_closed_by_rule(
         == f"""\
 session startup
 {session_end}
-invoke_agent claude-code, {closing}, links session
+invoke_agent claude-code, {closing}{failing}, links session
   chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
   execute_tool Bash slow, {closing}
 

@@ -141,3 +141,58 @@ invoke_agent claude-code, closed by Stop, links session
     )
     methods = {it["attributes"].get("mcp_method_name") for it in world.spans() if it["kind"] == "tool"}
     assert {"tools/call"} == methods
+
+
+def test_calls_that_the_client_refuses_are_calls(world: World) -> None:
+    """What the client refuses before any hook hears of it stands in the tree, with the reason's class."""
+    text = world.project / "a.txt"
+    text.write_text("one one\n")
+    edit = {"file_path": str(text), "new_string": "two"}
+    script = [
+        calls(tool("Read", "reads", file_path=str(text))),
+        calls(tool("Edit", "misses", old_string="three", **edit), bash("runs", "echo here")),
+        calls(tool("Edit", "repeats", old_string="one", **edit)),
+        calls(tool("Edit", "changes-nothing", old_string="two", **edit)),
+        calls(tool("Read", "nonsense", nope=1)),
+        calls(tool("Teleport", "unknown", to="moon")),
+        calls(bash("waits", "sleep 60")),
+        says("done"),
+    ]
+    world.scripted({"the errand": script}).installed()
+
+    assert world.claude("-p", "run the errand", "--allowedTools", "Bash,Read,Edit").code == 0
+    assert (
+        world.tree(in_order=False)
+        == """\
+session startup
+  hook SessionEnd
+
+invoke_agent claude-code, closed by Stop, links session
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
+  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for asked_for
+  execute_tool Bash runs, closed by PostToolUse
+    hook PostToolUse
+  execute_tool Bash waits, closed by PostToolBatch, ERROR blocked
+  execute_tool Edit changes-nothing, closed by PostToolBatch, ERROR no_change
+  execute_tool Edit misses, closed by PostToolBatch, ERROR string_not_found
+  execute_tool Edit repeats, closed by PostToolBatch, ERROR ambiguous_match
+  execute_tool Read nonsense, closed by PostToolBatch, ERROR invalid_input
+  execute_tool Read reads, closed by PostToolUse
+    hook PostToolUse
+  execute_tool Teleport unknown, closed by PostToolBatch, ERROR unknown_tool
+  hook PostToolBatch
+  hook PostToolBatch
+  hook PostToolBatch
+  hook PostToolBatch
+  hook PostToolBatch
+  hook PostToolBatch
+  hook PostToolBatch
+  hook Stop
+"""
+    )
