@@ -17,6 +17,7 @@ from cc_otel import __version__
 from cc_otel.agent.describe import Describer
 from cc_otel.agent.guard import without_message
 from cc_otel.agent.lock import LOCK_NAME
+from cc_otel.agent.memory import keep_little
 from cc_otel.agent.outbox import JournalOutbox
 from cc_otel.agent.pipeline import Agent, Limits
 from cc_otel.agent.summary.cache import CacheUnavailable
@@ -97,6 +98,7 @@ class AgentDaemon:
             OSError: the home cannot be used.
 
         """
+        keep_little()
         tune_collector()
         plan = self._plan
         spool = Spool(plan.spool, plan.spool_bytes_max)

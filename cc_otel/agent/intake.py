@@ -40,6 +40,9 @@ AHEAD_BYTES: Final = 64 << 10
 FILES_MAX: Final = 500
 """How many files one transaction takes in."""
 
+TAKE_BYTES_MAX: Final = 4 << 20
+"""How many bytes of files one transaction takes in, unless a single one has more: memory must not grow with them."""
+
 LISTED_MAX: Final = 20_000
 """How many files one look at the spool lists: memory stays bounded, and a backlog is not listed again for each few."""
 
@@ -108,8 +111,13 @@ class Intake:
             # Turned round, so that the oldest are taken from the end.
             self._listed = self._spool.oldest(LISTED_MAX)[::-1]
             self._unlisted = len(self._listed) == LISTED_MAX
-        entries = self._listed[-FILES_MAX:][::-1]
-        del self._listed[-FILES_MAX:]
+        entries: list[FileEntry] = []
+        size_bytes = 0
+        while self._listed and len(entries) < FILES_MAX:
+            size_bytes += self._listed[-1].size_bytes
+            if entries and size_bytes > TAKE_BYTES_MAX:
+                break
+            entries.append(self._listed.pop())
         return entries
 
     def _read(self, entry: FileEntry, now_ns: int, gone: list[FileEntry]) -> JournalInput | None:

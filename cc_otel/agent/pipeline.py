@@ -17,6 +17,7 @@ from cc_otel.agent.describe import Content, Describer, SpanSource, Summary
 from cc_otel.agent.evidence import UNSEEN_GRACE_S, Evidence, Patience
 from cc_otel.agent.guard import Guard
 from cc_otel.agent.intake import Intake
+from cc_otel.agent.memory import give_back
 from cc_otel.agent.open_drafts import OpenRows, rows_of
 from cc_otel.agent.summary.contract import ByRule, Summaries
 from cc_otel.agent.transcript_intake import KEEP_NS, TranscriptIntake
@@ -43,6 +44,9 @@ SETTLE_NS: Final = 100_000_000
 
 INPUTS_MAX: Final = 1000
 """How many events one transaction assembles."""
+
+CONTENT_BYTES_MAX: Final = 2 << 20
+"""How many bytes of content, as the journal stores it, are looked at together, unless a single event has more."""
 
 POLL_S: Final = 0.05
 QUIET_POLL_S: Final = 0.15
@@ -201,7 +205,8 @@ class Agent:
     # Assembling
 
     def _assemble(self, before_ns: int, now_ns: int) -> int:
-        inputs = self._journal.inputs.pending(before_ns, 1 if self._journal.deaths.careful else INPUTS_MAX)
+        count_max = 1 if self._journal.deaths.careful else INPUTS_MAX
+        inputs = self._journal.inputs.pending(before_ns, count_max, CONTENT_BYTES_MAX)
         stretch = _Stretch(contents={item.id: item.content for item in inputs if item.content is not None})
         for item in inputs:
             with self._guard.around(Counter.ROWS_UNREADABLE, "an input", item.session, str(item.id)):
@@ -281,36 +286,64 @@ class Agent:
     def _commit(self, stretch: _Stretch) -> None:
         if not stretch.told and not stretch.drafts and not stretch.sessions and not stretch.unreadable:
             return
-        self._read_contents(stretch.drafts, stretch.contents)
-        # A draft without content was encoded before: its span is in the outbox.
-        fresh = [d for d in stretch.drafts if d.event.id in stretch.contents and d.span_id not in self._waiting]
+        portions = self._portions(stretch.drafts, stretch.contents) or [[]]
+        told, done = stretch.told, stretch.done
+        for portion in portions[:-1]:
+            # Content goes with the last portion: later ones may need it, and after a kill it has their spans made anew.
+            spans, encoded = self._encode(portion, stretch.contents)
+            self._journal.commit(told, spans, [])
+            told, done = [], [*done, *self._done(encoded)]
+        spans, encoded = self._encode(portions[-1], stretch.contents)
+        done = [*done, *self._done(encoded)]
+        self._journal.commit(told, spans, done, *self._opened(stretch.sessions), stretch.unreadable)
+        for what, count in ((Counter.CALLS_COPIED, stretch.copied), (Counter.CALLS_OLDER, stretch.older)):
+            if count:
+                self._journal.counters.add(what, count)
+
+    def _portions(self, drafts: Iterable[Draft], contents: Mapping[int, bytes]) -> list[list[Draft]]:
+        """Return drafts in portions of bounded content: hundreds of large ones may end at the same moment."""
+        missing = {event.id for draft in drafts for event in draft.sources} - contents.keys()
+        sizes = self._journal.inputs.content_sizes(sorted(missing))
+        portions: list[list[Draft]] = []
+        size_bytes = CONTENT_BYTES_MAX
+        for draft in drafts:
+            more_bytes = sum(sizes.get(event.id, 0) for event in draft.sources)
+            if size_bytes + more_bytes > CONTENT_BYTES_MAX or not portions:
+                portions.append([])
+                size_bytes = 0
+            portions[-1].append(draft)
+            size_bytes += more_bytes
+        return portions
+
+    def _encode(self, drafts: Iterable[Draft], known: Mapping[int, bytes]) -> tuple[list[EncodedSpan], list[Draft]]:
+        """Return the spans of drafts that need not wait for a summary, and these drafts."""
+        contents = self._contents(drafts, known)
         spans, encoded = [], []
-        for draft in fresh:
-            source = self._source(draft, stretch.contents)
+        for draft in drafts:
+            # A draft without content was encoded before: its span is in the outbox.
+            if draft.event.id not in contents or draft.span_id in self._waiting:
+                continue
+            source = self._source(draft, contents)
             if (summary := self._summary(source)) is None:
                 self._waiting[draft.span_id] = draft
             else:
                 spans.append(self._encoded(source, summary))
                 encoded.append(draft)
-        done = [*stretch.done, *self._done(encoded)]
-        self._journal.commit(stretch.told, spans, done, *self._opened(stretch.sessions), stretch.unreadable)
-        for what, count in ((Counter.CALLS_COPIED, stretch.copied), (Counter.CALLS_OLDER, stretch.older)):
-            if count:
-                self._journal.counters.add(what, count)
+        return spans, encoded
 
     def _release(self) -> int:
         """Encode the spans whose wait for a summary is over. Return how many."""
-        settled = [(span_id, summary) for span_id, summary in self._summaries.settled() if span_id in self._waiting]
-        if settled:
-            drafts = [self._waiting.pop(span_id) for span_id, _ in settled]
-            contents: dict[int, bytes] = {}
-            self._read_contents(drafts, contents)
-            spans = [
-                self._encoded(self._source(draft, contents), summary)
-                for draft, (_, summary) in zip(drafts, settled, strict=True)
-            ]
-            sessions = {draft.event.session_id for draft in drafts}
-            self._journal.commit([], spans, self._done(drafts), *self._opened(sessions))
+        settled = {span_id: summary for span_id, summary in self._summaries.settled() if span_id in self._waiting}
+        drafts = [self._waiting.pop(span_id) for span_id in settled]
+        left = len(drafts)
+        for portion in self._portions(drafts, {}):
+            contents = self._contents(portion, {})
+            spans = [self._encoded(self._source(draft, contents), settled[draft.span_id]) for draft in portion]
+            if left := left - len(portion):
+                self._journal.commit([], spans, [])
+            else:
+                sessions = {draft.event.session_id for draft in drafts}
+                self._journal.commit([], spans, self._done(drafts), *self._opened(sessions))
         return len(settled)
 
     def _opened(self, sessions: Iterable[str]) -> tuple[list[OpenSpan], list[str]]:
@@ -327,12 +360,13 @@ class Agent:
             gone += fewer
         return opened, gone
 
-    def _read_contents(self, drafts: Iterable[Draft], contents: dict[int, bytes]) -> None:
-        """Add to ``contents`` what the journal still keeps of the drafts' events."""
-        needed = {event.id for draft in drafts for event in draft.sources}
-        missing = sorted(needed - contents.keys())
+    def _contents(self, drafts: Iterable[Draft], known: Mapping[int, bytes]) -> dict[int, bytes]:
+        """Return what the journal still keeps of the drafts' events, beside what is known of them."""
+        contents = dict(known)
+        missing = sorted({event.id for draft in drafts for event in draft.sources} - contents.keys())
         for start in range(0, len(missing), INPUTS_MAX):
             contents |= self._journal.inputs.contents(missing[start : start + INPUTS_MAX])
+        return contents
 
     def _done(self, encoded: Iterable[Draft]) -> list[int]:
         """Return the events that no span needs any more: an event may be part of one that still waits."""
@@ -419,3 +453,4 @@ class Agent:
         if (unread := self._calls.unread()) != self._unread:
             self._unread = unread
             self._journal.status.save(AgentStatus(unread=unread))
+        give_back()

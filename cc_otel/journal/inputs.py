@@ -11,6 +11,7 @@ from cc_otel.journal.packing import pack, unpack
 from cc_otel.journal.schema import key_of
 
 DIGESTS_MAX: Final = 1000
+NO_LIMIT: Final = 1 << 62
 _FORGOTTEN: Final = "SELECT forgotten_ns FROM sessions WHERE name = ?"
 
 
@@ -67,15 +68,28 @@ class Inputs:
                 found[digest] = JournalInput(_kind(kind), session, clock_ns, fields, id_, digest)
         return found
 
-    def pending(self, before_ns: int, count_max: int) -> list[JournalInput]:
-        """Return inputs that wait to be assembled and are older than that, by their clocks, with content."""
-        return self._found(
-            "LEFT JOIN contents AS c ON c.id = i.id WHERE i.seq IS NULL AND i.clock_ns < ?"
-            " ORDER BY i.clock_ns, i.id LIMIT ?",
+    def pending(self, before_ns: int, count_max: int, bytes_max: int = NO_LIMIT) -> list[JournalInput]:
+        """
+        Return inputs that wait to be assembled and are older than that, by their clocks, with content.
+
+        They are at least one and at most ``count_max``, with at most ``bytes_max`` of stored content together.
+        """
+        found: list[JournalInput] = []
+        size_bytes = 0
+        with self._database.rows(
+            "SELECT i.kind, s.name, i.clock_ns, i.fields, i.id, c.content FROM inputs AS i"
+            " JOIN sessions AS s ON s.id = i.session LEFT JOIN contents AS c ON c.id = i.id"
+            " WHERE i.seq IS NULL AND i.clock_ns < ? ORDER BY i.clock_ns, i.id LIMIT ?",
             before_ns,
             count_max,
-            content="c.content",
-        )
+        ) as rows:
+            for row in rows:
+                stored = row[-1]
+                size_bytes += len(stored or b"")
+                if found and size_bytes > bytes_max:
+                    break
+                found.append(_input(*row))
+        return found
 
     def told(self, session: str) -> Iterator[JournalInput]:
         """Return what the assembler was told of a session, in order."""
@@ -114,6 +128,15 @@ class Inputs:
         rows = self._database.all(f"SELECT id, content FROM contents WHERE id IN ({marks})", *ids)  # noqa: S608 - marks only
         return {event_id: _readable(stored) for event_id, stored in rows}
 
+    def content_sizes(self, ids: Sequence[int]) -> dict[int, int]:
+        """Return how many bytes the stored content of inputs has, by their ids, where it is still kept."""
+        found: dict[int, int] = {}
+        for start in range(0, len(ids), DIGESTS_MAX):
+            some = ids[start : start + DIGESTS_MAX]
+            marks = ",".join("?" * len(some))
+            found |= dict(self._database.all(f"SELECT id, length(content) FROM contents WHERE id IN ({marks})", *some))  # noqa: S608 - marks only
+        return found
+
     def waiting(self) -> int:
         """Return how many inputs wait to be assembled."""
         return self._database.one("SELECT count(*) FROM inputs WHERE seq IS NULL")
@@ -130,16 +153,20 @@ class Inputs:
         """Return the last place in the order."""
         return self._database.one("SELECT coalesce(max(seq), 0) FROM inputs")
 
-    def _found(self, rest: str, *parameters: object, content: str = "NULL") -> list[JournalInput]:
+    def _found(self, rest: str, *parameters: object) -> list[JournalInput]:
         rows = self._database.all(
-            f"SELECT i.kind, s.name, i.clock_ns, i.fields, i.id, {content} FROM inputs AS i"  # noqa: S608 - our own texts
+            "SELECT i.kind, s.name, i.clock_ns, i.fields, i.id FROM inputs AS i"  # noqa: S608 - our own texts
             f" JOIN sessions AS s ON s.id = i.session {rest}",
             *parameters,
         )
-        return [
-            JournalInput(_kind(kind), session, clock_ns, fields, id_, content=None if said is None else _readable(said))
-            for kind, session, clock_ns, fields, id_, said in rows
-        ]
+        return [_input(*row) for row in rows]
+
+
+def _input(
+    kind: object, session: str, clock_ns: int, fields: bytes, row_id: int, stored: object = None
+) -> JournalInput:
+    content = None if stored is None else _readable(stored)
+    return JournalInput(_kind(kind), session, clock_ns, fields, row_id, content=content)
 
 
 def _kind(kind: object) -> InputKind:

@@ -387,3 +387,22 @@ def test_a_full_disk_delays_and_loses_nothing(small_disk: Path) -> None:
 
     assert len(workshop.encoded()) == 20
     assert workshop.spool.count() == 0
+
+
+def test_large_events_that_end_together_are_encoded_in_portions(workshop: Workshop) -> None:
+    """What ends at one moment is encoded bit by bit, and a content that several spans need stays for all of them."""
+    shared = {"session_id": "s", "prompt_id": "p"}
+    workshop.record({**shared, "hook_event_name": "SessionStart", "source": "startup"})
+    workshop.record({**shared, "hook_event_name": "UserPromptSubmit", "prompt": "go"})
+    calls = []
+    for number in range(6):
+        call = {"tool_use_id": f"t{number}", "tool_name": "Read", "tool_input": {"file_path": f"/{number}"}}
+        calls.append({**call, "tool_response": Random(number).randbytes(90_000).hex()})
+        padding = Random(number).randbytes(400_000).hex()
+        workshop.record({**shared, "hook_event_name": "PreToolUse", **call, "padding": padding})
+    workshop.record({**shared, "hook_event_name": "PostToolBatch", "tool_calls": calls})
+    workshop.settle(1)
+
+    calls_made = [attributes(span) for span in workshop.encoded() if "Read" in span.name]
+    assert ["gen_ai.tool.call.result" in call for call in calls_made] == [True] * 6
+    assert workshop.journal.inputs.live_sessions() == ["s"]
