@@ -11,7 +11,7 @@ import click
 from cc_otel.claude_code import wiring
 from cc_otel.claude_code.installed import PLUGIN, Installed
 from cc_otel.claude_code.settings_file import SettingsFile, Unusable
-from cc_otel.cli.common import fail, json_option, print_json, say, with_settings
+from cc_otel.cli.common import fail, json_option, not_nan, print_json, say, with_settings
 from cc_otel.cli.compose.sending import destination, with_content
 from cc_otel.cli.doctor import home as home_checks
 from cc_otel.cli.doctor.checks import BROKEN, looked
@@ -20,20 +20,32 @@ from cc_otel.config import Home, Settings
 from cc_otel.journal.counters import Count, Counter
 from cc_otel.journal.database import JournalUnavailable
 from cc_otel.spool import Spool
-from cc_otel.view.status import AgentDefaults, AgentState, HomeStatus, Problem, Recording, home_status
+from cc_otel.view.status import AgentDefaults, AgentState, HomeStatus, Problem, Recording, faults, home_status
 
 
 @click.command()
 @with_settings("exporter_otlp_endpoint", "content", "spool_max_mb")
+@click.option("--check", is_flag=True, help="Print what is wrong alone, and exit with 1 if anything is: for timers.")
+@click.option(
+    "--failing-s",
+    type=click.FloatRange(min=0),
+    callback=not_nan,
+    default=300.0,
+    show_default=True,
+    help="With --check: how long a delivery may fail, seconds.",
+)
 @json_option
-def status(home: Home, settings: Settings, as_json: bool) -> None:
+def status(home: Home, settings: Settings, check: bool, failing_s: float, as_json: bool) -> None:
     """Show how recording and delivery stand, and what was lost."""
     found = status_of(home, settings)
+    wrong = list(faults(found, time.time_ns(), failing_s)) if check else []
     if as_json:
-        print_json(found.to_json())
-        return
-    for line in _lines(found):
-        say(line)
+        print_json(found.to_json() | ({"faults": wrong} if check else {}))
+    else:
+        for line in wrong if check else _lines(found):
+            say(line)
+    if wrong:
+        raise click.exceptions.Exit(1)
 
 
 def status_of(home: Home, settings: Settings) -> HomeStatus:

@@ -68,6 +68,7 @@ class SenderState:
 
     ``last_error`` and ``last_error_ns`` stay after the delivery has recovered. ``next_attempt_ns`` is set during a
     backoff. ``sent`` and ``buried`` count spans, ``retried`` counts attempts after which they stayed in the outbox.
+    ``failing_since_ns`` is set from the first attempt that failed until one succeeds.
     """
 
     situation: Situation = Situation.IDLE
@@ -78,6 +79,7 @@ class SenderState:
     sent: int = 0
     retried: int = 0
     buried: int = 0
+    failing_since_ns: int | None = None
 
 
 class Sender:
@@ -128,7 +130,7 @@ class Sender:
         """Make one attempt if the outbox has spans. Return how long to wait before the next step, s (0: do not)."""
         batch = self._outbox.waiting(self._spans_max, BYTES_MAX)
         if not batch:
-            self.state = replace(self.state, situation=Situation.IDLE, next_attempt_ns=None)
+            self.state = replace(self.state, situation=Situation.IDLE, failing_since_ns=None, next_attempt_ns=None)
             return IDLE_S
         wait_s = self._settle(batch, self._transport.export(request(batch), self._timeout_s))
         next_attempt_ns = self._clock_ns() + int(wait_s * 1e9) if wait_s else None
@@ -159,6 +161,7 @@ class Sender:
             self.state,
             situation=Situation.DELIVERING,
             last_success_ns=self._clock_ns(),
+            failing_since_ns=None,
             sent=self.state.sent + len(batch),
         )
         if warning:
@@ -209,6 +212,7 @@ class Sender:
     def _keep(self, situation: Situation, text: str) -> None:
         self.state = replace(self.state, retried=self.state.retried + 1)
         self._note(situation, text)
+        self.state = replace(self.state, failing_since_ns=self.state.failing_since_ns or self.state.last_error_ns)
 
     def _note(self, situation: Situation, text: str) -> None:
         now_ns = self._clock_ns()

@@ -1,7 +1,7 @@
 """How recording and delivery of a home stand, and what was lost, set aside or given up."""
 
+import collections
 import shlex
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from cc_otel.agent.lock import is_locked, running_pid
-from cc_otel.journal.counters import Count
+from cc_otel.journal.counters import Count, Counter
 from cc_otel.journal.journal import Journal
 from cc_otel.spool import Spool
 from cc_otel.view.open_spans import count_open
+
+DEAD_NS: Final = 7 * 86_400_000_000_000
+"""So long dead letters are kept."""
 
 RECENT_NS: Final = 86_400_000_000_000
 """An event that came within this time is proof that something is wired."""
@@ -153,9 +156,30 @@ def _with_journal(status: HomeStatus, journal: Journal, now_ns: int) -> HomeStat
     )
 
 
+def faults(status: HomeStatus, now_ns: int, failing_s: float) -> Iterator[str]:
+    """Return what somebody has to see to; a delivery that fails counts after it did so for ``failing_s``."""
+    if not (status.recording or status.paused):
+        yield "nothing is recorded"
+    yield from (f"{problem.what}: {problem.text}" for problem in status.problems)
+    if status.spool.full:
+        yield "the spool is full"
+    waiting = status.spool.events_waiting + status.journal.events_waiting + status.journal.spans_waiting
+    if waiting and not status.agent.running:
+        yield f"no agent is running, and {waiting} events and spans wait for one"
+    sender = status.sender or {}
+    since_ns = sender.get("failing_since_ns")
+    if isinstance(since_ns, int) and status.agent.running and now_ns - since_ns > failing_s * 1e9:
+        yield f"nothing could be delivered for {(now_ns - since_ns) / 1e9:.0f} s: {sender.get('last_error')}"
+    if status.spool.events_failed:
+        yield f"{status.spool.events_failed} events could not become spans"
+    refused = status.counts.get(str(Counter.SPANS_BURIED))
+    if refused and refused.last_ns > now_ns - DEAD_NS:
+        yield f"{refused.count} spans were refused by the receiver, the last within a week"
+
+
 def unread_problems(unread: Mapping[str, str]) -> Iterator[Problem]:
     """Return a problem for each folder and reason of transcripts that the agent cannot read."""
-    counted = Counter((reason, Path(path).parent.parent) for path, reason in unread.items())
+    counted = collections.Counter((reason, Path(path).parent.parent) for path, reason in unread.items())
     for (reason, projects), count in sorted(counted.items()):
         what = f"{count} below {projects}: {_UNREAD.get(reason, reason)}; their model calls are not counted"
         fix = f"CLAUDE_CONFIG_DIR={shlex.quote(str(projects.parent))} cc-otel install" if reason == "outside" else ""

@@ -61,6 +61,17 @@ def test_where_settings_are_wired_they_are_named(person: Path) -> None:
     assert problem.startswith(f"wiring: {settings} lacks ")
 
 
+def test_a_check_fails_where_anything_is_wrong(person: Path) -> None:
+    """With --check nothing is printed and the exit code is 0 in order; else what is wrong is printed, and it is 1."""
+    home = person / "home"
+    wrong = CliRunner().invoke(main, ["status", "--check", "--home", str(home)])
+    assert (wrong.exit_code, wrong.stdout.splitlines()[0]) == (1, "nothing is recorded")
+
+    typed("install", "--home", str(home))
+    assert typed("status", "--check", "--home", str(home)) == ""
+    assert json.loads(typed("status", "--check", "--json", "--home", str(home)))["faults"] == []
+
+
 def test_nothing_that_others_wrote_acts_on_the_terminal(person: Path) -> None:
     """A receiver's complaint is one line of what can be shown."""
     home = person / "home"

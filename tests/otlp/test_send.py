@@ -215,17 +215,16 @@ def test_the_state_tells_the_whole_story() -> None:
         return NOW_NS + second * S_NS
 
     refused = "the receiver takes nothing from us: HTTP 401"
+    rejected, gone = "the receiver rejects 1 of 4 spans: bad", "not delivered yet: gone"
     isolating = "the receiver cannot take a request of 2 spans: odd"
     buried = f"span {ENCODED[2].span_id} can never be delivered and was set aside: odd"
     assert states == [
-        SenderState(Situation.REFUSED, None, refused, at(0), at(2), retried=1),
-        SenderState(Situation.ISOLATING, None, "the receiver rejects 1 of 4 spans: bad", at(1), None, retried=2),
-        SenderState(
-            Situation.DELIVERING, at(2), "the receiver rejects 1 of 4 spans: bad", at(1), None, sent=2, retried=2
-        ),
-        SenderState(Situation.ISOLATING, at(2), isolating, at(3), at(4), sent=2, retried=3),
-        SenderState(Situation.RETRYING, at(2), "not delivered yet: gone", at(4), at(6), sent=2, retried=4),
-        SenderState(Situation.ISOLATING, at(2), buried, at(5), at(9), sent=2, retried=4, buried=1),
+        SenderState(Situation.REFUSED, None, refused, at(0), at(2), retried=1, failing_since_ns=at(0)),
+        SenderState(Situation.ISOLATING, None, rejected, at(1), None, retried=2, failing_since_ns=at(0)),
+        SenderState(Situation.DELIVERING, at(2), rejected, at(1), None, sent=2, retried=2),
+        SenderState(Situation.ISOLATING, at(2), isolating, at(3), at(4), sent=2, retried=3, failing_since_ns=at(3)),
+        SenderState(Situation.RETRYING, at(2), gone, at(4), at(6), sent=2, retried=4, failing_since_ns=at(3)),
+        SenderState(Situation.ISOLATING, at(2), buried, at(5), at(9), 2, 4, 1, failing_since_ns=at(3)),
         SenderState(Situation.DELIVERING, at(6), buried, at(5), None, sent=3, retried=4, buried=1),
         SenderState(Situation.IDLE, at(6), buried, at(5), None, sent=3, retried=4, buried=1),
     ]

@@ -3,10 +3,12 @@
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from cc_otel.agent.lock import HomeLock
-from cc_otel.journal.counters import Counter
+from cc_otel.journal.counters import Count, Counter
 from cc_otel.journal.journal import Journal
 from cc_otel.journal.status import AgentFacts, AgentStatus
 from cc_otel.spool import Spool
@@ -19,6 +21,7 @@ from cc_otel.view.status import (
     Problem,
     Recording,
     SpoolState,
+    faults,
     home_status,
 )
 from tests.agent.test_pipeline import Workshop
@@ -59,6 +62,34 @@ def test_a_home_that_nothing_is_wired_to_does_not_record(tmp_path: Path) -> None
     workshop.settle()
     assert state(tmp_path).recording
     assert abs((state(tmp_path).last_event_ns or 0) - time.time_ns()) < RECENT_NS
+
+
+def test_faults_are_what_somebody_has_to_see_to(tmp_path: Path) -> None:
+    """A home in order has no faults; each thing that is wrong is one, a failing delivery after a while."""
+    now_ns = time.time_ns()
+    fine = replace(state(tmp_path, wired=["settings.json"]), agent=AgentState(True, 1, "up"))
+    failing = {"failing_since_ns": now_ns - 60_000_000_000, "last_error": "no answer"}
+
+    def wrong(failing_s: float = 300, **changed: Any) -> list[str]:
+        return list(faults(replace(fine, **changed), now_ns, failing_s))
+
+    assert wrong() == []
+    assert wrong(recording=False) == ["nothing is recorded"]
+    assert wrong(recording=False, paused=True) == []
+    assert wrong(problems=[Problem("wiring", "gone")]) == ["wiring: gone"]
+    assert wrong(spool=SpoolState(full=True, events_failed=2)) == [
+        "the spool is full",
+        "2 events could not become spans",
+    ]
+    assert wrong(sender=failing) == []
+    assert wrong(sender=failing, failing_s=59) == ["nothing could be delivered for 60 s: no answer"]
+    assert wrong(agent=AgentState(False, None, "up")) == []
+    assert wrong(agent=AgentState(False, None, "up"), journal=JournalState(1, 2, 3)) == [
+        "no agent is running, and 3 events and spans wait for one"
+    ]
+    old, new = Count(4, 0, now_ns - 8 * 86_400_000_000_000), Count(4, 0, now_ns)
+    assert wrong(counts={"spans_buried": old}) == []
+    assert wrong(counts={"spans_buried": new}) == ["4 spans were refused by the receiver, the last within a week"]
 
 
 def test_what_waits_is_counted(tmp_path: Path) -> None:
