@@ -17,7 +17,7 @@ from cc_otel.agent.model_calls import arrival_of, digests_of, is_known
 from cc_otel.agent.processes import alive
 from cc_otel.claude_code.transcript.chats import QUIET_NS, ModelCall, Transcript
 from cc_otel.claude_code.transcript.files import TranscriptFile, Transcripts
-from cc_otel.claude_code.transcript.owners import DecidedCall, SessionCalls, advisor_calls
+from cc_otel.claude_code.transcript.owners import DecidedCall, DecidedCalls, SessionCalls, advisor_calls
 from cc_otel.event import Cause, HookEvent, Observation
 from cc_otel.journal.counters import Counter
 from cc_otel.journal.journal import Journal
@@ -39,6 +39,9 @@ READ_BYTES_MAX: Final = 1 << 20
 
 FILES_MAX: Final = 128
 """How many files are known by their last records. Of others it is only known how far they were read."""
+
+SESSIONS_MAX: Final = 1000
+"""How many sessions are remembered that are not checked any more."""
 
 OFFSETS_MAX: Final = 10_000
 UNREAD_MAX: Final = 200
@@ -62,13 +65,13 @@ class _Session:
 
     pid: int
     heard_ns: int
+    calls: SessionCalls
     main: str = ""
     paths: OrderedDict[str, None] = field(default_factory=OrderedDict)
     folders: OrderedDict[str, None] = field(default_factory=OrderedDict)
     over_ns: dict[str | None, int] = field(default_factory=dict)
     read_ns: int = 0
     files: int = 0
-    calls: SessionCalls = field(default_factory=SessionCalls)
 
     @property
     def is_final(self) -> bool:
@@ -133,6 +136,7 @@ class TranscriptIntake:
         # Those that grew last stand last.
         self._files: OrderedDict[_Key, _File] = OrderedDict()
         self._offsets: OrderedDict[_Key, int] = OrderedDict()
+        self._earlier = DecidedCalls()
         # Calls that are decided, each with its session and pid, until the journal has them.
         self._decided: list[tuple[DecidedCall, str, int]] = []
         self._checked_ns = 0
@@ -157,7 +161,8 @@ class TranscriptIntake:
             if not told.transcript_path or told.ended_ns:
                 return
             if session is None:
-                session = self._sessions[told.session_id] = _Session(told.pid, now_ns)
+                calls = SessionCalls(told.session_id, self._earlier)
+                session = self._sessions[told.session_id] = _Session(told.pid, now_ns, calls)
             session.note_files(told)
             session.pid = told.pid
         if session is None:
@@ -289,7 +294,10 @@ class TranscriptIntake:
 
     def _forget(self, now_ns: int) -> None:
         """Drop files that did not grow for longest, and sessions without an event for long."""
-        old = {name for name, session in self._sessions.items() if abs(now_ns - session.heard_ns) >= KEEP_NS}
+        quiet = {it: abs(now_ns - session.heard_ns) for it, session in self._sessions.items()}
+        old = {name for name, quiet_ns in quiet.items() if quiet_ns >= KEEP_NS}
+        unwatched = [name for name, quiet_ns in quiet.items() if quiet_ns >= WATCH_NS]
+        old.update(unwatched[: max(len(self._sessions) - SESSIONS_MAX, 0)])
         keys = [key for key in self._files if key[0] in old]
         keys += [key for key in self._files if key[0] not in old][: max(len(self._files) - len(keys) - FILES_MAX, 0)]
         for key in keys:

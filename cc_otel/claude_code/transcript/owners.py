@@ -21,7 +21,7 @@ HELD_BYTES_MAX: Final = 16 << 20
 """How much of undecided calls one session holds; beyond it, the earliest are decided by what is known of them."""
 
 DECIDED_MAX: Final = 500
-"""How many message ids are remembered with the calls that were decided under them."""
+"""How many message ids of all sessions are remembered with the calls that were decided under them."""
 
 SAME_ID_MAX: Final = 64
 """How many calls are remembered under one message id."""
@@ -46,11 +46,12 @@ class DecidedCall:
         return cls(call, identity(call))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Group:
-    """What is the same call: its states by the file that holds them."""
+    """What is the same call: its states by the file that holds them, and the request ids that these have."""
 
     members: dict[str, ModelCall] = field(default_factory=dict)
+    request_ids: set[str] = field(default_factory=set)
 
     def has(self, path: str, call: ModelCall) -> bool:
         return any(_is_same(call, path, known, other) for other, known in self.members.items())
@@ -129,13 +130,39 @@ def _is_same(call: ModelCall, path: str, known: ModelCall, known_path: str) -> b
     return call.message_id == known.message_id and not call.clocks.isdisjoint(known.clocks)
 
 
-class SessionCalls:
-    """The calls of one session that wait for their decision, and what was decided lately."""
+class DecidedCalls:
+    """What was decided lately in any session, for copies that are read later."""
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._undecided: OrderedDict[str, list[_Group]] = OrderedDict()
-        self._decided: OrderedDict[str, list[_Group]] = OrderedDict()
+        self._groups: OrderedDict[tuple[str, str], list[_Group]] = OrderedDict()
+
+    def has(self, session_id: str, path: str, call: ModelCall) -> bool:
+        """Whether a call of a session is one of them."""
+        return any(group.has(path, call) for group in self._groups.get((session_id, call.message_id), ()))
+
+    def add(self, session_id: str, message_id: str, group: _Group) -> None:
+        """Remember a group, without its texts."""
+        for path, call in group.members.items():
+            group.members[path] = replace(call, blocks=())
+        known = self._groups.setdefault((session_id, message_id), [])
+        known.append(group)
+        del known[:-SAME_ID_MAX]
+        self._groups.move_to_end((session_id, message_id))
+        if len(self._groups) > DECIDED_MAX:
+            self._groups.popitem(last=False)
+
+
+class SessionCalls:
+    """The calls of one session that wait for their decision."""
+
+    def __init__(self, session_id: str, decided: DecidedCalls) -> None:
+        """Begin with none; ``decided`` is what is known of all sessions."""
+        self._session_id = session_id
+        self._decided = decided
+        self._undecided: dict[_Group, str] = {}
+        # By message id and request id: a relay may give all its answers one message id.
+        self._groups: dict[str, dict[str, list[_Group]]] = {}
         self._unshared: list[ModelCall] = []
         self._held_bytes = 0
 
@@ -146,12 +173,13 @@ class SessionCalls:
             if not call.is_copy:
                 self._unshared.append(call)
             return
-        if any(group.has(path, call) for group in self._decided.get(call.message_id, ())):
+        if self._decided.has(self._session_id, path, call):
             return
-        groups = self._undecided.setdefault(call.message_id, [])
-        group = next((group for group in groups if group.has(path, call)), None)
-        if group is None:
-            groups.append(group := _Group())
+        group = next((group for group in self._candidates(call) if group.has(path, call)), None) or _Group()
+        self._undecided[group] = call.message_id
+        if call.request_id not in group.request_ids:
+            group.request_ids.add(call.request_id)
+            self._groups.setdefault(call.message_id, {}).setdefault(call.request_id, []).append(group)
         self._held_bytes -= group.size
         group.add(path, call)
         self._held_bytes += group.size
@@ -165,32 +193,31 @@ class SessionCalls:
         unshared, self._unshared = self._unshared, []
         for call in unshared:
             yield DecidedCall.of(call)
-        for message_id in list(self._undecided):
-            for group in list(self._undecided[message_id]):
-                waits = message_id in open_ids or not group.has_original or not is_complete
-                if group.is_evident or not waits or self._held_bytes > HELD_BYTES_MAX:
-                    yield self._decide(message_id, group, main)
+        for group, message_id in list(self._undecided.items()):
+            waits = message_id in open_ids or not group.has_original or not is_complete
+            if group.is_evident or not waits or self._held_bytes > HELD_BYTES_MAX:
+                yield self._decide(group, main)
 
     def finish(self, main: str) -> Iterator[DecidedCall]:
         """Return all that was undecided: nothing more is read."""
-        for message_id in list(self._undecided):
-            for group in list(self._undecided[message_id]):
-                yield self._decide(message_id, group, main)
+        for group in list(self._undecided):
+            yield self._decide(group, main)
 
-    def _decide(self, message_id: str, group: _Group, main: str) -> DecidedCall:
-        groups = self._undecided[message_id]
-        groups.remove(group)
-        if not groups:
-            del self._undecided[message_id]
+    def _candidates(self, call: ModelCall) -> Iterator[_Group]:
+        known = self._groups.get(call.message_id, {})
+        for request_id in {call.request_id, ""} if call.request_id else known:
+            yield from known.get(request_id, ())
+
+    def _decide(self, group: _Group, main: str) -> DecidedCall:
+        message_id = self._undecided.pop(group)
+        known = self._groups[message_id]
+        for request_id in group.request_ids:
+            known[request_id].remove(group)
+            if not known[request_id]:
+                del known[request_id]
+        if not known:
+            del self._groups[message_id]
         self._held_bytes -= group.size
         decided = group.decided(main)
-        # Its texts are not needed any more.
-        for path, call in group.members.items():
-            group.members[path] = replace(call, blocks=())
-        known = self._decided.setdefault(message_id, [])
-        known.append(group)
-        del known[:-SAME_ID_MAX]
-        self._decided.move_to_end(message_id)
-        if len(self._decided) > DECIDED_MAX:
-            self._decided.popitem(last=False)
+        self._decided.add(self._session_id, message_id, group)
         return decided

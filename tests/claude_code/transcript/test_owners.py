@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cc_otel.claude_code.transcript.chats import ModelCall, Transcript
-from cc_otel.claude_code.transcript.owners import HELD_BYTES_MAX, DecidedCall, SessionCalls, identity
+from cc_otel.claude_code.transcript.owners import HELD_BYTES_MAX, DecidedCall, DecidedCalls, SessionCalls, identity
 
 Record = dict[str, Any]
 
@@ -44,7 +45,7 @@ def user(uuid: str) -> Record:
 
 def decided(files: dict[str, list[Record]], order: Iterable[str] | None = None) -> list[DecidedCall]:
     """Read files one after the other, and return what is decided once all are read."""
-    calls = SessionCalls()
+    calls = SessionCalls("s", DecidedCalls())
     found: list[DecidedCall] = []
     for path in files if order is None else order:
         for call in read(path, files[path]):
@@ -121,7 +122,7 @@ def test_an_identity_is_that_of_message_and_request() -> None:
 
 def test_an_evident_call_does_not_wait() -> None:
     """A whole answer beside its own request is decided at once; a copy that is read later is the same call."""
-    calls = SessionCalls()
+    calls = SessionCalls("s", DecidedCalls())
     for path, records in ((MAIN, [request("q"), record("a", 1, requestRef="q")]), (AGENT, [record("b", 1)])):
         for call in read(path, records):
             calls.add(path, call)
@@ -133,7 +134,7 @@ def test_an_evident_call_does_not_wait() -> None:
 
 def test_what_is_held_back_has_a_limit() -> None:
     """A session whose files hold too much that is undecided decides the earliest by what is known."""
-    calls = SessionCalls()
+    calls = SessionCalls("s", DecidedCalls())
     found: list[DecidedCall] = []
     text = "x" * (HELD_BYTES_MAX // 8)
     for number in range(9):
@@ -156,7 +157,10 @@ def test_any_order_of_reading_decides_the_same(data: st.DataObject) -> None:
     }
     pieces = [(path, record) for path in files for record in files[path]]
     order = data.draw(st.permutations(pieces))
-    calls, transcripts = SessionCalls(), {path: Transcript("" if path == MAIN else path) for path in files}
+    calls, transcripts = (
+        SessionCalls("s", DecidedCalls()),
+        {path: Transcript("" if path == MAIN else path) for path in files},
+    )
     left = {path: iter(records) for path, records in files.items()}
     for path, _ in order:
         for call in transcripts[path].feed(json.dumps(next(left[path])).encode() + b"\n"):
@@ -168,3 +172,27 @@ def test_any_order_of_reading_decides_the_same(data: st.DataObject) -> None:
 
     assert found == {(it.identity, it.call.agent_id, it.call.start_ns) for it in decided(files)}
     assert sorted(agent_id for _, agent_id, _ in found) == ["", "fork", "other", "other"]
+
+
+def test_many_answers_under_one_id_take_no_longer() -> None:
+    """A relay's one id for all answers makes them no slower to decide: each is found by its request."""
+    calls = SessionCalls("s", DecidedCalls())
+    (call,) = read(MAIN, [record("a", 1)])
+    compared = 0
+
+    class Counted(str):
+        __slots__ = ()
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    for number in range(1000):
+        calls.add(MAIN, replace(call, message_id=Counted("m"), request_id=f"r{number}"))
+    found = list(calls.decide(MAIN, (), is_complete=True))
+
+    assert len(found) == 1000
+    assert compared < 10_000
