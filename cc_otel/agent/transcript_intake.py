@@ -7,7 +7,7 @@ survive: after a restart it is read from its beginning, and what the journal kno
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -36,6 +36,9 @@ FINAL_CHECK_NS: Final = 100_000_000
 
 READ_BYTES_MAX: Final = 1 << 20
 """How much one check reads. The rest is read in the next rounds: events must not wait for a long history."""
+
+TAKEN_MAX: Final = 200
+"""How many calls one transaction takes in: their contents are in memory twice for as long."""
 
 FILES_MAX: Final = 128
 """How many files are known by their last records. Of others it is only known how far they were read."""
@@ -184,29 +187,29 @@ class TranscriptIntake:
         It costs nothing to call it too often.
 
         Raises:
-            JournalUnavailable: it took none of them; the next check brings them again.
+            JournalUnavailable: it did not take all of them; the next check brings the others.
 
         """
         # Differences of either sign: a clock that is set back must not stop this.
         if not self._decided and (self._more or abs(now_ns - self._checked_ns) >= self._check_ns):
             self._checked_ns = now_ns
             self._read(now_ns)
-        if self._decided:
-            self._take_in(now_ns)
+        while self._decided:
+            self._take_in(self._decided[:TAKEN_MAX], now_ns)
+            del self._decided[:TAKEN_MAX]
         return self._more
 
-    def _take_in(self, now_ns: int) -> None:
-        digests = {digest for call, session_id, _ in self._decided for digest in digests_of(call, session_id)}
+    def _take_in(self, calls: Sequence[tuple[DecidedCall, str, int]], now_ns: int) -> None:
+        digests = {digest for call, session_id, _ in calls for digest in digests_of(call, session_id)}
         known = self._journal.inputs.known(sorted(digests))
         arrivals = []
-        for decided, session_id, pid in self._decided:
+        for decided, session_id, pid in calls:
             if is_known(decided, session_id, known):
                 continue
             for call in (decided, *advisor_calls(decided)):
                 with self._guard.around(Counter.CALLS_NOT_READ, "ModelCall", session_id, call.identity):
                     arrivals.append(arrival_of(call, session_id, pid, now_ns))
         self._journal.inputs.take_in(arrivals)
-        self._decided = []
 
     # Reading
 

@@ -20,7 +20,7 @@ from cc_otel.json_values import objects_of
 HELD_BYTES_MAX: Final = 16 << 20
 """How much of undecided calls one session holds; beyond it, the earliest are decided by what is known of them."""
 
-DECIDED_MAX: Final = 500
+DECIDED_MAX: Final = 256
 """How many message ids of all sessions are remembered with the calls that were decided under them."""
 
 SAME_ID_MAX: Final = 64
