@@ -151,6 +151,99 @@ def test_a_client_that_dies_closes_what_it_had_open(workshop: Workshop) -> None:
     }
 
 
+def test_what_a_killed_client_had_open_ends_when_it_was_last_seen_alive(workshop: Workshop) -> None:
+    """A call that ran for seconds after its last event has lasted as long as its client was seen alive."""
+    with subprocess.Popen(["sleep", "600"]) as client:
+        now_ns, pid = time.time_ns(), str(client.pid)
+        for name, given in {"UserPromptSubmit": {}, "PreToolUse": {"tool_use_id": "t", "tool_name": "Bash"}}.items():
+            workshop.record(
+                {"session_id": "s", "prompt_id": "p", "hook_event_name": name} | given, now_ns, CLAUDE_PID=pid
+            )
+        workshop.settle(1)
+        workshop.settle(9)
+        client.kill()
+    workshop.settle(15)
+
+    call = workshop.spans()["execute_tool Bash"]
+    assert attributes(call)["cc_otel.last_seen"] is True
+    assert 8.9 < (call.end_time_unix_nano - call.start_time_unix_nano) / SECOND_NS < 10
+
+
+def test_a_client_found_dead_by_the_next_was_last_seen_alive_too(workshop: Workshop) -> None:
+    """Resumed before its death was noticed, a session's call ends when the agent last saw its client alive."""
+    with subprocess.Popen(["sleep", "600"]) as client:
+        now_ns, pid = time.time_ns(), str(client.pid)
+        call = {"session_id": "s", "hook_event_name": "PreToolUse", "tool_use_id": "t", "tool_name": "Bash"}
+        workshop.record({"session_id": "s", "hook_event_name": "SessionStart", "source": "startup"}, CLAUDE_PID=pid)
+        workshop.record(call, now_ns, CLAUDE_PID=pid)
+        workshop.settle(3)
+        workshop.settle(6)
+        client.kill()
+    resumed = {"session_id": "s", "hook_event_name": "SessionStart", "source": "resume"}
+    workshop.record(resumed, now_ns + 7 * SECOND_NS, CLAUDE_PID=str(os.getpid()))
+    workshop.settle(7.5)
+
+    ended = workshop.spans()["execute_tool Bash"]
+    assert attributes(ended)["cc_otel.closed_by"] == "process_gone"
+    assert 5.9 < (ended.end_time_unix_nano - ended.start_time_unix_nano) / SECOND_NS < 7
+
+
+@pytest.mark.parametrize("run", ["one", "two"])
+def test_a_file_on_disk_proves_which_call_launched_a_subagent(workshop: Workshop, run: str) -> None:
+    """The folder that a subagent's transcript is found in, at any of its events, proves the workflow; it is kept."""
+    project = workshop.home / "projects" / "p"
+    runs = {name: project / "s" / "subagents" / "workflows" / name for name in ("one", "two")}
+    base = {"session_id": "s", "prompt_id": "p", "transcript_path": str(project / "s.jsonl")}
+    workshop.record(base | {"hook_event_name": "UserPromptSubmit"})
+    for name, folder in runs.items():
+        call = base | {"tool_name": "Workflow", "tool_use_id": name}
+        workshop.record(call | {"hook_event_name": "PreToolUse"})
+        response = {"status": "async_launched", "transcriptDir": str(folder)}
+        workshop.record(call | {"hook_event_name": "PostToolUse", "tool_response": response})
+    agent = base | {"agent_id": "a", "agent_type": "workflow-subagent"}
+    workshop.record(agent | {"hook_event_name": "SubagentStart"})
+    workshop.settle(1)
+    runs[run].mkdir(parents=True)
+    (runs[run] / "agent-a.jsonl").touch()
+    workshop.record(agent | {"hook_event_name": "PreToolUse", "tool_name": "Bash", "tool_use_id": "t"})
+    workshop.settle(1)
+    workshop.restart()
+    workshop.record(agent | {"hook_event_name": "SubagentStop"})
+    workshop.settle(1)
+
+    calls = {attributes(span).get("gen_ai.tool.call.id"): span.span_id for span in workshop.encoded()}
+    assert workshop.spans()["invoke_agent workflow-subagent"].parent_span_id == calls[run]
+
+
+def test_a_forgotten_session_sends_no_id_again(tmp_path: Path) -> None:
+    """Events of a session that was sent and forgotten are late instants with ids of their own."""
+    workshop = Workshop(tmp_path, keep_s=3600.0)
+    now_ns = time.time_ns()
+    turn = [
+        {"hook_event_name": "SessionStart", "source": "startup"},
+        {"hook_event_name": "UserPromptSubmit", "prompt_id": "p"},
+        {"hook_event_name": "PreToolUse", "prompt_id": "p", "tool_use_id": "t", "tool_name": "Bash"},
+        {"hook_event_name": "Stop", "prompt_id": "p"},
+    ]
+    for number, payload in enumerate(turn):
+        workshop.record({"session_id": "s"} | payload, now_ns + number)
+    workshop.settle(10)
+    sent = workshop.encoded()
+    workshop.journal.outbox.acknowledge(workshop.journal.outbox.waiting(100, 1 << 30))
+    workshop.settle(3600 * 3)
+    assert not workshop.journal.inputs.live()
+
+    result = {"hook_event_name": "PostToolUse", "prompt_id": "p", "tool_use_id": "t", "tool_name": "Bash"}
+    for number, payload in enumerate([*turn, result]):
+        workshop.record({"session_id": "s"} | payload, now_ns + number)
+    workshop.settle(3600 * 3 + 10)
+
+    again = workshop.encoded()
+    assert [span.name for span in again] == [f"hook {it['hook_event_name']}" for it in [*turn, result]]
+    assert all(attributes(span)["cc_otel.late"] for span in again)
+    assert {span.span_id for span in again}.isdisjoint(span.span_id for span in sent)
+
+
 PROMPT: Final = {"session_id": "s", "hook_event_name": "UserPromptSubmit", "prompt_id": "p"}
 
 
