@@ -12,6 +12,7 @@ from typing import Final
 import pexpect
 import pyte
 
+from tests.client.script import Script
 from tests.client.world import KEY, World
 from tests.stack.process import DEADLINE_S, wait_for
 
@@ -150,6 +151,15 @@ def at_terminal(world: World, *arguments: str) -> Iterator[Terminal]:
         yield terminal
     finally:
         terminal.close()
+
+
+@contextmanager
+def at_prompt(world: World, script: Script, *arguments: str) -> Iterator[Terminal]:
+    """Install, start the client at a terminal with a scripted model, and send "prompt 1"."""
+    world.scripted(script).installed()
+    with at_terminal(world, *arguments) as terminal:
+        terminal.says("prompt 1")
+        yield terminal
 
 
 def acquaint(world: World) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.client.script import bash, calls, says, tool
 from tests.client.terminal import at_terminal
+from tests.client.trees import golden
 from tests.client.world import World
 
 pytestmark = pytest.mark.stack
@@ -28,35 +29,7 @@ def test_agents_of_a_workflow_are_in_its_call(world: World) -> None:
     world.scripted(script).installed()
 
     assert world.claude("-p", "run the errand with a workflow", "--allowedTools", "Bash,Workflow").code == 0
-    assert (
-        world.tree(in_order=False)
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Workflow sweep, closed by PostToolUse
-    hook PostToolUse
-    invoke_agent workflow-subagent, closed by SubagentStop
-      chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-      chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-      execute_tool Bash deep, closed by PostToolUse
-        hook PostToolUse
-      hook PostToolBatch
-      hook SubagentStop
-    invoke_agent workflow-subagent, closed by SubagentStop
-      chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-      hook SubagentStop
-  hook PostToolBatch
-  hook Stop
-
-invoke_agent claude-code, closed by Stop, links launched_by previous_turn session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-    )
+    assert world.tree(in_order=False) == golden("agents_of_a_workflow_are_in_its_call")
 
 
 def test_a_fork_is_in_its_call(world: World) -> None:
@@ -70,36 +43,7 @@ def test_a_fork_is_in_its_call(world: World) -> None:
     world.scripted(script).installed()
 
     assert world.claude("-p", "run the errand", "--allowedTools", "Bash,Agent").code == 0
-    assert (
-        world.tree(in_order=False)
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Agent fork, closed by PostToolUse
-    hook PostToolUse
-    invoke_agent fork, closed by SubagentStop
-      chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-      chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-      execute_tool Bash deep, closed by PostToolUse
-        hook PostToolUse
-      hook PostToolBatch
-      hook SubagentStop
-  execute_tool Bash one, closed by PostToolUse
-    hook PostToolUse
-  hook PostToolBatch
-  hook PostToolBatch
-  hook Stop
-
-invoke_agent claude-code, closed by Stop, links launched_by previous_turn session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-    )
+    assert world.tree(in_order=False) == golden("a_fork_is_in_its_call")
 
 
 def test_an_agent_of_a_skill_is_in_its_call(world: World) -> None:
@@ -115,28 +59,7 @@ def test_an_agent_of_a_skill_is_in_its_call(world: World) -> None:
     world.scripted(script).installed()
 
     assert world.claude("-p", "run the errand", "--allowedTools", "Bash,Skill").code == 0
-    assert (
-        world.tree(in_order=False)
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Skill skill, closed by PostToolUse
-    hook PostToolUse
-    invoke_agent general-purpose, closed by SubagentStop
-      chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-      chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-      execute_tool Bash deep, closed by PostToolUse
-        hook PostToolUse
-      hook PostToolBatch
-      hook SubagentStop
-  hook PostToolBatch
-  hook Stop
-"""
-    )
+    assert world.tree(in_order=False) == golden("an_agent_of_a_skill_is_in_its_call")
 
 
 def test_a_teammate_is_in_its_call(world: World) -> None:
@@ -164,28 +87,4 @@ def test_a_teammate_is_in_its_call(world: World) -> None:
         world.wait_for("Stop", 2)
 
         assert person.leaves() == 0
-    assert (
-        world.tree(in_order=False)
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Agent hire, closed by PostToolUse
-    hook PostToolUse
-    invoke_agent bob, closed by SubagentStop
-      chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-      chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-      execute_tool Bash deep, closed by PostToolUse
-        hook PostToolUse
-      hook PostToolBatch
-      hook SubagentStop
-      hook TeammateIdle
-  hook PostToolBatch
-  hook Stop
-  hook Stop
-"""
-    )
+    assert world.tree(in_order=False) == golden("a_teammate_is_in_its_call")

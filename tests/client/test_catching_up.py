@@ -4,30 +4,12 @@ import pytest
 
 from cc_otel.config import COLLECTOR_PORT
 from tests.client.script import bash, calls, says
+from tests.client.trees import golden
 from tests.client.world import World
 
 pytestmark = pytest.mark.stack
 
 SCRIPT = {"prompt 1": [calls(bash("one", "echo hello")), says("one")], "prompt 2": [says("two")]}
-TREE = """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Bash one, closed by PostToolUse
-    hook PostToolUse
-  hook PostToolBatch
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-
-session resume, links resumed_from
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links resumed_from session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
 
 
 @pytest.mark.parametrize("agent", ["goes on", "ends"])
@@ -35,11 +17,11 @@ def test_what_no_receiver_took_arrives_once_there_is_one(world: World, agent: st
     """What happened while nobody listened where spans go is delivered by the agent, or by the next one, once."""
     world.scripted(SCRIPT).installed("--stack")
 
-    assert "one\n" == world.asks("prompt 1").stdout
+    assert world.asks("prompt 1").stdout == "one\n"
     world.cc_otel("flush", "--timeout", "3", code=1)
     if agent == "ends":
         world.end_agent()
-    assert "two\n" == world.asks("prompt 2", "--continue").stdout
+    assert world.asks("prompt 2", "--continue").stdout == "two\n"
     assert not (world.ours / "graph.db").exists()
     world.serve("graph-exporter", "--graph-listen", f"127.0.0.1:{COLLECTOR_PORT}")
-    assert TREE == world.tree()
+    assert world.tree() == golden("a_turn_that_the_agent_caught_up_with")

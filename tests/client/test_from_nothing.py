@@ -43,9 +43,9 @@ def test_from_nothing_to_a_live_trace(world: World, fresh: Path) -> None:
     world.scripted({"the errand": [calls(bash("one", "echo hello")), says("done")]})
     world.cc_otel("install")
 
-    assert "done\n" == world.asks("run the errand").stdout
+    assert world.asks("run the errand").stdout == "done\n"
     world.cc_otel("flush")
     [session] = [json.loads(line) for line in world.cc_otel("query", "sessions", "--json").splitlines()]
     [cost] = [json.loads(line) for line in world.cc_otel("query", "cost", "--json").splitlines()]
-    assert (1, 1, 0) == (session["turns"], session["tools"], session["errors"])
+    assert (session["turns"], session["tools"], session["errors"]) == (1, 1, 0)
     assert (session["session_id"], 2, 0.010108) == (cost["session_id"], cost["calls"], cost["cost_usd"])

@@ -31,9 +31,9 @@ def outcome(world: World, prepare: Callable[[World], object]) -> list[str]:
     world.scripted(SCRIPT)
     prepare(world)
     done = world.asks("run the errand", "--disallowedTools", "Bash(touch:*)")
-    assert Done(0, "done\n", "") == done
+    assert done == Done(0, "done\n", "")
     requests = [f"{it['method']} {it['path']} {it['body']}" for it in world.requests()]
-    assert 7 == len(requests)
+    assert len(requests) == 7
     return [part for line in requests + kept(world.transcripts()[0]) for part in same(line).split("\\n")]
 
 

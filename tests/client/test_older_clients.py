@@ -6,28 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.client.script import bash, calls, says
+from tests.client.trees import golden
 from tests.client.world import World
 from tests.stack.programs import Built
 
 pytestmark = pytest.mark.stack
-
-TREE = """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Bash one, closed by PostToolUse
-    hook PostToolUse
-  hook PostToolBatch
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-
-invoke_agent claude-code, closed by Stop, links previous_turn session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-"""Two prompts of one session."""
 
 
 @pytest.fixture(params=["claude_2_1_191"])
@@ -46,4 +29,4 @@ def test_each_model_call_is_in_its_turn(world: World) -> None:
         say("and more")
         world.wait_for("Stop", 2)
 
-    assert world.tree() == TREE
+    assert world.tree() == golden("a_turn_of_an_older_client")

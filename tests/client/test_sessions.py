@@ -5,6 +5,7 @@ import signal
 import pytest
 
 from tests.client.script import bash, calls, says
+from tests.client.trees import golden
 from tests.client.world import World
 from tests.stack.process import wait_for
 
@@ -20,32 +21,8 @@ def test_a_session_goes_on_and_forks(world: World) -> None:
         world.asks("prompt 3", "--continue", "--fork-session").stdout,
     ]
 
-    assert ["one\n", "two\n", "three\n"] == answers
-    assert (
-        world.tree()
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-
-session resume, links resumed_from
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links resumed_from session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-
-session fork
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-    )
+    assert answers == ["one\n", "two\n", "three\n"]
+    assert world.tree() == golden("a_session_goes_on_and_forks")
 
 
 def test_a_compaction_has_its_summariser_in_it(world: World) -> None:
@@ -55,29 +32,8 @@ def test_a_compaction_has_its_summariser_in_it(world: World) -> None:
     )
     world.installed("--compactions").asks("prompt 1")
 
-    assert 0 == world.asks("/compact", "--continue").code
-    assert (
-        world.tree()
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Bash one, closed by PostToolUse
-    hook PostToolUse
-  hook PostToolBatch
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-
-session resume, links resumed_from
-  compact, closed by PostCompact
-    hook SubagentStop
-    hook SessionStart
-    hook PostCompact
-  hook SessionEnd
-"""
-    )
+    assert world.asks("/compact", "--continue").code == 0
+    assert world.tree() == golden("a_compaction_has_its_summariser_in_it")
 
 
 @pytest.mark.parametrize(
@@ -100,23 +56,9 @@ def test_what_is_interrupted_is_closed_by_rule(
     process.send_signal(how)
     process.communicate(timeout=60)
 
-    assert "two\n" == world.asks("prompt 2", "--continue").stdout
-    assert (
-        world.tree()
-        == f"""\
-session startup
-{session_end}
-invoke_agent claude-code, {closing}{failing}, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Bash slow, {closing}
-
-session resume, links resumed_from
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links resumed_from session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
+    assert world.asks("prompt 2", "--continue").stdout == "two\n"
+    assert world.tree() == golden(
+        "what_is_interrupted_is_closed_by_rule", session_end=session_end, closing=closing, failing=failing
     )
 
 
@@ -130,19 +72,4 @@ def test_a_prompt_that_comes_in_the_middle_belongs_to_the_turn(world: World) -> 
         say("prompt 2")
         world.wait_for("Stop")
 
-    assert (
-        world.tree()
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Bash one, closed by PostToolUse
-    hook PostToolUse
-  hook PostToolBatch
-  hook UserPromptSubmit
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-    )
+    assert world.tree() == golden("a_prompt_that_comes_in_the_middle_belongs_to_the_turn")

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.client.script import agent, bash, calls, says
+from tests.client.trees import golden
 from tests.client.world import World
 
 pytestmark = pytest.mark.stack
@@ -17,36 +18,8 @@ def test_a_subagent_is_in_its_call(world: World) -> None:
     }
     world.scripted(script).installed()
 
-    assert 0 == world.asks("run the errand").code
-    assert (
-        world.tree()
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Agent outer, closed by PostToolUse
-    invoke_agent general-purpose, closed by SubagentStop
-      chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-      execute_tool Agent inner, closed by PostToolUse
-        invoke_agent general-purpose, closed by SubagentStop
-          chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-          execute_tool Bash deep, closed by PostToolUse
-            hook PostToolUse
-          hook PostToolBatch
-          chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-          hook SubagentStop
-        hook PostToolUse
-      hook PostToolBatch
-      chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-      hook SubagentStop
-    hook PostToolUse
-  hook PostToolBatch
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-    )
+    assert world.asks("run the errand").code == 0
+    assert world.tree() == golden("a_subagent_is_in_its_call")
 
 
 def test_a_subagent_in_the_background_stays_in_its_trace(world: World) -> None:
@@ -58,30 +31,5 @@ def test_a_subagent_in_the_background_stays_in_its_trace(world: World) -> None:
     }
     world.scripted(script).installed()
 
-    assert 0 == world.asks("run the errand").code
-    assert (
-        world.tree(in_order=False)
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Agent away, closed by PostToolUse
-    hook PostToolUse
-    invoke_agent general-purpose, closed by SubagentStop
-      chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-      chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-      execute_tool Bash deep, closed by PostToolUse
-        hook PostToolUse
-      hook PostToolBatch
-      hook SubagentStop
-  hook PostToolBatch
-  hook Stop
-
-invoke_agent claude-code, closed by Stop, links launched_by previous_turn session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-    )
+    assert world.asks("run the errand").code == 0
+    assert world.tree(in_order=False) == golden("a_subagent_in_the_background_stays_in_its_trace")

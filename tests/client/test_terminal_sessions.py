@@ -8,7 +8,8 @@ import pytest
 
 from cc_otel.claude_code.event_table import wired_rows
 from tests.client.script import bash, calls, says
-from tests.client.terminal import CTRL_D, ENTER, ESCAPE, at_terminal
+from tests.client.terminal import CTRL_D, ENTER, ESCAPE, at_prompt, at_terminal
+from tests.client.trees import golden
 from tests.client.world import World
 from tests.stack.process import wait_for
 
@@ -27,29 +28,15 @@ def interrupted_ms(world: World) -> int:
 
 def test_a_turn_at_a_terminal_is_one_trace(world: World) -> None:
     """A prompt that was typed makes the trace that it makes headless."""
-    world.scripted({"prompt 1": [calls(bash("one", "echo hello"), first="let me see"), says("done")]}).installed()
-    with at_terminal(world, *MANUAL) as person:
-        person.says("prompt 1")
+    with at_prompt(
+        world, {"prompt 1": [calls(bash("one", "echo hello"), first="let me see"), says("done")]}, *MANUAL
+    ) as person:
         world.wait_for("Stop")
 
-        assert 0 == person.leaves()
-    assert (
-        world.tree()
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Bash one, closed by PostToolUse
-    hook PostToolUse
-  hook PostToolBatch
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-    )
+        assert person.leaves() == 0
+    assert world.tree() == golden("a_turn_at_a_terminal_is_one_trace")
     [end] = [it["reason"] for it in world.fired() if it["hook_event_name"] == "SessionEnd"]
-    assert "prompt_input_exit" == end
+    assert end == "prompt_input_exit"
 
 
 def test_messages_are_told_where_one_asks_for_them(world: World) -> None:
@@ -63,56 +50,26 @@ def test_messages_are_told_where_one_asks_for_them(world: World) -> None:
         person.sees("Press Ctrl-D again to exit")
         person.types(CTRL_D)
 
-        assert 0 == person.ends()
-    assert (
-        world.tree(in_order=False)
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook MessageDisplay
-  hook Stop
-"""
-    )
+        assert person.ends() == 0
+    assert world.tree(in_order=False) == golden("messages_are_told_where_one_asks_for_them")
 
 
 def test_a_prompt_that_was_queued_belongs_to_the_turn(world: World) -> None:
     """A prompt that is typed while a tool runs is an instant in the turn, when it was typed."""
     script = {"prompt 1": [calls(bash("one", "touch begun; sleep 3"))], "prompt 2": [says("both")]}
-    world.scripted(script).installed()
-    with at_terminal(world, *MANUAL) as person:
-        person.says("prompt 1")
+    with at_prompt(world, script, *MANUAL) as person:
         wait_for("the tool", (world.project / "begun").exists)
         person.says("prompt 2")
         world.wait_for("Stop")
         person.leaves()
 
-    assert (
-        world.tree()
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Bash one, closed by PostToolUse
-    hook PostToolUse
-  hook UserPromptSubmit
-  hook PostToolBatch
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-    )
+    assert world.tree() == golden("a_prompt_that_was_queued_belongs_to_the_turn")
 
 
 def test_escape_ends_the_tool_and_the_turn(world: World) -> None:
     """Esc in a tool interrupts it and its turn at the time that the transcript says; the next prompt closes them."""
     script = {"prompt 1": [calls(bash("slow", "touch begun; sleep 20"))], "prompt 2": [says("two")]}
-    world.scripted(script).installed()
-    with at_terminal(world, *MANUAL) as person:
-        person.says("prompt 1")
+    with at_prompt(world, script, *MANUAL) as person:
         wait_for("the tool", (world.project / "begun").exists)
         person.types(ESCAPE)
         person.sees("Interrupted")
@@ -120,21 +77,7 @@ def test_escape_ends_the_tool_and_the_turn(world: World) -> None:
         world.wait_for("Stop")
         person.leaves()
 
-    assert (
-        world.tree()
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by UserPromptSubmit, interrupted, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Bash slow, closed by UserPromptSubmit, interrupted
-
-invoke_agent claude-code, closed by Stop, links previous_turn session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-    )
+    assert world.tree() == golden("escape_ends_the_tool_and_the_turn")
     assert {interrupted_ms(world)} == {
         round(it["end_ms"]) for it in world.spans() if it["attributes"].get("cc_otel_interrupted")
     }
@@ -142,9 +85,9 @@ invoke_agent claude-code, closed by Stop, links previous_turn session
 
 def test_escape_ends_an_answer(world: World) -> None:
     """Esc while the model answers interrupts the turn; the model call has the tokens told until then."""
-    world.scripted({"prompt 1": [says("once upon\n\na time", stall_s=20)], "prompt 2": [says("two")]}).installed()
-    with at_terminal(world, *MANUAL) as person:
-        person.says("prompt 1")
+    with at_prompt(
+        world, {"prompt 1": [says("once upon\n\na time", stall_s=20)], "prompt 2": [says("two")]}, *MANUAL
+    ) as person:
         person.sees("once upon")
         person.types(ESCAPE)
         person.sees("Interrupted")
@@ -152,27 +95,12 @@ def test_escape_ends_an_answer(world: World) -> None:
         world.wait_for("Stop")
         person.leaves()
 
-    assert (
-        world.tree()
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by UserPromptSubmit, interrupted, links session
-  chat claude-opus-5-5 1030 -> 1 tokens, 0.004074 $
-
-invoke_agent claude-code, closed by Stop, links previous_turn session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-    )
+    assert world.tree() == golden("escape_ends_an_answer")
 
 
 def test_a_prompt_that_is_taken_back_did_nothing(world: World) -> None:
     """Esc before the model says anything gives the prompt back to who typed it: its turn was over at once."""
-    world.scripted({"prompt 1": [says("one", after_s=20), says("again")]}).installed()
-    with at_terminal(world, *MANUAL) as person:
-        person.says("prompt 1")
+    with at_prompt(world, {"prompt 1": [says("one", after_s=20), says("again")]}, *MANUAL) as person:
         wait_for("the request", lambda: "POST" in {it["method"] for it in world.requests()})
         person.types(ESCAPE)
         person.has_typed("prompt 1")
@@ -180,26 +108,12 @@ def test_a_prompt_that_is_taken_back_did_nothing(world: World) -> None:
         world.wait_for("Stop")
         person.leaves()
 
-    assert (
-        world.tree()
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by UserPromptSubmit, links session
-
-invoke_agent claude-code, closed by Stop, links previous_turn session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-    )
+    assert world.tree() == golden("a_prompt_that_is_taken_back_did_nothing")
 
 
 def test_a_cleared_session_is_another(world: World) -> None:
     """`/clear` ends the session and starts one with a name of its own, in the same client."""
-    world.scripted({"prompt 1": [says("one")], "prompt 2": [says("two")]}).installed()
-    with at_terminal(world, *MANUAL) as person:
-        person.says("prompt 1")
+    with at_prompt(world, {"prompt 1": [says("one")], "prompt 2": [says("two")]}, *MANUAL) as person:
         world.wait_for("Stop")
         person.says("/clear")
         world.wait_for("SessionStart", 2)
@@ -207,27 +121,10 @@ def test_a_cleared_session_is_another(world: World) -> None:
         world.wait_for("Stop", 2)
         person.leaves()
 
-    assert (
-        world.tree()
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-
-session clear
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-    )
+    assert world.tree() == golden("a_cleared_session_is_another")
     ends = [(it["session_id"], it["reason"]) for it in world.fired() if it["hook_event_name"] == "SessionEnd"]
-    assert ["clear", "prompt_input_exit"] == sorted(reason for _, reason in ends)
-    assert 2 == len(dict(ends))
+    assert sorted(reason for _, reason in ends) == ["clear", "prompt_input_exit"]
+    assert len(dict(ends)) == 2
 
 
 def test_a_compaction_that_was_typed_is_in_the_session(world: World) -> None:
@@ -244,25 +141,7 @@ def test_a_compaction_that_was_typed_is_in_the_session(world: World) -> None:
         world.wait_for("Stop", 2)
         person.leaves()
 
-    assert (
-        world.tree()
-        == """\
-session startup
-  compact, closed by PostCompact
-    hook SubagentStop
-    hook SessionStart
-    hook PostCompact
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-
-invoke_agent claude-code, closed by Stop, links previous_turn session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-    )
+    assert world.tree() == golden("a_compaction_that_was_typed_is_in_the_session")
 
 
 def test_a_command_of_ones_own_is_in_the_session(world: World) -> None:
@@ -275,34 +154,14 @@ def test_a_command_of_ones_own_is_in_the_session(world: World) -> None:
         world.wait_for("Stop")
         person.leaves()
 
-    assert (
-        world.tree()
-        == """\
-session startup
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-  hook SessionEnd
-"""
-    )
+    assert world.tree() == golden("a_command_of_ones_own_is_in_the_session")
 
 
 def test_a_terminal_that_closes_ends_the_session(world: World) -> None:
     """A client whose terminal was closed in the middle of a tool ends it, its turn and its session at that time."""
-    world.scripted({"prompt 1": [calls(bash("slow", "touch begun; sleep 20"))]}).installed()
-    with at_terminal(world, *MANUAL) as person:
-        person.says("prompt 1")
+    with at_prompt(world, {"prompt 1": [calls(bash("slow", "touch begun; sleep 20"))]}, *MANUAL) as person:
         wait_for("the tool", (world.project / "begun").exists)
         person.hangs_up()
         person.ends()
 
-    assert (
-        world.tree()
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by SessionEnd, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Bash slow, closed by SessionEnd
-"""
-    )
+    assert world.tree() == golden("a_terminal_that_closes_ends_the_session")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.client.script import bash, calls, says, tool
+from tests.client.trees import golden
 from tests.client.world import World
 
 pytestmark = pytest.mark.stack
@@ -17,26 +18,8 @@ def test_tools_that_run_at_once_are_siblings(world: World) -> None:
     at_once = calls(bash("a", "sleep 0.3; echo a"), bash("b", "sleep 0.1; echo b"), bash("c", "echo c"))
     world.scripted({"the errand": [at_once, says("done")]}).installed()
 
-    assert 0 == world.asks("run the errand").code
-    assert (
-        world.tree(in_order=False)
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for asked_for asked_for
-  execute_tool Bash a, closed by PostToolUse
-    hook PostToolUse
-  execute_tool Bash b, closed by PostToolUse
-    hook PostToolUse
-  execute_tool Bash c, closed by PostToolUse
-    hook PostToolUse
-  hook PostToolBatch
-  hook Stop
-"""
-    )
+    assert world.asks("run the errand").code == 0
+    assert world.tree(in_order=False) == golden("tools_that_run_at_once_are_siblings")
 
 
 def test_tools_that_fail_are_errors(world: World) -> None:
@@ -49,30 +32,8 @@ def test_tools_that_fail_are_errors(world: World) -> None:
     ]
     world.scripted({"the errand": script}).installed()
 
-    assert 0 == world.asks("run the errand").code
-    assert (
-        world.tree()
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Bash bad, closed by PostToolUseFailure, ERROR exit_code
-    hook PostToolUseFailure
-  hook PostToolBatch
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Bash slow, closed by PostToolUseFailure, ERROR timeout
-    hook PostToolUseFailure
-  hook PostToolBatch
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Read gone, closed by PostToolUseFailure, ERROR tool_error
-    hook PostToolUseFailure
-  hook PostToolBatch
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-    )
+    assert world.asks("run the errand").code == 0
+    assert world.tree() == golden("tools_that_fail_are_errors")
 
 
 def test_tools_that_are_not_allowed_are_denied(world: World) -> None:
@@ -85,29 +46,8 @@ def test_tools_that_are_not_allowed_are_denied(world: World) -> None:
     ]
     world.scripted({"the errand": script}).installed()
 
-    assert 0 == world.claude("-p", "run the errand", "--disallowedTools", "Bash(rm:*)").code
-    assert (
-        world.tree()
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Bash asks, closed by PostToolBatch, ERROR denied
-    hook PermissionRequest
-  hook PostToolBatch
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Write writes, closed by PostToolBatch, ERROR denied
-    hook PermissionRequest
-  hook PostToolBatch
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Bash never, closed by PostToolBatch, ERROR denied
-  hook PostToolBatch
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-    )
+    assert world.claude("-p", "run the errand", "--disallowedTools", "Bash(rm:*)").code == 0
+    assert world.tree() == golden("tools_that_are_not_allowed_are_denied")
 
 
 def test_mcp_tools_are_tools(world: World) -> None:
@@ -119,28 +59,10 @@ def test_mcp_tools_are_tools(world: World) -> None:
     world.scripted({"the errand": script}).installed()
     done = world.claude("-p", "run the errand", "--mcp-config", str(servers), "--allowedTools", "mcp__calc")
 
-    assert 0 == done.code
-    assert (
-        world.tree()
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool mcp__calc__add sum, closed by PostToolUse
-    hook PostToolUse
-  hook PostToolBatch
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool mcp__calc__break bad, closed by PostToolUseFailure, ERROR tool_error
-    hook PostToolUseFailure
-  hook PostToolBatch
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-    )
+    assert done.code == 0
+    assert world.tree() == golden("mcp_tools_are_tools")
     methods = {it["attributes"].get("mcp_method_name") for it in world.spans() if it["kind"] == "tool"}
-    assert {"tools/call"} == methods
+    assert methods == {"tools/call"}
 
 
 def test_calls_that_the_client_refuses_are_calls(world: World) -> None:
@@ -161,38 +83,4 @@ def test_calls_that_the_client_refuses_are_calls(world: World) -> None:
     world.scripted({"the errand": script}).installed()
 
     assert world.claude("-p", "run the errand", "--allowedTools", "Bash,Read,Edit").code == 0
-    assert (
-        world.tree(in_order=False)
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for asked_for
-  execute_tool Bash runs, closed by PostToolUse
-    hook PostToolUse
-  execute_tool Bash waits, closed by PostToolBatch, ERROR blocked
-  execute_tool Edit changes-nothing, closed by PostToolBatch, ERROR no_change
-  execute_tool Edit misses, closed by PostToolBatch, ERROR string_not_found
-  execute_tool Edit repeats, closed by PostToolBatch, ERROR ambiguous_match
-  execute_tool Read nonsense, closed by PostToolBatch, ERROR invalid_input
-  execute_tool Read reads, closed by PostToolUse
-    hook PostToolUse
-  execute_tool Teleport unknown, closed by PostToolBatch, ERROR unknown_tool
-  hook PostToolBatch
-  hook PostToolBatch
-  hook PostToolBatch
-  hook PostToolBatch
-  hook PostToolBatch
-  hook PostToolBatch
-  hook PostToolBatch
-  hook Stop
-"""
-    )
+    assert world.tree(in_order=False) == golden("calls_that_the_client_refuses_are_calls")

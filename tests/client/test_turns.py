@@ -6,6 +6,7 @@ from typing import Final
 import pytest
 
 from tests.client.script import bash, calls, fails, says
+from tests.client.trees import golden
 from tests.client.world import World
 
 pytestmark = pytest.mark.stack
@@ -17,23 +18,8 @@ def test_a_plain_turn_is_one_trace(world: World) -> None:
     world.scripted({"the errand": [calls(bash("one", "echo hello"), first="let me see"), says("done")]}).installed()
     done = world.asks("run the errand")
 
-    assert (0, "done\n", "") == (done.code, done.stdout, done.stderr)
-    assert (
-        world.tree()
-        == """\
-session startup
-  hook InstructionsLoaded
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Bash one, closed by PostToolUse
-    hook PostToolUse
-  hook PostToolBatch
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-    )
+    assert (done.code, done.stdout, done.stderr) == (0, "done\n", "")
+    assert world.tree() == golden("a_plain_turn_is_one_trace")
 
 
 def test_cost_is_what_the_client_says(world: World) -> None:
@@ -60,19 +46,8 @@ def test_a_slash_command_is_in_its_turn(world: World) -> None:
     (commands / "greet.md").write_text("Say hello to $ARGUMENTS\n")
     world.scripted({"Say hello to Bob": [says("hello, Bob")]}).installed()
 
-    assert "hello, Bob\n" == world.asks("/greet Bob").stdout
-    assert (
-        world.tree()
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  hook UserPromptExpansion
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-    )
+    assert world.asks("/greet Bob").stdout == "hello, Bob\n"
+    assert world.tree() == golden("a_slash_command_is_in_its_turn")
 
 
 FAILURES: Final = {
@@ -113,27 +88,11 @@ def test_a_request_that_is_made_again_is_a_span_of_its_own(world: World) -> None
     world.retries = 2
     world.scripted({"the errand": [fails(529), calls(bash("one", "echo hello")), fails(429), says("done")]}).installed()
 
-    assert "done\n" == world.asks("run the errand").stdout
-    assert (
-        world.tree()
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat, ERROR overloaded_error
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Bash one, closed by PostToolUse
-    hook PostToolUse
-  hook PostToolBatch
-  chat, ERROR rate_limit_error
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-    )
+    assert world.asks("run the errand").stdout == "done\n"
+    assert world.tree() == golden("a_request_that_is_made_again_is_a_span_of_its_own")
     [cost] = [json.loads(line) for line in world.cc_otel("query", "cost", "--json").splitlines()]
 
-    assert 2 == cost["calls"]
+    assert cost["calls"] == 2
 
 
 def test_an_answer_that_comes_slowly_is_told_whole(world: World) -> None:
@@ -142,19 +101,5 @@ def test_an_answer_that_comes_slowly_is_told_whole(world: World) -> None:
     world.scripted({"the errand": [slowly, says("done")]}).installed()
     done = world.asks("run the errand")
 
-    assert (0, "done\n", "") == (done.code, done.stdout, done.stderr)
-    assert (
-        world.tree()
-        == """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Bash one, closed by PostToolUse
-    hook PostToolUse
-  hook PostToolBatch
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
-    )
+    assert (done.code, done.stdout, done.stderr) == (0, "done\n", "")
+    assert world.tree() == golden("a_turn_at_a_terminal_is_one_trace")

@@ -8,24 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.client.script import bash, calls, says
+from tests.client.trees import golden
 from tests.client.world import World
 from tests.stack.programs import ROOT
 
 pytestmark = pytest.mark.stack
 
 SCRIPT = {"the errand": [calls(bash("one", "echo hello")), says("done")]}
-TREE = """\
-session startup
-  hook SessionEnd
-
-invoke_agent claude-code, closed by Stop, links session
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $, links asked_for
-  execute_tool Bash one, closed by PostToolUse
-    hook PostToolUse
-  hook PostToolBatch
-  chat claude-opus-5-5 1030 -> 50 tokens, 0.005054 $
-  hook Stop
-"""
 
 
 @pytest.mark.parametrize("options", [["--plugin"], []], ids=["plugin", "plugin and settings"])
@@ -33,8 +22,8 @@ def test_events_count_once_however_they_are_wired(world: World, options: list[st
     """The plugin records what the settings do, and wired in both an event is one span."""
     world.scripted(SCRIPT).installed(*options)
 
-    assert "done\n" == world.asks("run the errand", "--plugin-dir", str(ROOT)).stdout
-    assert TREE == world.tree()
+    assert world.asks("run the errand", "--plugin-dir", str(ROOT)).stdout == "done\n"
+    assert world.tree() == golden("a_turn_at_a_terminal_is_one_trace")
 
 
 def test_a_cloned_project_moves_nothing(world: World) -> None:
@@ -58,11 +47,11 @@ def test_a_cloned_project_moves_nothing(world: World) -> None:
     (world.project / ".claude" / "settings.json").write_text(json.dumps({"env": variables}))
     world.scripted(SCRIPT).installed()
 
-    assert "done\n" == world.asks("run the errand").stdout
-    assert TREE == world.tree()
+    assert world.asks("run the errand").stdout == "done\n"
+    assert world.tree() == golden("a_turn_at_a_terminal_is_one_trace")
     # The client itself may believe the HOME.
     shutil.rmtree(evil / ".claude", ignore_errors=True)
-    assert ["sitecustomize.py"] == [path.name for path in evil.iterdir()]
+    assert [path.name for path in evil.iterdir()] == ["sitecustomize.py"]
 
 
 @pytest.mark.parametrize(("place", "calls_shown"), [("home/.claude/projects/p", 2), ("elsewhere", 0)])

@@ -2,9 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
+
+FOLDER: Final = Path(__file__).parent / "trees"
+"""The trees that sessions should leave. Each is named after the first test that expects it; several may."""
 
 Span = dict[str, Any]
+
+
+def golden(name: str, **parts: str) -> str:
+    """Return an expected tree; ``parts`` are what a test puts into its braces."""
+    return (FOLDER / f"{name}.tree").read_text("utf-8").format(**parts)
 
 
 def render(spans: Iterable[Span], *, in_order: bool = True) -> str:
