@@ -1,7 +1,7 @@
 """
 The spool: events that the hook has recorded and the agent has not taken yet, one file each.
 
-State is a name: ``new/`` holds what waits, ``failed/`` what could not become a span, ``full`` tells the hook to
+State is a name: ``new/`` holds what waits, ``failed/`` what could not become a span, ``full`` makes the hook
 count instead of write, ``lost`` has one byte for each event counted so (docs/spool.md has the format).
 """
 
@@ -170,7 +170,7 @@ class Spool:
         return sum(1 for _ in files_in(self._new))
 
     def is_full(self) -> bool:
-        """Whether hooks are told to count events instead of writing them."""
+        """Whether hooks count events instead of writing them."""
         return self._full.exists()
 
     def prune(self, now_ns: int) -> int:
@@ -178,7 +178,7 @@ class Spool:
         return prune(self._failed, before_ns=now_ns - FAILED_AGE_NS_MAX, bytes_max=FAILED_BYTES_MAX)
 
     def keep_limit(self) -> int:
-        """Tell the hooks whether there is room, by making or removing ``full``; return the bytes in use."""
+        """Make or remove ``full``, so that hooks know whether there is room. Return the bytes in use."""
         used_bytes = sum(entry.disk_bytes for entry in files_in(self._new))
         # Where the marker cannot be made the disk is full, and the hooks' own writes fail.
         with suppress(OSError):
@@ -198,7 +198,7 @@ class Spool:
                 with self._lost_counted.open("ab") as file:
                     file.truncate(lost)
         except OSError:
-            # On a full disk: told later, rather than every time.
+            # On a full disk: counted later, rather than every time.
             return 0
         # Less than counted: somebody removed the hooks' file.
         return max(lost - counted, 0)

@@ -49,7 +49,7 @@ PRUNE_S: Final = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an agent is told: where it lives, what it may take, and where its spans go."""
+    """The agent's home, its limits, and where its spans go."""
 
     home: Path
     spool: Path
@@ -81,7 +81,7 @@ class AgentDaemon:
     """An agent at work: call `start`, later `stop`."""
 
     def __init__(self, plan: Plan) -> None:
-        """Take the plan. Nothing happens before `start`."""
+        """Nothing happens before `start`."""
         self._plan = plan
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -132,12 +132,12 @@ class AgentDaemon:
             log.error("input %d of the journal is a dead letter: three agents died at it", fatal)
 
     def _open_summaries(self, journal: Journal) -> Summariser | None:
-        """Give the summariser, None where rules write all summaries; `status` is told why."""
+        """Return the summariser, None where rules write all summaries; the reason is saved for `status`."""
         plan = self._plan.summaries
         if plan is None:
             journal.status.clear_summaries()
             return None
-        off = "" if self._plan.with_content else "spans hold no content here, and a model would be told of it"
+        off = "" if self._plan.with_content else "spans hold no content here, and a model would be sent it"
         if not off:
             try:
                 return open_summaries(plan, journal.status.load().summary_budget or "", partial(_save_budget, journal))

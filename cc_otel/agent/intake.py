@@ -192,7 +192,7 @@ def arrival_of(recorded: SpoolFile, now_ns: int) -> JournalInput:
 
 
 def _kept(recorded: SpoolFile) -> bytes:
-    """Give what is kept of a payload that cannot become a span, without secrets."""
+    """Return what is kept of a payload that cannot become a span, without secrets."""
     read = recorded.payload[: FAILED_BYTES_MAX + AHEAD_BYTES]
     text, _ = redact_text(read.decode("utf-8", "replace"))
     if not recorded.ended or len(read) < recorded.payload_bytes:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
+from cc_otel.agent.processes import started_ticks
 from cc_otel.files import write_whole
 
 LOCK_NAME: Final = "agent.lock"
@@ -33,7 +34,7 @@ class HomeLock:
 
     def __enter__(self) -> "HomeLock":
         """
-        Take the lock and tell the hooks our pid.
+        Take the lock and write our pid for the hooks.
 
         Raises:
             AlreadyRunning: another process holds it.
@@ -45,7 +46,7 @@ class HomeLock:
             raise AlreadyRunning(running_pid(self._pid_path.parent))
         self._file = file
         # Whole: a hook must not read half a number.
-        write_whole(self._pid_path, (f"{os.getpid()} {_started()}".rstrip() + "\n").encode("ascii"))
+        write_whole(self._pid_path, (f"{os.getpid()} {started_ticks()}".rstrip() + "\n").encode("ascii"))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -87,21 +88,8 @@ def is_locked(home: Path) -> bool:
 
 
 def running_pid(home: Path) -> int:
-    """Give the pid that the home's agent has told, 0 if none has."""
+    """Return the pid that the home's agent wrote, 0 if none did."""
     try:
         return int((home / PID_NAME).read_text("ascii").split()[0])
     except (OSError, ValueError, IndexError):
         return 0
-
-
-def _started() -> str:
-    """
-    Give when this process began, in the kernel's ticks (proc(5), field 22 of stat); empty where there is no such file.
-
-    After a crash and a reboot the pid may be another program's: with this the hook can tell.
-    """
-    try:
-        stat = Path("/proc/self/stat").read_text("utf-8", "replace")
-        return stat[stat.rindex(")") :].split()[20]
-    except (OSError, ValueError, IndexError):
-        return ""

@@ -107,7 +107,7 @@ class Agent:
         summaries: Summaries | None = None,
         dead: DeadLetter | None = None,
     ) -> None:
-        """Take the rooms it works between, summaries by rule unless others are given. It works round by round."""
+        """``summaries`` are by rule unless others are given; inputs that cannot be read go to ``dead``."""
         self._spool = spool
         self._journal = journal
         self._describer = describer
@@ -134,7 +134,7 @@ class Agent:
         self._complaints = Complaints()
 
     def run(self, stop: threading.Event, wake: Callable[[], None]) -> None:
-        """Go round until told to stop; ``wake`` is called when spans have entered the outbox."""
+        """Work round by round until ``stop`` is set; call ``wake`` when spans have entered the outbox."""
         busy_ns = 0
         while not stop.is_set():
             try:
@@ -151,7 +151,7 @@ class Agent:
 
     def round(self, now_ns: int) -> bool:
         """
-        Take in, assemble and encode what has settled by ``now_ns``; give whether there was anything to do.
+        Take in, assemble and encode what has settled by ``now_ns``. Return whether there was anything to do.
 
         Raises:
             JournalUnavailable: the journal took nothing; the next round does the same work again.
@@ -174,7 +174,7 @@ class Agent:
             self._keep_house(now_ns)
             return bool(taken.files or unread or told or released) or self._observe(now_ns)
         except JournalUnavailable:
-            # The assembler may be ahead of the journal: it is told again what the journal knows.
+            # The assembler may be ahead of the journal: it is built again from what the journal has.
             self._assembler = Assembler()
             self._waiting = {}
             self._recalled = False
@@ -413,7 +413,7 @@ class Agent:
         return replace(event, forgotten_ns=forgotten_ns) if forgotten_ns else event
 
     def _observe(self, now_ns: int) -> bool:
-        """Give the assembler what no event says: clients gone, sessions idle, a SessionStart that never came."""
+        """Assemble what no event says: clients gone, sessions idle, a SessionStart that never came."""
         observed = self._assembler.overdue(now_ns)
         # A clock that is set back is no reason to wait until it has caught up.
         if abs(now_ns - self._watched_ns) >= WATCH_NS:

@@ -1,4 +1,4 @@
-"""Whether client processes still live: the one place that asks the operating system."""
+"""Processes: the one place that asks the operating system about them."""
 
 import os
 from contextlib import suppress
@@ -105,3 +105,24 @@ def _is_running(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+def memory_bytes(pid: int) -> int:
+    """Return the resident memory of a process, bytes; 0 if it is not running."""
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def started_ticks() -> str:
+    """
+    Return when this process began, in the kernel's ticks; empty where the system has no /proc/self/stat.
+
+    It is field 22 of proc(5). After a crash and a reboot a pid may be another program's: with this the hook can tell.
+    """
+    try:
+        stat = Path("/proc/self/stat").read_text("utf-8", "replace")
+        return stat[stat.rindex(")") :].split()[20]
+    except (OSError, ValueError, IndexError):
+        return ""

@@ -22,7 +22,7 @@ def rehearse(
     record: Callable[[Spool], object], describer: Describer, projects: Sequence[Path], now_ns: int
 ) -> Iterator[list[EncodedSpan]]:
     """
-    Give the spans of the events that ``record`` writes into a spool, in batches as they would be sent.
+    Yield the spans of the events that ``record`` writes into a spool, in batches as they would be sent.
 
     It is the real agent on a folder that vanishes. What is still open at the end is closed as if a day had passed:
     the clients that recordings tell of are gone.

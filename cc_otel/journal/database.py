@@ -63,7 +63,7 @@ class Database:
             hint = _MEND if is_damage(error) else ""
             raise JournalUnavailable(f"{path}: {error}{hint}") from error
         self._inode = inode(path)
-        # A damaged text must not end all reading: its row is found out by who reads it.
+        # A damaged text must not end all reading: its row fails where it is used.
         self._db.text_factory = _text
 
     def require_place(self) -> None:

@@ -2,7 +2,7 @@
 The journal's file: how it is opened, and what becomes of one that is damaged.
 
 A damaged file is not repaired but set aside: SQLite cannot tell what is missing. Damage shows when the file is opened
-or at any time later; then a mark beside it tells the next start.
+or at any time later; then a mark beside it is left for the next start.
 """
 
 import os

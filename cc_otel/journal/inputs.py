@@ -1,4 +1,4 @@
-"""The inputs of the assembler: taken in once, assembled in order, told again in that order."""
+"""The inputs of the assembler: taken in once, assembled in order, read again in that order."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -92,7 +92,7 @@ class Inputs:
         return found
 
     def told(self, session: str) -> Iterator[JournalInput]:
-        """Return what the assembler was told of a session, in order."""
+        """Return the assembled inputs of a session, in order."""
         yield from self._found("WHERE s.name = ? AND i.seq IS NOT NULL ORDER BY i.seq", session)
 
     def last_events(self, since_ns: int, count_max: int) -> list[JournalInput]:

@@ -10,8 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import psutil
-
+from cc_otel.agent.processes import memory_bytes
 from cc_otel.agent.redaction.redact import redact_text
 from cc_otel.agent.summary.credentials import BadCredentials, Credentials
 from cc_otel.agent.summary.wire import Answer, Failure, Question
@@ -107,10 +106,7 @@ class ModelProcess:
         """Return the resident memory of the process, bytes; 0 if it is not running."""
         with self._lock:
             child = self._child
-        try:
-            return int(psutil.Process(child.process.pid).memory_info().rss) if child else 0
-        except psutil.Error:
-            return 0
+        return memory_bytes(child.process.pid) if child else 0
 
     def stop(self) -> None:
         """End the process for good. Waiting and later callers get an UNREACHABLE answer."""
