@@ -17,6 +17,7 @@ SHIPPED: Final = {
     "cc_otel/hooks/record.sh",
     "cc_otel/hooks/hooks.json",
     "cc_otel/cli/demo/events.jsonl",
+    "cc_otel/agent/prices.json",
     "cc_otel/graph/schema.sql",
     "cc_otel/graph/queries/tree.sql",
     "cc_otel/graph/queries/tree.aql",
