@@ -95,15 +95,21 @@ def place_of_model_call(session: Session, event: HookEvent) -> Node | ModelCallP
 
 
 def _turn_at(session: Session, event: HookEvent) -> Node | None:
-    """Return the latest turn that the call was made in, one of its client's if there is any."""
-    held = [
-        turn
-        for turn in session.turns.values()
-        if not _is_before(event, turn.start_ns)
-        and (turn.end_ns is None or event.clock_ns <= turn.end_ns + CLOCKS_APART_NS)
-    ]
-    own = [turn for turn in held if turn.event.pid == event.pid]
-    return max(own or held, key=lambda turn: turn.start_ns, default=None)
+    """
+    Return the turn that the call was made in, one of its client's if there is any; of several the latest.
+
+    A turn that held its time beats one that held it but for the two clocks: prompts may follow at once.
+    """
+    for apart_ns in (0, CLOCKS_APART_NS):
+        held = [turn for turn in session.turns.values() if _held(turn, event.clock_ns, apart_ns)]
+        own = [turn for turn in held if turn.event.pid == event.pid]
+        if turn := max(own or held, key=lambda turn: turn.start_ns, default=None):
+            return turn
+    return None
+
+
+def _held(turn: Node, clock_ns: int, apart_ns: int) -> bool:
+    return turn.start_ns - apart_ns <= clock_ns and (turn.end_ns is None or clock_ns <= turn.end_ns + apart_ns)
 
 
 def _is_before(event: HookEvent, clock_ns: int) -> bool:

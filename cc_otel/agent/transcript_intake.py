@@ -34,6 +34,9 @@ KEEP_NS: Final = 3_600_000_000_000
 FINAL_CHECK_NS: Final = 100_000_000
 """How soon files are checked again whose client is gone: what is quiet then stays so."""
 
+LAST_RECORDS_NS: Final = 1_000_000_000
+"""How long after its last event a client that cannot be looked for may still write its last records."""
+
 READ_BYTES_MAX: Final = 1 << 20
 """How much one check reads. The rest is read in the next rounds: events must not wait for a long history."""
 
@@ -76,11 +79,13 @@ class _Session:
     read_ns: int = 0
     files: int = 0
 
-    @property
-    def is_final(self) -> bool:
+    def is_final(self, now_ns: int) -> bool:
         """Whether its files are as they will stay, and not read since: it has ended, and its client is gone."""
         ended_ns = self.over_ns.get(None, 0)
-        return bool(self.pid) and ended_ns > self.read_ns and not alive(self.pid, ended_ns)
+        if ended_ns <= self.read_ns:
+            return False
+        # A client that names no process, before 2.1.214, cannot be looked for.
+        return not alive(self.pid, ended_ns) if self.pid else abs(now_ns - self.heard_ns) > LAST_RECORDS_NS
 
     def note_files(self, event: HookEvent) -> None:
         """Remember the files and folders that an event names."""
@@ -215,7 +220,7 @@ class TranscriptIntake:
 
     def _read(self, now_ns: int) -> None:
         # Before their sizes are taken, which then are their last ones.
-        final = {name for name, session in self._sessions.items() if session.is_final}
+        final = {name for name, session in self._sessions.items() if session.is_final(now_ns)}
         # The shortest way to go first: a long history must not keep others waiting.
         grown = sorted(self._grown(now_ns), key=lambda grown: grown.unread)
         left = READ_BYTES_MAX

@@ -7,6 +7,7 @@ from typing import Final
 from cc_otel.agent.open_drafts import finished_drafts
 from cc_otel.agent.processes import alive
 from cc_otel.claude_code.payload import event_of
+from cc_otel.event import Handler
 from cc_otel.journal.journal import Journal
 from cc_otel.spool import Spool
 
@@ -15,6 +16,11 @@ SETTLE_NS: Final = 3_000_000_000
 So long after the last event its session's start may still come, and its transcript may still grow, unless the agent has
 noted that the session is finished.
 """
+
+ENDED_NS: Final = 15_000_000_000
+"""For so long a session that has ended is waited for until the agent has noted that all of it was read."""
+
+SESSIONS_MAX: Final = 1000
 
 
 def undelivered(spool: Spool, journal: Path, now_ns: int, *, at_hand: bool = False) -> int:
@@ -41,8 +47,13 @@ def undelivered(spool: Spool, journal: Path, now_ns: int, *, at_hand: bool = Fal
 def _unsettled(journal: Journal, now_ns: int) -> int:
     """Return how many sessions may still have a sequel to what happened in them just now."""
     finished = journal.status.load().finished or {}
-    heard = journal.inputs.heard_since(now_ns - SETTLE_NS)
-    return sum(finished.get(session_id, 0) < at_ns for session_id, at_ns in heard.items())
+    heard = journal.inputs.heard_since(now_ns - ENDED_NS)
+    unfinished = {session_id: at_ns for session_id, at_ns in heard.items() if finished.get(session_id, 0) < at_ns}
+    if not any(at_ns <= now_ns - SETTLE_NS for at_ns in unfinished.values()):
+        return len(unfinished)
+    last = journal.inputs.last_events(now_ns - ENDED_NS, SESSIONS_MAX)
+    ended = {item.session for item in last if event_of(item.fields, item.id).handler is Handler.SESSION_END}
+    return sum(at_ns > now_ns - SETTLE_NS or session_id in ended for session_id, at_ns in unfinished.items())
 
 
 def owed(journal: Journal, *, at_hand: bool = False) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cc_otel.view.undelivered import SETTLE_NS, undelivered
+from cc_otel.view.undelivered import ENDED_NS, SETTLE_NS, undelivered
 from tests.agent.test_pipeline import Workshop
 
 START: dict[str, Any] = {"session_id": "s", "hook_event_name": "SessionStart", "source": "startup"}
@@ -73,6 +73,21 @@ def test_a_finished_session_has_no_sequel(tmp_path: Path) -> None:
     workshop.journal.outbox.acknowledge(workshop.journal.outbox.waiting(10, 1 << 20))
 
     assert undelivered(workshop.spool, tmp_path / "journal.db", time.time_ns()) == 0
+
+
+def test_an_ended_session_is_waited_for_until_all_of_it_was_read(tmp_path: Path) -> None:
+    """Where a client names no process, something is left until the agent has read its transcript after its end."""
+    workshop = Workshop(tmp_path)
+    for name in ("SessionStart", "SessionEnd"):
+        workshop.record({**START, "hook_event_name": name, "transcript_path": str(tmp_path / "projects" / "s.jsonl")})
+    workshop.settle()
+    workshop.journal.outbox.acknowledge(workshop.journal.outbox.waiting(10, 1 << 20))
+    later_ns = time.time_ns() + SETTLE_NS + 1_000_000_000
+
+    assert undelivered(workshop.spool, tmp_path / "journal.db", later_ns) == 1
+    assert undelivered(workshop.spool, tmp_path / "journal.db", later_ns + ENDED_NS) == 0
+    workshop.settle(13)
+    assert undelivered(workshop.spool, tmp_path / "journal.db", later_ns) == 0
 
 
 def test_a_home_that_does_not_exist_has_nothing_left(tmp_path: Path) -> None:
