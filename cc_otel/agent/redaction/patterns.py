@@ -126,8 +126,13 @@ _PORT: Final = re.compile(rb"(?:[0-9]{1,5}|(?i:port))[/?#]")
 class Shapes:
     """Patterns that are looked for in one pass over a text."""
 
-    def __init__(self, patterns: Iterable[Pattern]) -> None:
-        """Compile them; where several match at one place, the first names what is found there."""
+    def __init__(self, patterns: Iterable[Pattern], reach_bytes: int | None = None) -> None:
+        """
+        Compile them; where several match at one place, the first names what is found there.
+
+        ``reach_bytes`` bounds how far a match may go, where many that begin in one line could each read all of it.
+        """
+        self._reach_bytes = reach_bytes
         self._patterns = tuple((pattern, re.compile(pattern.regex)) for pattern in patterns)
         self._anywhere = compiled(*self.expressions)
         self._by_first_byte = [
@@ -149,8 +154,9 @@ class Shapes:
 
     def _at(self, text: bytes, start: int) -> Secret:
         rows = self._by_first_byte[text[start]] if start < len(text) else self._patterns
+        end = len(text) if self._reach_bytes is None else start + self._reach_bytes
         for pattern, regex in rows:
-            if (match := regex.match(text, start)) is not None:
+            if (match := regex.match(text, start, end)) is not None:
                 first, last = match.span(pattern.group)
                 first, last = _unquoted(text, first, last)
                 if pattern.accept is None or pattern.accept(text, first, last):

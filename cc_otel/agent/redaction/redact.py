@@ -41,6 +41,9 @@ CANDIDATES_MAX: Final = 50_000
 COMMAND_PASSES_MAX: Final = 8
 """How many secrets one command may be given; each pass finds the next one of every command."""
 
+COMMAND_BYTES_MAX: Final = 2_048
+"""How far a command is read for what it is given, bytes."""
+
 UNREAD: Final = "too-much"
 _UNREAD_MARK: Final = f"[redacted:{UNREAD}]".encode()
 _OPTION: Final = re.compile(r"--?[A-Za-z][A-Za-z0-9_-]*\Z")
@@ -266,7 +269,7 @@ def _unused(key: str, members: dict[str, Json]) -> str:
 
 @cache
 def _shapes() -> tuple[Shapes, Shapes, Shapes]:
-    return Shapes((*TOKENS, *kept_patterns())), Shapes(IN_CONTEXT), Shapes(COMMANDS)
+    return Shapes((*TOKENS, *kept_patterns())), Shapes(IN_CONTEXT), Shapes(COMMANDS, COMMAND_BYTES_MAX)
 
 
 @cache

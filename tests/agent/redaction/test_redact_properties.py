@@ -238,7 +238,7 @@ UNITS += [
     "-u a:b1 ",
     " ",
 ]
-UNITS += ["é", "\\", "aws key ", "MNO.-", "AP1a", '{"password": "hunter2"},']
+UNITS += ["é", "\\", "aws key ", "secrets set A=b1c2d3 ", "MNO.-", "AP1a", '{"password": "hunter2"},']
 
 
 @pytest.mark.parametrize("unit", UNITS)
