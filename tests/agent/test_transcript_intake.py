@@ -45,12 +45,12 @@ NOW_NS: Final = timestamp_ns("2026-11-23T00:00:00Z")
 
 
 def at(second: float) -> str:
-    """Give a record's time, that many seconds from now."""
+    """Return a record's time, that many seconds from now."""
     return datetime.fromtimestamp(NOW_NS / 1e9 + second, UTC).isoformat(timespec="milliseconds")
 
 
 def block(message_id: str, second: float, stop_reason: str | None = None, **more: Any) -> Record:
-    """Give a record of an answer: one block of it."""
+    """Return a record of an answer: one block of it."""
     message = {"id": message_id, "model": "claude-x", "content": [{"type": "text", "text": "hi"}], **more}
     return {
         "type": "assistant",
@@ -61,7 +61,7 @@ def block(message_id: str, second: float, stop_reason: str | None = None, **more
 
 
 def prompt(second: float) -> Record:
-    """Give the record of a prompt."""
+    """Return the record of a prompt."""
     return {"type": "user", "uuid": f"prompt {second}", "timestamp": at(second), "message": {"content": "do it"}}
 
 
@@ -103,15 +103,15 @@ class Room:
                 pass
 
     def events(self) -> list[HookEvent]:
-        """Give the calls taken in, in the order of their times."""
+        """Return the calls taken in, in the order of their times."""
         return [event_of(item.fields, item.id) for item in self.journal.inputs.pending(1 << 62, 10_000)]
 
     def ids(self) -> list[str]:
-        """Give the message ids of the calls taken in."""
+        """Return the message ids of the calls taken in."""
         return [said["response_id"] for said in self.said()]
 
     def said(self) -> list[dict[str, Any]]:
-        """Give what the calls taken in say."""
+        """Return what the calls taken in say."""
         items = self.journal.inputs.pending(1 << 62, 10_000)
         return [dict(Content.from_json(item.content or b"").payload) for item in items]
 
@@ -133,14 +133,14 @@ def test_a_call_whose_blocks_come_seconds_apart_is_one_whole_call(room: Room) ->
     cached = {"cache_creation": {"ephemeral_1h_input_tokens": 5}}
     room.write(prompt(0), block("m", 2, usage={"output_tokens": 8} | cached))
     room.check_until(15)
-    assert [] == room.ids()
+    assert room.ids() == []
     tool = {"type": "tool_use", "id": "t", "name": "Bash"}
     room.write(block("m", 20, "tool_use", usage={"output_tokens": 900} | cached, content=[tool]))
     room.check_until(25, since=20)
 
     (event,) = room.events()
     (said,) = room.said()
-    assert (18 * SECOND_NS, ("t",)) == (event.ended_ns - event.clock_ns, event.asked_for)
+    assert (event.ended_ns - event.clock_ns, event.asked_for) == (18 * SECOND_NS, ("t",))
     assert {"output_tokens": 900, "cache_creation": {"ephemeral_1h_input_tokens": 5}} == said["usage"]
     assert ([{"type": "text", "text": "hi"}, tool], "tool_use") == (said["blocks"], said["stop_reason"])
 
@@ -163,11 +163,11 @@ def test_an_answer_without_an_end_is_over_with_its_turn(room: Room, name: str) -
     room.note("UserPromptSubmit")
     room.write(block("m", 2))
     room.check_until(5)
-    assert [] == room.ids()
+    assert room.ids() == []
     room.note(name, 5)
     room.check_until(7, since=6)
 
-    assert ["m"] == room.ids()
+    assert room.ids() == ["m"]
 
 
 def test_what_an_ended_client_wrote_is_read_at_once(room: Room) -> None:
@@ -204,7 +204,7 @@ def test_an_answer_that_began_after_a_stop_goes_on(room: Room) -> None:
     room.write(block("m", 2))
     room.check_until(20)
 
-    assert [] == room.ids()
+    assert room.ids() == []
 
 
 def test_an_interrupted_answer_is_told(room: Room) -> None:
@@ -213,7 +213,7 @@ def test_an_interrupted_answer_is_told(room: Room) -> None:
     room.write(block("m", 2), prompt(4) | {"message": {"content": [{"type": "text", "text": "[Request interrupted"}]}})
     room.check(5)
 
-    assert ["m"] == room.ids()
+    assert room.ids() == ["m"]
 
 
 def test_an_answer_of_a_client_that_died_is_told(room: Room) -> None:
@@ -225,7 +225,7 @@ def test_an_answer_of_a_client_that_died_is_told(room: Room) -> None:
     room.intake.note(Observation(Cause.PROCESS_GONE, "s", 1, now_ns), now_ns)
     room.check(51)
 
-    assert ["m"] == room.ids()
+    assert room.ids() == ["m"]
 
 
 def test_a_subagents_answer_is_over_with_the_subagent(room: Room) -> None:
@@ -235,7 +235,7 @@ def test_a_subagents_answer_is_over_with_the_subagent(room: Room) -> None:
     room.check_until(3)
     room.note("Stop", 3)
     room.check_until(10, since=4)
-    assert [] == room.ids()
+    assert room.ids() == []
     room.note("SubagentStop", 10, agent="a")
     room.check(11)
 
@@ -251,7 +251,7 @@ def test_a_session_that_falls_silent_leaves_nothing_behind(room: Room) -> None:
     room.check(KEEP_NS // SECOND_NS)
     room.check(KEEP_NS // SECOND_NS + 1)
 
-    assert ["m"] == room.ids()
+    assert room.ids() == ["m"]
 
 
 @given(st.data())
@@ -278,7 +278,7 @@ def test_a_transcript_that_grows_in_any_steps_gives_the_same_calls(data: st.Data
         ids = room.ids()
         room.journal.close()
 
-    assert (["m", "n"], [90, 70]) == (ids, [it["usage"]["output_tokens"] for it in said])
+    assert (ids, [it["usage"]["output_tokens"] for it in said]) == (["m", "n"], [90, 70])
 
 
 # Nothing lost, nothing twice
@@ -296,7 +296,7 @@ def test_what_the_journal_could_not_take_is_brought_again(room: Room) -> None:
     other.close()
     room.check(4)
 
-    assert ["m"] == room.ids()
+    assert room.ids() == ["m"]
 
 
 def test_what_was_read_is_not_read_again(room: Room) -> None:
@@ -314,7 +314,7 @@ def test_what_was_read_is_not_read_again(room: Room) -> None:
         room.write(block(f"late {second}", second + 2, "end_turn"), prompt(second + 3))
         room.check(second + 3)
 
-    assert 102 == len(room.ids())
+    assert len(room.ids()) == 102
 
 
 def test_after_a_restart_only_what_is_new_is_taken_in(room: Room) -> None:
@@ -327,7 +327,7 @@ def test_after_a_restart_only_what_is_new_is_taken_in(room: Room) -> None:
     room.note("UserPromptSubmit")
     room.check(7)
 
-    assert ["m", "n"] == room.ids()
+    assert room.ids() == ["m", "n"]
 
 
 def test_after_a_restart_the_sessions_heard_of_lately_are_looked_at(room: Room, tmp_path: Path) -> None:
@@ -363,14 +363,14 @@ def test_a_clock_that_is_set_back_stops_nothing(room: Room) -> None:
     room.note("Stop", 3)
     room.check(4)
 
-    assert ["m"] == room.ids()
+    assert room.ids() == ["m"]
 
 
 # Whatever a file holds, however much
 
 
 def call(**changed: Any) -> ModelCall:
-    """Give a call of ten seconds."""
+    """Return a call of ten seconds."""
     return replace(ModelCall("m", "claude-x", NOW_NS, NOW_NS + 10 * SECOND_NS), **changed)
 
 
@@ -388,7 +388,7 @@ def call(**changed: Any) -> ModelCall:
 )
 def test_a_time_that_cannot_be_is_unknown(text: object, known: bool) -> None:
     """Times outside of 2000 to 2200 are no times."""
-    assert known is (timestamp_ns(text) > 0)
+    assert (timestamp_ns(text) > 0) is known
 
 
 @given(st.text() | st.datetimes().map(datetime.isoformat))
@@ -409,7 +409,7 @@ def test_a_call_ends_between_its_start_and_now(end_ns: int, ended_ns: int) -> No
     """An end that lies ahead, or before the start, is put where it can be."""
     arrival = arrival_of(DecidedCall.of(call(end_ns=end_ns)), "s", 1, NOW_NS)
 
-    assert ended_ns == event_of(arrival.fields, 1).ended_ns
+    assert event_of(arrival.fields, 1).ended_ns == ended_ns
 
 
 ANYTHING: Final = st.recursive(
@@ -451,7 +451,7 @@ def test_no_secret_is_kept_by_any_name(room: Room) -> None:
     room.write(block(f"m {secret}", 2, model=secret) | {"promptId": secret, "agentId": secret}, prompt(3))
     room.check(4)
 
-    assert 2 == len(room.ids())
+    assert len(room.ids()) == 2
     assert not any(secret[:60].encode() in path.read_bytes() for path in room.path.parent.glob("journal.db*"))
 
 

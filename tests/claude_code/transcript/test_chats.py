@@ -32,7 +32,7 @@ def calls(data: bytes, step: int = 1 << 20) -> list[ModelCall]:
 
 
 def chats(*names: str, projects: Path = TRANSCRIPTS) -> list[Encoded]:
-    """Give the chat spans of recorded sessions."""
+    """Return the chat spans of recorded sessions."""
     spans = (
         parcel for batch in rehearse(recorder(names, projects), describer(), [projects], 1 << 62) for parcel in batch
     )
@@ -41,7 +41,7 @@ def chats(*names: str, projects: Path = TRANSCRIPTS) -> list[Encoded]:
 
 
 def recorder(names: Iterable[str], projects: Path) -> Any:
-    """Give what writes recorded sessions into a spool, their transcripts below that folder."""
+    """Return what writes recorded sessions into a spool, their transcripts below that folder."""
 
     def record(spool: Spool) -> None:
         for name in names:
@@ -53,12 +53,12 @@ def recorder(names: Iterable[str], projects: Path) -> Any:
 
 
 def describer() -> Describer:
-    """Give a describer that leaves nothing out."""
+    """Return a describer that leaves nothing out."""
     return Describer({}, value_bytes_max=16384, with_content=True)
 
 
 def attributes(span: Encoded) -> dict[str, Any]:
-    """Give a span's attributes as Python values."""
+    """Return a span's attributes as Python values."""
     return {pair.key: getattr(pair.value, str(pair.value.WhichOneof("value"))) for pair in span.attributes}
 
 
@@ -123,7 +123,7 @@ def test_a_request_that_failed_is_an_error_of_its_turn() -> None:
     }
     assert ("chat", Encoded.SPAN_KIND_CLIENT) == (span.name, span.kind)
     assert (Status.STATUS_CODE_ERROR, "Request rejected (429) · rate") == (span.status.code, span.status.message)
-    assert span_id_of("turn", session, "a167332d-04c6-4639-9465-9c1715afb5ef") == span.parent_span_id.hex()
+    assert span.parent_span_id.hex() == span_id_of("turn", session, "a167332d-04c6-4639-9465-9c1715afb5ef")
 
 
 def test_calls_stand_under_the_agent_that_made_them() -> None:
@@ -140,7 +140,7 @@ def test_calls_stand_under_the_agent_that_made_them() -> None:
         + [span_id_of("subagent", session, agent) for agent in agents * 2]
     )
 
-    assert expected == sorted(span.parent_span_id.hex() for span in chats("subagent"))
+    assert sorted(span.parent_span_id.hex() for span in chats("subagent")) == expected
 
 
 def test_the_sum_of_costs_is_what_the_client_says() -> None:
@@ -193,7 +193,7 @@ def test_a_call_from_the_future_happened_now() -> None:
     (call, *_) = calls(MAIN.read_bytes())
     now_ns = call.start_ns - 3_600_000_000_000
 
-    assert now_ns == arrival_of(DecidedCall.of(call), "s", 1, now_ns).clock_ns
+    assert arrival_of(DecidedCall.of(call), "s", 1, now_ns).clock_ns == now_ns
     assert call.start_ns == arrival_of(DecidedCall.of(call), "s", 1, call.start_ns - 1).clock_ns
 
 

@@ -32,7 +32,7 @@ def calls(name: str) -> list[ModelCall]:
 
 
 def finding(call: ModelCall) -> SpanSource:
-    """Give what the agent would know of the call's span."""
+    """Return what the agent would know of the call's span."""
     arrival = arrival_of(DecidedCall.of(call), "s", 1, call.end_ns)
     event = event_of(arrival.fields, 1)
     draft = Draft(Role.CHAT, event, "", "", None, call.start_ns, call.end_ns, error_type=event.error_type)
@@ -70,25 +70,22 @@ def test_each_attempt_is_told(name: str, attempts: list[Attempt]) -> None:
     """Each request is one call: answered, or with the reason why it was not, and how often it had been sent before."""
     found = [(call.resend_count, call.stop_reason, call.failure) for call in calls(name)]
 
-    assert attempts == found
+    assert found == attempts
 
 
 def test_a_failure_runs_from_its_request_to_the_word_that_it_failed() -> None:
     """A failed request has the time it took, the prompt it was for, and the id of the record that tells of it."""
     failed, *_ = calls("retried")
 
-    assert (
-        ModelCall(
-            message_id="",
-            uuid="8059c260-e8a3-46b9-ad12-9d9d27835fe5",
-            model="",
-            start_ns=1795392058075000000,
-            end_ns=1795392058085000000,
-            prompt_id="7974ab13-8c03-4615-b8a3-7a4fb73b53f5",
-            request_id="req_standin0001",
-            failure=RETRIED[0][2],
-        )
-        == failed
+    assert failed == ModelCall(
+        message_id="",
+        uuid="8059c260-e8a3-46b9-ad12-9d9d27835fe5",
+        model="",
+        start_ns=1795392058075000000,
+        end_ns=1795392058085000000,
+        prompt_id="7974ab13-8c03-4615-b8a3-7a4fb73b53f5",
+        request_id="req_standin0001",
+        failure=RETRIED[0][2],
     )
 
 
@@ -121,8 +118,8 @@ def test_each_attempt_has_its_sentence(name: str, said: list[str], bare: list[st
     """A sentence tells what was answered, or why nothing was; without content it names the error alone."""
     findings = [finding(call) for call in calls(name)]
 
-    assert said == [by_rule(it).text for it in findings]
-    assert bare == [by_rule(it, with_content=False).text for it in findings]
+    assert [by_rule(it).text for it in findings] == said
+    assert [by_rule(it, with_content=False).text for it in findings] == bare
 
 
 @pytest.mark.parametrize(
@@ -140,7 +137,8 @@ def test_an_error_has_a_short_name(error: object, name: str) -> None:
     """The name is the API's, else the connection's, else the status; a text is none."""
     failure = failure_of({"type": "system", "subtype": "api_error", "error": error})
 
-    assert name == (failure and failure.error_type)
+    assert failure
+    assert failure.error_type == name
 
 
 values = st.recursive(
