@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
-from cc_otel.agent.processes import started_ticks
 from cc_otel.files import write_whole
 
 LOCK_NAME: Final = "agent.lock"
@@ -45,6 +44,9 @@ class HomeLock:
             file.close()
             raise AlreadyRunning(running_pid(self._pid_path.parent))
         self._file = file
+        # Readers of the lock load this module, too, and have no use for psutil.
+        from cc_otel.agent.processes import started_ticks  # noqa: PLC0415
+
         # Whole: a hook must not read half a number.
         write_whole(self._pid_path, (f"{os.getpid()} {started_ticks()}".rstrip() + "\n").encode("ascii"))
         return self
