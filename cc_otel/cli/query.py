@@ -125,7 +125,9 @@ def sessions(home: Home, settings: Settings, limit: int, as_json: bool) -> None:
     One that waits for you says for what. "$1.50+" is a sum without some calls, whose price is unknown.
     """
     with _reading(home, settings) as store:
-        found = list_sessions(store, limit, _open_spans(home, settings), all_here=not settings.store)
+        # A graph that others can reach may have sessions of other homes.
+        all_here = not (settings.store or settings.graph_listen)
+        found = list_sessions(store, limit, _open_spans(home, settings), all_here=all_here)
         rows = [it.to_json() for it in found.rows]
         shown = [] if as_json else [_session(row) for row in _with_short_ids(store, rows)]
     print_rows(rows, as_json=as_json, shown=shown, columns=_SESSIONS)
