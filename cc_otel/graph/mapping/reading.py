@@ -17,6 +17,8 @@ LABEL_CHARS_MAX: Final = 120
 
 _KINDS_OF_OPENER: Final = {"SessionStart": "session", "PreCompact": "compact"}
 _NO_ARGUMENTS: Final[Mapping[str, Json]] = {}
+_COUNT_MAX: Final = 2**53
+"""No model counts so many tokens, and no store could hold many more: a span must not be refused for it."""
 
 
 class Reading(NamedTuple):
@@ -143,4 +145,4 @@ def _first_number(attributes: Attributes, names: Names) -> int | float | None:
 
 def _first_count(attributes: Attributes, names: Names) -> int | None:
     value = _first_number(attributes, names)
-    return None if value is None else round(value)
+    return None if value is None or abs(value) > _COUNT_MAX else round(value)
