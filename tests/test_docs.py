@@ -50,3 +50,13 @@ def test_every_page_that_is_named_exists(page: Path) -> None:
     ]
 
     assert missing == []
+
+
+def test_the_architecture_names_what_is_there() -> None:
+    """Every file and folder that docs/architecture.md names is in the tree, and every package of ours is named."""
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    named = set(re.findall(r"`((?:cc_otel|docs|hooks|tests)/[\w./-]*)`", page))
+    packages = {f"cc_otel/{path.parent.name}/" for path in (ROOT / "cc_otel").glob("*/__init__.py")}
+
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+    assert [package for package in sorted(packages) if package not in page] == []
