@@ -42,6 +42,7 @@ PORTS: Final = {
     PORT_DEFAULT: "ArangoDB",
     8530: "ArangoDB for the tests, beside the other",
     6379: "the summary cache",
+    5432: "PostgreSQL, in an example of what is redacted",
 }
 
 BESIDE_SETTINGS: Final = frozenset(
