@@ -14,7 +14,7 @@ DEADLINE_S = 4.0
 
 
 def main(target: str) -> int:
-    """Answer the exit code for the server at ``target``, a gRPC address such as ``127.0.0.1:4327``."""
+    """Return the exit code for the server at ``target``, a gRPC address such as ``127.0.0.1:4327``."""
     with grpc.insecure_channel(target) as channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(

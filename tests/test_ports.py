@@ -61,13 +61,13 @@ def named(path: Path) -> str:
 
 
 def ports_in(path: Path) -> Iterator[int]:
-    """Answer the ports that a text names."""
+    """Yield the ports that a text names."""
     for found in _PORT.finditer(path.read_text("utf-8")):
         yield int(next(filter(None, found.groups())))
 
 
 def stack_defaults() -> dict[str, str]:
-    """Answer the settings of the stack's own files with their defaults."""
+    """Return the settings of the stack's own files with their defaults."""
     compose = re.findall(r"\$\{(CC_OTEL_\w+):-([^}]*)\}", COMPOSE.read_text("utf-8"))
     return defaults(COLLECTOR_CONFIG) | defaults(JAEGER_CONFIG) | dict(compose)
 

@@ -32,12 +32,12 @@ class Health:
         self._notify()
 
     def close(self) -> None:
-        """Answer for good that none can be, and end what is watched."""
+        """Report from now on that nothing is served, and end every watch."""
         self._closed = True
         self._notify()
 
     async def serve(self, call: Call) -> bool:
-        """Answer a call. Return False if it is for another service."""
+        """Handle a call. Return False if it is for another service."""
         if call.path not in (_CHECK, _WATCH):
             return False
         try:

@@ -225,7 +225,7 @@ class Connection(asyncio.Protocol):
         self._flush()
 
     def acknowledge(self, stream_id: int, size_bytes: int) -> None:
-        """Give the client back the window of what was read."""
+        """Open the client's window again by what was read."""
         self._try(lambda: self._h2.acknowledge_received_data(size_bytes, stream_id))
         self._flush()
 

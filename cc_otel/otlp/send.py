@@ -67,7 +67,7 @@ class SenderState:
     What ``status`` shows of the delivery. Times are ns since the Unix epoch.
 
     ``last_error`` and ``last_error_ns`` stay after the delivery has recovered. ``next_attempt_ns`` is set during a
-    backoff. ``sent`` and ``buried`` count spans, ``retried`` counts attempts after which they stayed in the outbox.
+    backoff. ``sent`` and ``set_aside`` count spans, ``retried`` counts attempts after which they stayed in the outbox.
     ``failing_since_ns`` is set from the first attempt that failed until one succeeds.
     """
 
@@ -78,7 +78,7 @@ class SenderState:
     next_attempt_ns: int | None = None
     sent: int = 0
     retried: int = 0
-    buried: int = 0
+    set_aside: int = 0
     failing_since_ns: int | None = None
 
 
@@ -194,7 +194,7 @@ class Sender:
 
     def _dead_letter(self, encoded: EncodedSpan, reason: str) -> None:
         self._outbox.dead_letter(encoded, reason)
-        self.state = replace(self.state, buried=self.state.buried + 1)
+        self.state = replace(self.state, set_aside=self.state.set_aside + 1)
         self._note(Situation.ISOLATING, f"span {encoded.span_id} can never be delivered and was set aside: {reason}")
         self._suspects = max(self._suspects - 1, 0)
 

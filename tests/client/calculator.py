@@ -12,7 +12,7 @@ TOOLS = [
 
 
 def result_of(method: str, params: dict[str, Any]) -> dict[str, Any]:
-    """Answer a request."""
+    """Handle a request."""
     if method == "initialize":
         information = {"name": "calculator", "version": "1"}
         version = params["protocolVersion"]

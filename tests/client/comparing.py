@@ -18,7 +18,7 @@ VARYING: Final = [
 
 def kept(transcript: Path) -> list[str]:
     """
-    Give a transcript's records.
+    Return a transcript's records.
 
     Without the client's own list of the Stop hooks that ran, which names each hook's command, and without what it
     writes at times of its own, anywhere: where the last prompt stands, what is queued, the costs so far.
@@ -29,12 +29,12 @@ def kept(transcript: Path) -> list[str]:
 
 
 def said(transcript: Path) -> list[str]:
-    """Give the records that are the conversation, in its order: what else there is, a client at a terminal mixes in."""
+    """Return the records of the conversation, in order: at a terminal the client mixes others in."""
     return [record for record in kept(transcript) if "parentUuid" in json.loads(record)]
 
 
 def same(text: str) -> str:
-    """Give a text without what differs between any two runs."""
+    """Return a text without what differs between any two runs."""
     for pattern, instead in VARYING:
         text = re.sub(pattern, instead, text)
     return text

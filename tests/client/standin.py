@@ -59,7 +59,7 @@ class Standin(ThreadingHTTPServer):
             return self._count
 
     def reply(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Give what comes next in the conversation that a request belongs to."""
+        """Return what comes next in the conversation that a request belongs to."""
         with self._lock:
             replies = self._script.get(prompt_of(request, self._script) or "", [])
             reply = replies.pop(0) if replies else UNSCRIPTED
@@ -67,7 +67,7 @@ class Standin(ThreadingHTTPServer):
 
 
 def prompt_of(request: dict[str, Any], script: dict[str, list[dict[str, Any]]]) -> str | None:
-    """Give the prompt of the script that stands last in what the user said, tool results aside."""
+    """Return the prompt of the script that stands last in what the user said, tool results aside."""
     for message in reversed(request.get("messages", [])):
         if message["role"] != "user":
             continue
@@ -79,7 +79,7 @@ def prompt_of(request: dict[str, Any], script: dict[str, list[dict[str, Any]]]) 
 
 
 def with_plan_file(reply: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
-    """Give a reply with the name of the plan's file, which the client tells the model, in the place left for it."""
+    """Return a reply with the name of the plan's file, which the client tells the model, in the place left for it."""
     told = re.search(r"/[^\s\"]+/plans/[\w-]+\.md", json.dumps(request.get("messages", [])))
     text = json.dumps(reply)
     filled: dict[str, Any] = json.loads(text.replace("<plan file>", told[0])) if told else reply
@@ -87,7 +87,7 @@ def with_plan_file(reply: dict[str, Any], request: dict[str, Any]) -> dict[str, 
 
 
 def texts(content: object) -> Iterator[str]:
-    """Give the texts of a message's content, which is one text or a list of blocks."""
+    """Yield the texts of a message's content, which is one text or a list of blocks."""
     if isinstance(content, str):
         yield content
     elif isinstance(content, list):
@@ -101,15 +101,15 @@ class Handler(BaseHTTPRequestHandler):
     server: Standin
 
     def do_HEAD(self) -> None:
-        """Answer the client's question whether anybody is there."""
+        """Handle the client's question whether the server is there."""
         self._nothing()
 
     def do_GET(self) -> None:
-        """Answer whatever else the client asks for: there is no such thing here."""
+        """Handle any other request: it is not found."""
         self._nothing()
 
     def do_POST(self) -> None:
-        """Answer a call of the model."""
+        """Handle a call of the model."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         path = self.path.split("?")[0]
         number = self.server.note("POST", self.path, dict(self.headers), body)
@@ -171,7 +171,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def message_of(model: str, blocks: list[dict[str, Any]], number: int) -> dict[str, Any]:
-    """Give a whole message, its id derived from its content and number."""
+    """Return a whole message, its id derived from its content and number."""
     digest = blake2b(json.dumps([blocks, number]).encode(), digest_size=8).hexdigest()
     return {
         "id": f"msg_01standin{digest}",
@@ -186,14 +186,14 @@ def message_of(model: str, blocks: list[dict[str, Any]], number: int) -> dict[st
 
 
 def verdicts(message: dict[str, Any], flagged: str) -> list[dict[str, Any]]:
-    """Give what the server says of a message's calls in auto mode: why they are ``flagged``, or that they are not."""
+    """Return what the server says of a message's calls in auto mode: why they are ``flagged``, or that they are not."""
     outcome = {"outcome": "flagged", "explanation": flagged} if flagged else {"outcome": "not_flagged"}
     uses = {it["id"]: {"type": "evaluated", **outcome} for it in message["content"] if it["type"] == "tool_use"}
     return [{"type": "dangerous_tool_use", "status": {"type": "available", "tool_uses": uses}}]
 
 
 def events(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Give a message as the API streams it."""
+    """Yield a message as the API streams it."""
     begun = message | {"content": [], "stop_reason": None, "usage": {**USAGE, "output_tokens": 1}}
     begun.pop("safeguard_results", None)
     yield {"type": "message_start", "message": begun}

@@ -109,7 +109,7 @@ class Terminal:
         self._process.close(force=True)
 
     def _typed(self) -> str:
-        """Give what stands where one types: on the last line that begins as such lines do."""
+        """Return what stands where one types: on the last line that begins as such lines do."""
         lines = [line[1:] for line in self.screen.splitlines() if line[0] in (PROMPT, "!")]
         return lines[-1].strip() if lines else ""
 

@@ -26,7 +26,7 @@ SCRIPT: Final = {
 
 
 def conversation(person: Terminal) -> Iterator[str]:
-    """Give what the screen shows of the conversation: below the client's name, above where one types."""
+    """Yield what the screen shows of the conversation: below the client's name, above where one types."""
     for line in person.screen.splitlines()[3:]:
         if line.startswith("\N{BOX DRAWINGS LIGHT HORIZONTAL}"):
             return

@@ -16,7 +16,7 @@ SCRIPT: Final = {"prompt 1": [calls(bash("asks", "touch here; sleep 0.2")), says
 
 
 def tools(world: World) -> list[dict[str, Any]]:
-    """Give the spans of the calls."""
+    """Return the spans of the calls."""
     return [it for it in world.spans() if it["kind"] == "tool"]
 
 

@@ -206,20 +206,20 @@ class World:
         wait_for(event, lambda: [it["hook_event_name"] for it in self.fired()].count(event) >= count)
 
     def requests(self) -> list[dict[str, Any]]:
-        """Give what the client sent to the API so far."""
+        """Return what the client sent to the API so far."""
         seen = self.folder / "seen"
         return [json.loads(line) for line in seen.read_text().splitlines()] if seen.exists() else []
 
     def fired(self) -> list[dict[str, Any]]:
-        """Give the payloads of all events, as the other hook noted them."""
+        """Return the payloads of all events, as the other hook noted them."""
         return [json.loads(path.read_bytes()) for path in self.fired_folder.glob("*.json")]
 
     def transcripts(self) -> list[Path]:
-        """Give the client's transcripts, without those of subagents."""
+        """Return the client's transcripts, without those of subagents."""
         return sorted((self.home / ".claude" / "projects").glob("*/*.jsonl"))
 
     def records(self) -> list[dict[str, Any]]:
-        """Give what stands in these transcripts."""
+        """Return what stands in these transcripts."""
         return [json.loads(line) for path in self.transcripts() for line in path.read_text().splitlines()]
 
     def tree(self, *, in_order: bool = True) -> str:
@@ -238,7 +238,7 @@ class World:
         return render(spans, in_order=in_order)
 
     def spans(self) -> list[dict[str, Any]]:
-        """Give the documents of the graph's spans."""
+        """Return the documents of the graph's spans."""
         with sqlite3.connect(self.ours / "graph.db") as database:
             rows = database.execute("SELECT *, rowid FROM spans")
             names = [column[0] for column in rows.description]

@@ -223,7 +223,7 @@ class TestNever:
         assert outcome == Outcome(2, "not to my taste, and 1 more")
 
     def test_spans_that_break_the_store(self, parts: Parts) -> None:
-        """A span on which the store breaks is found among all of its group, and buried alone."""
+        """A span on which the store breaks is found among all of its group, and goes to the dead letter alone."""
         parts.store.breaks = is_span(3, 77)
         held = parts.hold()
         waiting = [parts.take(*(span(n) for n in range(1, 6))), parts.take(*(span(n) for n in range(70, 80)))]
@@ -236,7 +236,7 @@ class TestNever:
         assert parts.letters() == [("KeyError: 'poison'", "work")] * 2
 
     def test_a_span_that_breaks_the_mapping(self, parts: Parts) -> None:
-        """A span on which the mapping breaks is buried alone, and what waits with it is stored."""
+        """A span on which the mapping breaks goes to the dead letter alone, and what waits with it is stored."""
         broken = replace(span(2, "broken"), start_ns=None)  # type: ignore[arg-type]  # what the mapping does not expect
         held = parts.hold()
         waiting = [parts.take(span(1), broken, span(3)), parts.take(span(4))]
@@ -248,7 +248,7 @@ class TestNever:
         assert (parts.stored(), [name for _, name in parts.letters()]) == (["1", "3", "4", "63"], ["broken"])
 
     def test_what_no_store_can_hold(self, tmp_path: Path) -> None:
-        """A span with a text that is none is buried alone, though its request was made ready for the store."""
+        """A span with a text that is none goes to the dead letter alone, though its request was made ready for the store."""
         store = SqliteStore(tmp_path / "graph.db")
         writer = GroupWriter(store, DeadLetter(tmp_path / "dead", time.time), 0, lambda healthy: None)
         writer.start()

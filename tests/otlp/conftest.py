@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture
 def unused_port() -> int:
-    """Answer a port of the loopback interface that nobody listens on."""
+    """Return a port of the loopback interface that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

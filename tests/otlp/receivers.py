@@ -43,7 +43,7 @@ def spans_in(request: bytes) -> list[trace_pb2.Span]:
 
 
 def partial_success(rejected: int, message: str) -> bytes:
-    """Answer that some spans are rejected."""
+    """Return a response that rejects some spans."""
     partial = ExportTracePartialSuccess(rejected_spans=rejected, error_message=message)
     return ExportTraceServiceResponse(partial_success=partial).SerializeToString()
 
@@ -149,7 +149,7 @@ HttpAnswer = Callable[[BaseHTTPRequestHandler], None]
 
 
 def reply(status: int = 200, body: bytes = SUCCESS, headers: Mapping[str, str] | None = None) -> HttpAnswer:
-    """Answer with a status."""
+    """Reply with a status."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status)

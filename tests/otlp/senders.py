@@ -59,10 +59,10 @@ class MemoryOutbox:
     def __init__(self, batch: Sequence[EncodedSpan]) -> None:
         self.left = list(batch)
         self.acknowledged: list[EncodedSpan] = []
-        self.buried: dict[str, str] = {}
+        self.set_aside: dict[str, str] = {}
 
     def waiting(self, spans_max: int, bytes_max: int) -> Sequence[EncodedSpan]:
-        """Answer the oldest."""
+        """Return the oldest spans."""
         batch: list[EncodedSpan] = []
         size_bytes = 0
         for encoded in self.left[:spans_max]:
@@ -81,7 +81,7 @@ class MemoryOutbox:
     def dead_letter(self, encoded: EncodedSpan, reason: str) -> None:
         """Set the oldest aside."""
         assert self.left.pop(0) == encoded
-        self.buried[encoded.span_id] = reason
+        self.set_aside[encoded.span_id] = reason
 
 
 class ScriptedTransport:
@@ -93,7 +93,7 @@ class ScriptedTransport:
         self._answer = answer
 
     def export(self, request: bytes, timeout_s: float) -> ExportResult:
-        """Answer."""
+        """Return the scripted result."""
         self.requests.append(request)
         self.outcomes.append(self._answer(spans_in(request)))
         return self.outcomes[-1]
@@ -108,7 +108,7 @@ class ScriptedTransport:
 
 
 def by(outcomes: Iterable[ExportResult]) -> ScriptedTransport:
-    """Answer with these, then with success."""
+    """Return a transport with these results, then with success."""
     script = deque(outcomes)
     return ScriptedTransport(lambda spans: script.popleft() if script else Delivered())
 

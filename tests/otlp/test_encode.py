@@ -43,7 +43,7 @@ def key(name: str, value: AnyValue) -> KeyValue:
 
 
 def text(value: str) -> AnyValue:
-    """Answer a string as OTLP has it."""
+    """Return a string as OTLP has it."""
     return AnyValue(string_value=value)
 
 

@@ -115,7 +115,7 @@ def test_json_is_one_line_by_the_rules_of_otlp() -> None:
 
 
 def anything() -> st.SearchStrategy[AttributeValue]:
-    """Answer values of every kind, the odd ones of each among them."""
+    """Return values of every kind, the odd ones of each among them."""
     texts = st.text(st.characters(exclude_categories=()), max_size=8)
     leaves: st.SearchStrategy[AttributeValue] = (
         st.none() | st.booleans() | st.integers() | st.integers(2**62, 2**70) | st.floats() | st.binary() | texts
@@ -124,7 +124,7 @@ def anything() -> st.SearchStrategy[AttributeValue]:
 
 
 def spans() -> st.SearchStrategy[Span]:
-    """Answer spans that nobody should send."""
+    """Return spans that nobody should send."""
     texts = st.text(st.characters(exclude_categories=()), max_size=8)
     ids = texts | st.from_regex("[0-9a-f]{16}", fullmatch=True) | st.from_regex("[0-9A-F]{32}", fullmatch=True)
     attributes = st.dictionaries(texts, anything(), max_size=4)

@@ -64,7 +64,7 @@ class Sink:
 
 @pytest.fixture
 def sink() -> Iterator[Sink]:
-    """Give a sink that takes everything."""
+    """Yield a sink that takes everything."""
     made = Sink()
     yield made
     made.pool.shutdown()
@@ -83,7 +83,7 @@ def serving(sink: Sink, listen: str, token: str | None = None) -> Iterator[tuple
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Give a folder whose path is short enough for a socket in it, on every system."""
+    """Yield a folder whose path is short enough for a socket in it, on every system."""
     with TemporaryDirectory(prefix="cc-otel-", dir="/tmp") as name:
         yield Path(name)
 
@@ -128,7 +128,7 @@ def failure(address: str, data: bytes, timeout_s: float | None = WAIT_S) -> grpc
 
 
 def details(error: grpc.RpcError) -> dict[str, bytes]:
-    """Answer the binary trailing metadata of an error."""
+    """Return the binary trailing metadata of an error."""
     return {item.key: item.value for item in error.trailing_metadata() or () if item.key.endswith("-bin")}
 
 

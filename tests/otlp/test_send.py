@@ -125,7 +125,7 @@ def test_a_span_at_fault_is_found_by_halving_and_buried() -> None:
     # 32, 16 and 8 are no good; 0-3 are; 4-7 are not, 4 and 5 together neither; 4 is good and 5 is it.
     assert transport.sizes == [32, 16, 8, 4, 4, 2, 1, 1, 1, 2, 4, 8, 11]
     assert waits == [1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-    assert outbox.buried == {ENCODED[5].span_id: "bad"}
+    assert outbox.set_aside == {ENCODED[5].span_id: "bad"}
     assert ids(outbox.acknowledged) == ids(ENCODED[:5] + ENCODED[6:32])
 
 
@@ -137,12 +137,12 @@ def test_a_rejected_span_is_found_by_halving_and_buried() -> None:
 
     assert transport.sizes == [32, 16, 8, 4, 4, 2, 1, 1, 1, 2, 4, 8, 11]
     assert waits == [*[0.0] * 7, 2.0, *[0.0] * 5]
-    assert outbox.buried == {ENCODED[5].span_id: "rejected: bad"}
+    assert outbox.set_aside == {ENCODED[5].span_id: "rejected: bad"}
     assert ids(outbox.acknowledged) == ids(ENCODED[:5] + ENCODED[6:32])
 
 
 def test_spans_that_are_all_rejected_are_risked_one_at_a_time() -> None:
-    """A receiver that rejects all it was sent may be full: one span is buried, and more only while it goes on so."""
+    """A receiver that rejects all it was sent may be full: one span is set_aside, and more only while it goes on so."""
     answers = [Delivered(4, "quota"), Delivered(2, "quota"), Delivered(1, "quota"), Delivered(1, "quota")]
     outbox, transport = MemoryOutbox(ENCODED[:4]), by(answers)
 
@@ -150,19 +150,19 @@ def test_spans_that_are_all_rejected_are_risked_one_at_a_time() -> None:
 
     assert transport.sizes == [4, 2, 1, 1, 1, 1]
     assert waits == [1.0, 1.0, 2.0, 4.0, 0.0, 0.0]
-    assert outbox.buried == dict.fromkeys(ids(ENCODED[:2]), "rejected: quota")
+    assert outbox.set_aside == dict.fromkeys(ids(ENCODED[:2]), "rejected: quota")
     assert outbox.acknowledged == ENCODED[2:4]
 
 
 def test_a_receiver_with_a_small_limit_gets_small_requests() -> None:
-    """A receiver that takes no more than 100 spans at once gets them all, and none is buried."""
+    """A receiver that takes no more than 100 spans at once gets them all, and none is set_aside."""
     outbox = MemoryOutbox(ENCODED)
     transport = ScriptedTransport(lambda spans: Poison("too large") if len(spans) > 100 else Delivered())
 
     drain(sender_of(outbox, transport))
 
     assert outbox.acknowledged == ENCODED
-    assert outbox.buried == {}
+    assert outbox.set_aside == {}
 
 
 @pytest.mark.parametrize("answer", [lambda spans: Poison("broken"), lambda spans: Delivered(len(spans), "quota")])
@@ -217,16 +217,16 @@ def test_the_state_tells_the_whole_story() -> None:
     refused = "the receiver takes nothing from us: HTTP 401"
     rejected, gone = "the receiver rejects 1 of 4 spans: bad", "not delivered yet: gone"
     isolating = "the receiver cannot take a request of 2 spans: odd"
-    buried = f"span {ENCODED[2].span_id} can never be delivered and was set aside: odd"
+    set_aside = f"span {ENCODED[2].span_id} can never be delivered and was set aside: odd"
     assert states == [
         SenderState(Situation.REFUSED, None, refused, at(0), at(2), retried=1, failing_since_ns=at(0)),
         SenderState(Situation.ISOLATING, None, rejected, at(1), None, retried=2, failing_since_ns=at(0)),
         SenderState(Situation.DELIVERING, at(2), rejected, at(1), None, sent=2, retried=2),
         SenderState(Situation.ISOLATING, at(2), isolating, at(3), at(4), sent=2, retried=3, failing_since_ns=at(3)),
         SenderState(Situation.RETRYING, at(2), gone, at(4), at(6), sent=2, retried=4, failing_since_ns=at(3)),
-        SenderState(Situation.ISOLATING, at(2), buried, at(5), at(9), 2, 4, 1, failing_since_ns=at(3)),
-        SenderState(Situation.DELIVERING, at(6), buried, at(5), None, sent=3, retried=4, buried=1),
-        SenderState(Situation.IDLE, at(6), buried, at(5), None, sent=3, retried=4, buried=1),
+        SenderState(Situation.ISOLATING, at(2), set_aside, at(5), at(9), 2, 4, 1, failing_since_ns=at(3)),
+        SenderState(Situation.DELIVERING, at(6), set_aside, at(5), None, sent=3, retried=4, set_aside=1),
+        SenderState(Situation.IDLE, at(6), set_aside, at(5), None, sent=3, retried=4, set_aside=1),
     ]
 
 

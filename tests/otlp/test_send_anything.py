@@ -17,7 +17,7 @@ from tests.otlp.senders import ENCODED, MemoryOutbox, ScriptedTransport, by, dra
 
 
 def any_outcome() -> st.SearchStrategy[ExportResult]:
-    """Answer what a receiver may, in its right mind or not."""
+    """Return any results that a receiver may give, sensible or not."""
     return st.one_of(
         st.builds(Delivered, st.sampled_from([0, 0, 0, 1, 2, 100, 512, 10_000]), st.sampled_from(["", "why"])),
         st.builds(Retry, st.just("later"), st.none() | st.floats(0, allow_nan=False)),
@@ -36,14 +36,14 @@ def any_outcome() -> st.SearchStrategy[ExportResult]:
 def test_any_sequence_of_answers_is_handled_by_the_rules(
     count: int, outcomes: list[ExportResult], jitter: float, chance: random.Random
 ) -> None:
-    """Every span is acknowledged or buried exactly when the rules say; failures are followed by a wait."""
+    """Every span is acknowledged or set_aside exactly when the rules say; failures are followed by a wait."""
     outbox, transport = MemoryOutbox(ENCODED[:count]), by(outcomes)
     sender = Sender(outbox, transport, jitter=lambda: jitter if chance.random() < 0.5 else chance.random())
 
     waits = drain(sender)
 
     acknowledged: list[str] = []
-    buried: list[str] = []
+    set_aside: list[str] = []
     for sent, outcome, wait_s in zip(transport.requests, transport.outcomes, waits, strict=True):
         spans = [span.span_id.hex() for span in spans_in(sent)]
         assert 0 < len(spans) <= SPANS_MAX
@@ -52,17 +52,17 @@ def test_any_sequence_of_answers_is_handled_by_the_rules(
             case Delivered(rejected_spans=rejected):
                 assert 0.0 <= wait_s <= 60.0
                 acknowledged += spans if rejected == 0 else []
-                buried += spans if rejected >= len(spans) == 1 else []
+                set_aside += spans if rejected >= len(spans) == 1 else []
             case Poison():
                 assert 1.0 <= wait_s <= 60.0
-                buried += spans if len(spans) == 1 else []
+                set_aside += spans if len(spans) == 1 else []
             case Refused():
                 assert 1.0 <= wait_s <= 60.0
             case Retry(delay_s=delay_s):
                 assert max(1.0, min(delay_s or 0.0, 300.0)) <= wait_s <= max(60.0, min(delay_s or 0.0, 300.0))
-    assert (acknowledged, buried) == (ids(outbox.acknowledged), list(outbox.buried))
-    assert sorted(acknowledged + buried) == sorted(ids(ENCODED[:count]))
-    assert (len(acknowledged), len(buried)) == (sender.state.sent, sender.state.buried)
+    assert (acknowledged, set_aside) == (ids(outbox.acknowledged), list(outbox.set_aside))
+    assert sorted(acknowledged + set_aside) == sorted(ids(ENCODED[:count]))
+    assert (len(acknowledged), len(set_aside)) == (sender.state.sent, sender.state.set_aside)
 
 
 @given(
@@ -71,7 +71,7 @@ def test_any_sequence_of_answers_is_handled_by_the_rules(
 )
 @settings(deadline=None)
 def test_whatever_is_at_fault_is_found_at_bounded_cost(faults: list[str], troubles: list[ExportResult | None]) -> None:
-    """A receiver that always answers alike gets every good span; the bad ones are buried after not too many tries."""
+    """A receiver that always answers alike gets every good span; the bad ones are set_aside after not too many tries."""
     batch, script = ENCODED[: len(faults)], deque(troubles)
     fault_of = {encoded.span_id: fault for encoded, fault in zip(batch, faults, strict=True)}
 
@@ -87,7 +87,7 @@ def test_whatever_is_at_fault_is_found_at_bounded_cost(faults: list[str], troubl
 
     bad = [encoded.span_id for encoded in batch if fault_of[encoded.span_id] != "good"]
     assert outbox.acknowledged == [encoded for encoded in batch if fault_of[encoded.span_id] == "good"]
-    assert bad == list(outbox.buried)
+    assert bad == list(outbox.set_aside)
     # Down to a span by halves and up again by doubling, once for each, beside the requests that carry the rest.
     assert len(transport.requests) <= len(troubles) + len(batch) // SPANS_MAX + 1 + len(bad) * 3 * 10
     for sent in transport.requests:

@@ -169,7 +169,7 @@ def test_a_real_receiver_with_every_kind_of_trouble_gets_everything() -> None:
         transport.close()
 
     assert [len(spans_in(sent)) for sent in receiver.requests] == [16, 16, 16, 16, 8, 8, 4, 2, 1, 1, 2, 4]
-    assert outbox.buried == {ENCODED[8].span_id: "rejected: odd one"}
+    assert outbox.set_aside == {ENCODED[8].span_id: "rejected: odd one"}
     assert ids(outbox.acknowledged) == ids(ENCODED[:8] + ENCODED[9:16])
     assert [wait_s >= 1.0 for wait_s in waits[:4]] == [True] * 4
     assert set(received(receiver.requests)) == {encoded.span for encoded in ENCODED[:16]}

@@ -127,7 +127,7 @@ def break_off(handler: BaseHTTPRequestHandler) -> None:
 
 
 def babble(handler: BaseHTTPRequestHandler) -> None:
-    """Answer with something that is not HTTP."""
+    """Reply with something that is not HTTP."""
     handler.wfile.write(b"\x00\x01\x02 what?\r\n\r\n")
     handler.close_connection = True
 

@@ -21,19 +21,19 @@ _CUT_BYTES = 60_000
 
 
 def as_sent(spans: Iterable[Span]) -> list[Span]:
-    """Answer the spans as they are on the wire, in the order of their starts."""
+    """Return the spans as they are on the wire, in the order of their starts."""
     on_the_wire = decode(request(map(encode, spans))).spans
     return sorted(on_the_wire, key=_place)
 
 
 def as_jaeger_remembers(spans: Iterable[Span]) -> list[Span]:
-    """Answer the spans as Jaeger's API shows them when it stores them in memory: without schema URLs."""
+    """Return the spans as Jaeger's API shows them when it stores them in memory: without schema URLs."""
     return [replace(span, scope_schema_url="", resource_schema_url="") for span in as_sent(spans)]
 
 
 def as_jaeger_keeps(spans: Iterable[Span]) -> list[Span]:
     """
-    Answer the spans as Jaeger's API shows them when Badger stores them.
+    Return the spans as Jaeger's API shows them when Badger stores them.
 
     Its model is older than OTLP: lists become JSON texts, a link keeps no attributes but its own, and there are neither
     schema URLs nor flags. What is too long for an index key was cut on the way (collector-config.yaml).
@@ -65,13 +65,13 @@ def seen_in(jaeger: Jaeger, spans: Iterable[Span]) -> list[Span]:
 
 
 def graph_in(database: Path) -> list[str]:
-    """Answer everything that a graph in SQLite holds, vertices and edges, a line each."""
+    """Return everything that a graph in SQLite holds, vertices and edges, a line each."""
     with closing(sqlite3.connect(database)) as connection:
         return sorted(line for line in connection.iterdump() if line.startswith("INSERT"))
 
 
 def graph_of(spans: Iterable[Span], scratch: Path) -> list[str]:
-    """Answer the same for a graph into which the spans were written once, in one go."""
+    """Return the same for a graph into which the spans were written once, in one go."""
     store = SqliteStore(scratch)
     store.prepare()
     assert not store.write(mapping.of(as_sent(spans)))

@@ -35,7 +35,7 @@ def wait_for(what: str, look: Callable[[], _Result | None], deadline_s: float = 
 
 def free_port() -> int:
     """
-    Answer a TCP port of loopback that nobody listens on, and never the same one again.
+    Return a TCP port of loopback that nobody listens on, and never the same one again.
 
     From below the range that the system takes ports for outgoing connections from (32768 on Linux, 49152 on macOS):
     one of those may be gone again before the program that was given it listens.
@@ -102,7 +102,7 @@ class Program:
             self._process.send_signal(signal.SIGCONT)
 
     def output(self) -> str:
-        """Answer what it wrote so far."""
+        """Return what it wrote so far."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def _end(self, how: signal.Signals) -> None:

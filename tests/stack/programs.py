@@ -63,12 +63,12 @@ class Collector(Program):
         )
 
     def destination(self, protocol: str = GRPC, compression: str = "none") -> Destination:
-        """Answer where an agent sends to."""
+        """Return where an agent sends to."""
         port = self._http if protocol == HTTP_PROTOBUF else self._grpc
         return Destination(f"http://127.0.0.1:{port}", protocol=protocol, compression=compression)
 
     def metric(self, name: str, exporter: str) -> float:
-        """Answer one of its own metrics for one of its exporters; 0 where it has not been counted yet."""
+        """Return one of its own metrics for one of its exporters; 0 where it has not been counted yet."""
         page = requests.get(f"http://127.0.0.1:{self._metrics}/metrics", timeout=5).text
         found = re.search(rf'^{name}(?:_total)?{{[^}}]*exporter="{exporter}"[^}}]*}} (\S+)', page, re.MULTILINE)
         return float(found[1]) if found else 0.0
@@ -107,7 +107,7 @@ class Jaeger(Program):
         return f"http://127.0.0.1:{self._ui}"
 
     def trace(self, trace_id: str) -> list[Span]:
-        """Answer the spans of a trace as its API shows them, in the order of their starts; none if it is unknown."""
+        """Return the spans of a trace as its API shows them, in the order of their starts; none if it is unknown."""
         answer = requests.get(f"{self.url}/api/v3/traces/{trace_id}", timeout=30)
         if answer.status_code == 404:
             return []
@@ -139,16 +139,16 @@ class GraphExporter(Program):
         )
 
     def tree(self, trace_id: str) -> list[dict[str, Json]]:
-        """Answer the spans of a trace, parents before children."""
+        """Return the spans of a trace, parents before children."""
         return list(SqliteStore(self.database).query(Query("tree", {"trace_id": trace_id})))
 
     def spans(self) -> int:
-        """Answer how many spans there are."""
+        """Return how many spans there are."""
         return sum(1 for _ in SqliteStore(self.database).query(Query("spans")))
 
 
 def defaults(config: Path) -> dict[str, str]:
-    """Answer the settings that a configuration reads, with their defaults."""
+    """Return the settings that a configuration reads, with their defaults."""
     return dict(re.findall(r"\$\{env:(CC_OTEL_\w+):-([^}]*)\}", config.read_text()))
 
 

@@ -74,7 +74,7 @@ class Receiver(TraceServiceServicer):
             server.stop(grace=None).wait()
 
     def spans(self) -> dict[str, Span]:
-        """Answer what came so far, by span id."""
+        """Return what came so far, by span id."""
         with self._lock:
             return {span.span_id: span for attempt in self.attempts for span in attempt.spans}
 

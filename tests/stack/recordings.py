@@ -45,14 +45,14 @@ class Recordings:
         self.files = [self._copy(name) for name in NAMES]
 
     def by_client(self, name: str) -> list[list[bytes]]:
-        """Answer what the hook read of a session, an event each, client after client."""
+        """Return what the hook read of a session, an event each, client after client."""
         lines = (self._folder / f"{name}.jsonl").read_text("utf-8").splitlines()
         records = sorted(map(json.loads, lines), key=itemgetter("t_ns"))
         clients = groupby(records, lambda record: record["env"]["CLAUDE_PID"])
         return [[json.dumps(record["payload"]).encode() for record in records] for _, records in clients]
 
     def rehearsed(self, home: Path) -> list[Span]:
-        """Answer the spans that ``cc-otel replay --dry-run`` says an agent on that home would send."""
+        """Return the spans that ``cc-otel replay --dry-run`` says an agent on that home would send."""
         told = ("--projects-dir", self.projects, "--home", home)
         done = cc_otel("replay", "--dry-run", "--json", *told, *self.files)
         assert done.returncode == 0, done.stderr.decode()
@@ -70,12 +70,12 @@ class Recordings:
 
 
 def sessions_of(name: str) -> set[str]:
-    """Answer the ids of the sessions that a recording tells of."""
+    """Return the ids of the sessions in a recording."""
     return {record["payload"]["session_id"] for record in loader.records(name)}
 
 
 def drawn(name: str) -> list[Place]:
-    """Answer the tree that a person drew and checked for a recording."""
+    """Return the tree that a person drew and checked for a recording."""
     lines = filter(None, map(_LINE.match, loader.expected_tree(name).splitlines()))
     return [Place(len(line[1]) // 2, line[2], line[3], line[4]) for line in lines]
 
@@ -88,7 +88,7 @@ def drawing(name: str, spans: Iterable[Span]) -> list[Place]:
 
 
 def shape(spans: Iterable[Span]) -> list[object]:
-    """Answer the trees, without model calls, as nested lists of names and failures, in whatever order it happened."""
+    """Return the trees, without model calls, as nested lists of names and failures, in whatever order it happened."""
     below = _by_parent(spans)
 
     def of(span: Span) -> list[object]:

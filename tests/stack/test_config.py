@@ -12,7 +12,7 @@ pytestmark = pytest.mark.stack
 
 
 def ask(*argv: str) -> str:
-    """Answer what a program prints; a failure shows what it says."""
+    """Return what a program prints; a failure shows what it says."""
     answer = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
     return answer.stdout

@@ -51,7 +51,7 @@ class Graph:
     expected: Callable[[list[Span]], object]
 
     def tree(self, what: str) -> list[Row]:
-        """Answer what ``cc-otel query tree`` does."""
+        """Return what ``cc-otel query tree`` does."""
         return list(rows(cc_otel("query", "tree", what, "--json", "--home", self.home, env={**CLEAN, **self.settings})))
 
 
@@ -64,7 +64,7 @@ class Stack:
     spans: list[Span]
 
     def of_session(self, session_id: str) -> list[Span]:
-        """Answer what Jaeger shows of a session."""
+        """Return what Jaeger shows of a session."""
         mine = [span for span in self.spans if span.attributes["session.id"] == session_id]
         return [span for trace_id in sorted(traces_of(mine)) for span in self.jaeger.trace(trace_id)]
 
@@ -195,15 +195,15 @@ def play(payloads: Iterable[bytes], home: Path) -> None:
 
 
 def in_jaeger(jaeger: Jaeger, tree: Iterable[Row]) -> list[Span]:
-    """Answer what Jaeger shows of the traces of a tree."""
+    """Return what Jaeger shows of the traces of a tree."""
     return [span for trace_id in {str(row["trace_id"]) for row in tree} for span in jaeger.trace(trace_id)]
 
 
 def told_by_jaeger(spans: Iterable[Span]) -> set[tuple[Json, ...]]:
-    """Answer what a tree tells of each span."""
+    """Return what a tree tells of each span."""
     return {(s.trace_id, s.span_id, s.parent_id, s.name, s.status.name, s.start_ns / 1_000_000) for s in spans}
 
 
 def told_by_the_graph(tree: Iterable[Row]) -> set[tuple[Json, ...]]:
-    """Answer the same of the rows of a tree."""
+    """Return the same of the rows of a tree."""
     return {(r["trace_id"], r["span_id"], r["parent_id"], r["name"], r["status"], r["start_ms"]) for r in tree}

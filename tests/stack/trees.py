@@ -19,7 +19,7 @@ _NS_PER_MS = 1_000_000
 
 
 def session(name: str, turns: int = 2, start_ns: int = START_NS) -> list[Span]:
-    """Answer a session's spans, parents before children; each turn is a trace and links to the one before."""
+    """Return a session's spans, parents before children; each turn is a trace and links to the one before."""
     spans: list[Span] = []
     for number in range(turns):
         links = (Link(spans[0].trace_id, spans[0].span_id, {c.LINK: "previous_turn"}),) if spans else ()
@@ -28,12 +28,12 @@ def session(name: str, turns: int = 2, start_ns: int = START_NS) -> list[Span]:
 
 
 def traces_of(spans: Iterable[Span]) -> set[str]:
-    """Answer the ids of the spans' traces."""
+    """Return the ids of the spans' traces."""
     return {span.trace_id for span in spans}
 
 
 def plain(name: str, number: int, size_bytes: int = 0, **attributes: str) -> Span:
-    """Answer one root span, in a trace of its own."""
+    """Return one root span, in a trace of its own."""
     return Span(
         trace_id=trace_id_of(name, str(number)),
         span_id=span_id_of(name, str(number)),
