@@ -248,7 +248,7 @@ class TestNever:
         assert (parts.stored(), [name for _, name in parts.letters()]) == (["1", "3", "4", "63"], ["broken"])
 
     def test_what_no_store_can_hold(self, tmp_path: Path) -> None:
-        """A span with a text that is none goes to the dead letter alone, though its request was made ready for the store."""
+        """A span with a text that is none goes to the dead letter alone, though its request was made ready."""
         store = SqliteStore(tmp_path / "graph.db")
         writer = GroupWriter(store, DeadLetter(tmp_path / "dead", time.time), 0, lambda healthy: None)
         writer.start()

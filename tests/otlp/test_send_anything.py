@@ -71,7 +71,7 @@ def test_any_sequence_of_answers_is_handled_by_the_rules(
 )
 @settings(deadline=None)
 def test_whatever_is_at_fault_is_found_at_bounded_cost(faults: list[str], troubles: list[ExportResult | None]) -> None:
-    """A receiver that always answers alike gets every good span; the bad ones are set_aside after not too many tries."""
+    """A receiver that always answers alike gets every good span; bad ones are set aside after not too many tries."""
     batch, script = ENCODED[: len(faults)], deque(troubles)
     fault_of = {encoded.span_id: fault for encoded, fault in zip(batch, faults, strict=True)}
 
