@@ -170,7 +170,7 @@ def recorded() -> list[dict[str, Any]]:
 def write(spool: Spool, event: dict[str, Any], copy: int, clock_ns: int) -> None:
     """Record an event under a session id of its own for each copy."""
     known_as = event["payload"]["session_id"]
-    payload = json.dumps(event["payload"]).replace(known_as, f"{copy:05d}-{known_as}").encode()
+    payload = json.dumps(event["payload"]).replace(known_as, f"{copy:08x}{known_as[8:]}").encode()
     spool.write(payload, event["env"], clock_ns)
 
 

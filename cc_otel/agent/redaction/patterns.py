@@ -135,8 +135,10 @@ class Shapes:
         self._reach_bytes = reach_bytes
         self._patterns = tuple((pattern, re.compile(pattern.regex)) for pattern in patterns)
         self._anywhere = compiled(*self.expressions)
+        first_bytes = [_first_byte(pattern) for pattern, _ in self._patterns]
         self._by_first_byte = [
-            tuple(row for row in self._patterns if _first_byte(row[0]) in {None, byte}) for byte in range(256)
+            tuple(row for row, first in zip(self._patterns, first_bytes, strict=True) if first in {None, byte})
+            for byte in range(256)
         ]
 
     @property

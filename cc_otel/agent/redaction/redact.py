@@ -8,7 +8,7 @@ that the work would find.
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import count, groupby
 from typing import Final
 
@@ -43,6 +43,10 @@ COMMAND_PASSES_MAX: Final = 8
 
 COMMAND_BYTES_MAX: Final = 2_048
 """How far a command is read for what it is given, bytes."""
+
+KNOWN_LENGTH_MAX: Final = 256
+KNOWN_MAX: Final = 4096
+"""Whether texts of that length are suspicious is remembered of so many: paths, ids and names come with every event."""
 
 UNREAD: Final = "too-much"
 _UNREAD_MARK: Final = f"[redacted:{UNREAD}]".encode()
@@ -90,6 +94,11 @@ def are_suspicious(texts: list[str]) -> bool:
     return any(look.search(data) is not None for look in names) or (has_lines and _head().search(data) is not None)
 
 
+@lru_cache(KNOWN_MAX)
+def _known_suspicious(text: str) -> bool:
+    return are_suspicious(texts_of(text))
+
+
 class _Redaction:
     """One payload being redacted."""
 
@@ -112,7 +121,8 @@ class _Redaction:
 
     def text(self, text: str) -> str:
         """Return the text without secrets, as JSON where it was JSON."""
-        if not are_suspicious(texts_of(text)):
+        suspicious = _known_suspicious(text) if len(text) <= KNOWN_LENGTH_MAX else are_suspicious(texts_of(text))
+        if not suspicious:
             return text
         if self._candidates_left <= 0:
             return self._mark(UNREAD)

@@ -179,7 +179,13 @@ TOKENS: Final = (
     Pattern("aws-bedrock-key", rb"\b(?:ABSK[A-Za-z0-9+/]{40,}={0,2}|bedrock-api-key-[A-Za-z0-9+/=]{30,})"),
     Pattern("ngrok-token", rb"\b[0-9][A-Za-z0-9]{25,27}_[0-9A-Za-z]{20,24}\b", 0, is_framed_mixed),
     Pattern("clickhouse-key", rb"\b4b1d[A-Za-z0-9]{38}\b"),
-    Pattern("okta-token", rb"\b00[A-Za-z0-9_-]{39}[A-Za-z0-9_]\b", 0, is_framed_mixed),
+    # Two digits more begin ids that are no tokens, a numbered UUID say, and each would cost a closer look.
+    Pattern(
+        "okta-token",
+        rb"\b00(?:[A-Za-z_-][A-Za-z0-9_-]|[0-9][A-Za-z_-])[A-Za-z0-9_-]{37}[A-Za-z0-9_]\b",
+        0,
+        is_framed_mixed,
+    ),
     Pattern("readme-key", rb"\brdme_[a-z0-9]{60,}"),
     Pattern("settlemint-token", rb"\bsm_(?:pat|aat|sat)_[A-Za-z0-9]{16,}"),
     Pattern(
