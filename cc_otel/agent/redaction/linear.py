@@ -25,8 +25,12 @@ class Found(Protocol):
 class Searcher(Protocol):
     """A compiled regular expression."""
 
-    def search(self, text: bytes, pos: int = 0) -> Found | None:
-        """Return the leftmost match that begins at ``pos`` or later; what stands before it still counts as there."""
+    def search(self, text: bytes, pos: int = 0, endpos: int | None = None) -> Found | None:
+        """
+        Return the leftmost match that begins at ``pos`` or later; what stands before it still counts as there.
+
+        It ends at ``endpos`` at the latest. Without one, RE2 reads on as far as an earlier alternative might match.
+        """
 
 
 def innocent(position: int) -> Secret:

@@ -149,10 +149,25 @@ class Shapes:
     def secrets(self, text: bytes) -> Iterator[Secret]:
         """Yield what is found, from left to right."""
         position = 0
-        while (found := self._anywhere.search(text, position)) is not None:
-            secret = self._at(text, found.start())
+        while (start := self._next(text, position)) is not None:
+            secret = self._at(text, start)
             yield secret
             position = secret[2]
+
+    def _next(self, text: bytes, position: int) -> int | None:
+        """Return where the next match begins, looking at a piece at a time where matches are bounded."""
+        reach = self._reach_bytes
+        if reach is None:
+            found = self._anywhere.search(text, position)
+            return found.start() if found is not None else None
+        while True:
+            end = position + 2 * reach
+            found = self._anywhere.search(text, position, min(end, len(text)))
+            if found is not None and (found.start() < position + reach or end >= len(text)):
+                return found.start()
+            if end >= len(text):
+                return None
+            position += reach
 
     def _at(self, text: bytes, start: int) -> Secret:
         rows = self._by_first_byte[text[start]] if start < len(text) else self._patterns
