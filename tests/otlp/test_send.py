@@ -142,7 +142,7 @@ def test_a_rejected_span_is_found_by_halving_and_buried() -> None:
 
 
 def test_spans_that_are_all_rejected_are_risked_one_at_a_time() -> None:
-    """A receiver that rejects all it was sent may be full: one span is set_aside, and more only while it goes on so."""
+    """A receiver that rejects all it was sent may be full: one span is set aside, and more only while it goes on so."""
     answers = [Delivered(4, "quota"), Delivered(2, "quota"), Delivered(1, "quota"), Delivered(1, "quota")]
     outbox, transport = MemoryOutbox(ENCODED[:4]), by(answers)
 
@@ -155,7 +155,7 @@ def test_spans_that_are_all_rejected_are_risked_one_at_a_time() -> None:
 
 
 def test_a_receiver_with_a_small_limit_gets_small_requests() -> None:
-    """A receiver that takes no more than 100 spans at once gets them all, and none is set_aside."""
+    """A receiver that takes no more than 100 spans at once gets them all, and none is set aside."""
     outbox = MemoryOutbox(ENCODED)
     transport = ScriptedTransport(lambda spans: Poison("too large") if len(spans) > 100 else Delivered())
 

@@ -36,7 +36,7 @@ def any_outcome() -> st.SearchStrategy[ExportResult]:
 def test_any_sequence_of_answers_is_handled_by_the_rules(
     count: int, outcomes: list[ExportResult], jitter: float, chance: random.Random
 ) -> None:
-    """Every span is acknowledged or set_aside exactly when the rules say; failures are followed by a wait."""
+    """Every span is acknowledged or set aside exactly when the rules say; failures are followed by a wait."""
     outbox, transport = MemoryOutbox(ENCODED[:count]), by(outcomes)
     sender = Sender(outbox, transport, jitter=lambda: jitter if chance.random() < 0.5 else chance.random())
 
