@@ -175,7 +175,13 @@ def _span_id(span_id: str) -> bytes:
 def _attributes(attributes: Attributes) -> list[KeyValue]:
     kept = list(attributes.items())[:COUNT_MAX]
     # By the safe key: two keys may become one.
-    safe = {text_of(key): value_of(value) for key, value in kept}
+    safe = {
+        # Nearly all are plain, and this runs for every attribute.
+        key if key.isascii() and "\0" not in key else text_of(key): value
+        if type(value) is str and value.isascii() and "\0" not in value
+        else value_of(value)
+        for key, value in kept
+    }
     return [_pair(key, value) for key, value in safe.items()]
 
 
