@@ -5,14 +5,28 @@ A backend's test module subclasses `StoreContract` and gives it a ``store`` fixt
 out of a case by naming it in ``opts_out`` with the reason.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import permutations
 from typing import Any, ClassVar, Final
 
 import pytest
 
 from cc_otel.graph import model
 from cc_otel.graph.mapping import mapping
-from cc_otel.graph.store import Edge, GraphBatch, GraphStore, Json, Query, UnknownQuery, Unready, Vertex
+from cc_otel.graph.store import (
+    CHANGE_COLUMNS,
+    START,
+    Edge,
+    GraphBatch,
+    GraphStore,
+    Json,
+    Query,
+    UnknownQuery,
+    Unready,
+    Vertex,
+)
 from cc_otel.span import AttributeValue, Link, Span
 from tests.graph.made import (
     FOREIGN,
@@ -149,6 +163,40 @@ class StoreContract:
             self.counts(store),
         ]
         assert len(ask(store, "spans")) == 10
+
+    @pytest.mark.parametrize("ready", [False, True])
+    def test_edges_are_those_of_the_version_that_stays(self, store: GraphStore, ready: bool) -> None:
+        """A span that comes again without parent, session, file and links leaves no edge of what it said before."""
+        links = tuple(Link(TRACE_A2, span_id(number)) for number in (7, 8))
+        told = tool(2, "Read", '{"file_path": "/a"}', parent=1, links=links)
+        bare = span(2, session=None)
+        for each in (told, bare, span(2, session="session-b", links=links[:1])):
+            batch = mapping.of([each], retention_days=1, stored_s=T0_S)
+            assert list(store.write(store.ready(batch) if ready else batch)) == []
+        last = self.edges(store)
+        put(store, [bare], retention_days=1)
+
+        assert last == {"parent_of": 0, "part_of": 1, "touched": 0, "links_to": 1}
+        assert self.edges(store) == dict.fromkeys(last, 0)
+        assert column(ask(store, "session_ids"), "session_id") == []
+        assert ask(store, "files") == []
+
+    @pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+    @pytest.mark.parametrize("together", [False, True])
+    def test_which_version_of_a_span_stays(self, store: GraphStore, order: tuple[int, ...], together: bool) -> None:
+        """The version not from a transcript stays, then the one that ends later, in whatever order they come."""
+        transcript: dict[str, AttributeValue] = {"cc_otel.source": "transcript"}
+        versions = [
+            span(2, "early", parent=1, end_ms=20),
+            span(2, "late", parent=3, end_ms=30, session="session-b"),
+            span(2, "read", parent=4, end_ms=90, attributes=transcript),
+        ]
+        batches = [mapping.of([versions[number]], retention_days=1) for number in order]
+        for some in [batches] if together else [[batch] for batch in batches]:
+            store.write(*some)
+
+        assert column(ask(store, "spans"), "name", "parent_id", "session_id") == [("late", span_id(3), "session-b")]
+        assert self.edges(store) == {"parent_of": 1, "part_of": 1, "touched": 0, "links_to": 0}
 
     def test_an_empty_batch_is_written(self, store: GraphStore) -> None:
         """Nothing to write is no error."""
@@ -704,7 +752,59 @@ class StoreContract:
 
         assert column([first, *rows], "span_id") == [(span_id(n),) for n in (9, 10, 8, 7, 6, 5, 4, 3, 2, 1)]
 
+    # The change feed
+
+    def test_every_change_is_in_the_feed(self, store: GraphStore) -> None:
+        """What was stored or changed since a cursor comes once it is asked for, as it is now, and not again."""
+        empty = store.changes(START)
+        put(store, [span(1), span(2)])
+        rows, first = store.changes(START)
+        put(store, [span(2, "renamed", end_ms=50), span(3)])
+        changed, second = store.changes(first)
+        put(store, [span(2, "renamed", end_ms=50)])
+
+        assert list(empty[0]) == []
+        assert sorted(column(rows, "span_id", "name")) == [(span_id(1), "work"), (span_id(2), "work")]
+        assert sorted(column(changed, "span_id", "name")) == [(span_id(2), "renamed"), (span_id(3), "work")]
+        assert list(store.changes(second)[0]) == []
+        assert [list(row) for row in rows] == [list(CHANGE_COLUMNS)] * 2
+
+    def test_the_feed_is_read_piece_by_piece(self, store: GraphStore) -> None:
+        """However few rows are taken at a time, each comes once, and a cursor outlives what is pruned."""
+        put(store, [span(number) for number in range(1, 8)], retention_days=1)
+        seen: list[Json] = []
+        cursor = START
+        for _ in range(4):
+            rows, cursor = store.changes(cursor, 2)
+            seen += [row["span_id"] for row in rows]
+        store.prune(NEVER_S)
+        put(store, [span(9)])
+        rows, _ = store.changes(cursor, 2)
+
+        assert sorted(map(str, seen)) == [span_id(number) for number in range(1, 8)]
+        assert column(rows, "span_id") == [(span_id(9),)]
+
     # Pruning
+
+    def test_expiry_counts_from_when_a_span_was_stored(self, store: GraphStore) -> None:
+        """A span whose times are 0, or of last month, or of the next, is kept as long as any other."""
+        times = [0, T0_NS - 40 * DAY_S * 10**9, T0_NS + 40 * DAY_S * 10**9]
+        put(store, [replace(span(n), start_ns=ns, end_ns=ns) for n, ns in enumerate(times, 1)], retention_days=30)
+        early = store.prune(T0_S + 30 * DAY_S - 1)
+        late = store.prune(T0_S + 30 * DAY_S)
+
+        assert (early["spans"], late["spans"]) == (0, 3)
+
+    def test_prune_may_go_step_by_step(self, store: GraphStore) -> None:
+        """One step at a time it removes the same, and says when nothing is left to remove."""
+        put(store, [span(1), *(span(number, parent=1) for number in range(2, 61))], retention_days=1)
+        expected = store.prune(NEVER_S, dry_run=True)
+        removed: Counter[str] = Counter()
+        while (step := Counter(store.prune(NEVER_S, steps=1))).total():
+            removed.update(step)
+
+        assert expected["spans"] == 60
+        assert dict(+removed) == {name: count for name, count in expected.items() if count}
 
     def test_prune_removes_what_has_expired(self, store: GraphStore) -> None:
         """A document is removed once its time has come, a dry run only counts, and both count the same."""
@@ -765,6 +865,11 @@ class StoreContract:
         counts = store.prune(NEVER_S)
 
         assert (sum(counts.values()), len(ask(store, "spans"))) == (0, 10)
+
+    @classmethod
+    def edges(cls, store: GraphStore) -> dict[str, int]:
+        """Count the edges that the store holds and that expire."""
+        return {name: number for name, number in cls.counts(store).items() if model.COLLECTIONS[name].holds_edges}
 
     @staticmethod
     def counts(store: GraphStore) -> Mapping[str, int]:

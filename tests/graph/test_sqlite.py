@@ -10,9 +10,10 @@ import pytest
 
 from cc_otel.graph.mapping import mapping
 from cc_otel.graph.queries import catalogue
+from cc_otel.graph.sqlite.prune import STEP_SPANS
 from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.graph.store import GraphBatch, Query, StoreUnavailable, Vertex
-from tests.graph.contract import StoreContract, ask, column, put
+from tests.graph.contract import NEVER_S, StoreContract, ask, column, put
 from tests.graph.made import TRACE_A1, span, span_id, two_sessions
 
 
@@ -163,6 +164,40 @@ class TestTheFile:
         (tmp_path / "file").touch()
         with pytest.raises(StoreUnavailable, match=r"graph\.db: File exists"):
             SqliteStore(tmp_path / "file" / "graph.db").prepare()
+
+
+def test_prune_lets_others_write_in_between(store: SqliteStore, path: Path) -> None:
+    """Another process writes while many spans are pruned: no step holds the file for long."""
+    put(store, [span(1), *(span(number, parent=1) for number in range(2, 4 * STEP_SPANS))], retention_days=1)
+    removed = 0
+    with closing(SqliteStore(path, busy_timeout_s=0)) as other:
+        while step := sum(store.prune(NEVER_S, steps=1).values()):
+            put(other, [span(1)])
+            assert step <= 8 * STEP_SPANS
+            removed += 1
+
+    assert removed >= 4
+
+
+def test_pages_and_log_are_given_back(store: SqliteStore, path: Path) -> None:
+    """After a prune the file is as small as one that never held what is gone, and so is its log."""
+    put(store, [span(number, "x" * 3_000) for number in range(1, 8_000)], retention_days=1)
+    before = path.stat().st_size
+    store.prune(NEVER_S)
+    store.close()
+
+    assert before > 20_000_000
+    assert sum(file.stat().st_size for file in path.parent.iterdir()) < 1_000_000
+
+
+def test_a_probe_really_writes(store: SqliteStore) -> None:
+    """Where there is no room for a group of spans a probe says so, though a row would fit; it leaves nothing behind."""
+    put(store, [span(1)])
+    with file_size_limit(1_000_000), pytest.raises(StoreUnavailable):
+        store.probe()
+    store.probe()
+
+    assert column(ask(store, "spans"), "span_id") == [(span_id(1),)]
 
 
 def test_what_no_column_can_hold_is_refused(store: SqliteStore) -> None:

@@ -27,7 +27,8 @@ class Dialect:
     ``marks`` are attributes of which each of its spans has one, ``scopes`` how the names of its scopes begin.
     ``kinds`` maps values of an attribute to kinds of the graph, ``names`` a fact to the attributes that may hold it.
     ``input_without_cache`` says that input tokens leave out those read from a cache or written to it, which the
-    conventions include. ``operations`` says what its tools do to the file that they name.
+    conventions include. ``operations`` says what its tools do to the file that they name, ``arguments_within`` under
+    which names a call's arguments may stand within what is called its input.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Dialect:
     names: Mapping[str, Names] = field(default_factory=dict)
     input_without_cache: bool = False
     operations: Mapping[str, str] = field(default_factory=dict)
+    arguments_within: Names = ()
 
 
 _CLAUDE_CODE_OPERATIONS: Final = {
@@ -114,7 +116,7 @@ DIALECTS: Final = (
         kinds={"openinference.span.kind": {"LLM": "chat", "TOOL": "tool", "AGENT": AGENT}},
         names={
             "tool": ("tool.name",),
-            "arguments": ("tool.parameters", "input.value"),
+            "arguments": ("input.value", "tool.parameters"),
             "model": ("llm.model_name",),
             "input_tokens": ("llm.token_count.prompt",),
             "output_tokens": ("llm.token_count.completion",),
@@ -136,6 +138,7 @@ DIALECTS: Final = (
             "arguments": ("traceloop.entity.input",),
             "session_id": ("traceloop.association.properties.session_id",),
         },
+        arguments_within=("kwargs", "inputs"),
     ),
     Dialect(
         "logfire",

@@ -43,9 +43,7 @@ def read(span: Span) -> Reading:
     tool = attributes.get(c.TOOL_NAME)
     if not isinstance(tool, str):
         tool = _first_text(attributes, dialect.names["tool"]) if kind == "tool" else ""
-    arguments = (
-        _arguments(attributes, dialect.names["arguments"]) if tool or c.TOOL_CALL_ARGUMENTS in attributes else {}
-    )
+    arguments = _arguments(attributes, dialect) if tool or c.TOOL_CALL_ARGUMENTS in attributes else {}
     path = _path(attributes, dialect, kind, arguments)
     return Reading(
         span,
@@ -87,9 +85,9 @@ def _kind(span: Span, dialect: Dialect) -> str:
     return "hook" if hook else "span"
 
 
-def _arguments(attributes: Attributes, names: Names) -> Mapping[str, Json]:
+def _arguments(attributes: Attributes, dialect: Dialect) -> Mapping[str, Json]:
     # We send them as a JSON text; others may send a map (GenAI conventions, execute_tool).
-    for name in names:
+    for name in dialect.names["arguments"]:
         arguments = attributes.get(name)
         if isinstance(arguments, str):
             try:
@@ -97,7 +95,8 @@ def _arguments(attributes: Attributes, names: Names) -> Mapping[str, Json]:
             except orjson.JSONDecodeError:
                 continue  # Cut at the size limit, or not JSON: it still stands among the attributes.
         if isinstance(arguments, dict):
-            return arguments
+            within = (arguments.get(inner) for inner in dialect.arguments_within)
+            return next((found for found in within if isinstance(found, dict)), arguments)
     return _NO_ARGUMENTS
 
 
