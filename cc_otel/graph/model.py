@@ -25,6 +25,7 @@ class Collection:
     ``columns`` are the fields that have a column in SQLite, with their types; all other fields are JSON there.
     ``indexes`` lists the fields by which queries find documents in both stores, beside their keys and the ends of
     edges. Where ``shared``, several spans write the same document, but for its expiry. ``words`` are searched as text.
+    ``seldom`` are the columns that few documents have.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Collection:
     source: str = ""
     target: str = ""
     words: tuple[str, ...] = field(default=())
+    seldom: frozenset[str] = frozenset()
 
     @property
     def holds_edges(self) -> bool:
@@ -61,6 +63,10 @@ VERTICES: Final = (
         ),
         indexes=(("trace_id", "start_ms"), ("session_id", "start_ms"), ("start_ms",), ("response_id",)),
         words=("label", "summary", "command", "status_message"),
+        # What a model call took, and who else reports it.
+        seldom=frozenset(
+            "dialect model response_id input_tokens output_tokens cache_read_tokens cache_write_tokens cost_usd".split()
+        ),
     ),
     Collection(SESSIONS, _columns("session_id label", integer="expire_at"), shared=True),
     Collection(FILES, _columns("path label", integer="expire_at"), shared=True),

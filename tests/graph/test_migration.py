@@ -18,7 +18,11 @@ from tests.graph.made import TRACE_A1, TRACE_A2, span, span_id, two_sessions
 
 SCHEMA_1: Final = (Path(__file__).parent / "schema_1.sql").read_text("utf-8")
 ASKED: Final = {"trace_id": TRACE_A2, "span_id": span_id(8), "session_id": "session-a"}
-PAID: Final[dict[str, AttributeValue]] = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 2, "cc_otel.cost_usd": 0.5}
+PAID: Final[dict[str, AttributeValue]] = {
+    "gen_ai.usage.input_tokens": 10,
+    "gen_ai.usage.output_tokens": 2,
+    "cc_otel.cost_usd": 0.5,
+}
 
 
 def spans() -> list[Span]:

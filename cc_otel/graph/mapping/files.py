@@ -1,6 +1,6 @@
 """Files: their vertices, and the edges from the spans that touched them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from cc_otel.graph.mapping.keys import file_key
 from cc_otel.graph.mapping.reading import LABEL_CHARS_MAX, Reading
@@ -8,13 +8,13 @@ from cc_otel.graph.model import FILES, SPANS, TOUCHED
 from cc_otel.graph.store import Document, Edge, Json, Vertex
 
 
-def file(reading: Reading, key: str, along: Document) -> Iterator[Vertex | Edge]:
+def file(reading: Reading, key: str, along: Document) -> Iterable[Vertex | Edge]:
     """Return the file that a span names, and the edge that says how it touched it."""
-    if path := reading.path:
-        op = reading.operation
-        target = file_key(path)
-        yield Vertex(FILES, target, _document(path, along))
-        yield Edge(TOUCHED, key, f"{SPANS}/{key}", f"{FILES}/{target}", {"label": op, "op": op, **along})
+    if not (path := reading.path):
+        return ()
+    op, target = reading.operation, file_key(path)
+    edge = Edge(TOUCHED, key, f"{SPANS}/{key}", f"{FILES}/{target}", {"label": op, "op": op, **along})
+    return Vertex(FILES, target, _document(path, along)), edge
 
 
 def _document(path: str, along: Document) -> dict[str, Json]:

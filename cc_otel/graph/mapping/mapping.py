@@ -34,15 +34,14 @@ def of(spans: Iterable[Span], *, retention_days: float = 0, stored_s: float = 0)
     with 0 days everything is kept.
     """
     expire_at = int(stored_s + retention_days * _S_PER_DAY) if retention_days else 0
-    told = list(spans)
+    told = [(key_of(span), span) for span in spans]
     kept: dict[str, int] = {}
-    for number, span in enumerate(told):
-        held = kept.setdefault(key_of(span), number)
-        if held != number and rank_of(span) >= rank_of(told[held]):
-            kept[key_of(span)] = number
+    for number, (key, span) in enumerate(told):
+        held = kept.setdefault(key, number)
+        if held != number and rank_of(span) >= rank_of(told[held][1]):
+            kept[key] = number
     graph = _Graph(expire_at)
-    for number, span in enumerate(told):
-        key = key_of(span)
+    for number, (key, span) in enumerate(told):
         graph.add(span, key, stays=kept[key] == number)
     return GraphBatch(tuple(graph.vertices.values()), tuple(graph.edges))
 

@@ -1,6 +1,6 @@
 """Sessions: their vertices, and the edges from their spans."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 
 from cc_otel.graph.mapping.keys import session_key
@@ -9,12 +9,13 @@ from cc_otel.graph.model import PART_OF, SESSIONS, SPANS
 from cc_otel.graph.store import Document, Edge, Json, Vertex
 
 
-def session(reading: Reading, key: str, along: Document) -> Iterator[Vertex | Edge]:
+def session(reading: Reading, key: str, along: Document) -> Iterable[Vertex | Edge]:
     """Return the session that a span names, and the edge that makes the span part of it."""
-    if session_id := reading.session_id:
-        vertex = _vertex(session_id, along.get("expire_at"))
-        yield vertex
-        yield Edge(PART_OF, key, f"{SPANS}/{key}", f"{SESSIONS}/{vertex.key}", {"label": "part of", **along})
+    if not (session_id := reading.session_id):
+        return ()
+    vertex = _vertex(session_id, along.get("expire_at"))
+    target = f"{SESSIONS}/{vertex.key}"
+    return vertex, Edge(PART_OF, key, f"{SPANS}/{key}", target, {"label": "part of", **along})
 
 
 @lru_cache(256)

@@ -1,6 +1,6 @@
 """Spans: their vertices, and the edges from their parents and to the spans they link to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Final
 
 from cc_otel import conventions as c
@@ -16,20 +16,24 @@ _SPAN_KINDS: Final = {kind: kind.name for kind in Kind}
 _STATUSES: Final = {code: code.name for code in StatusCode}
 
 
-def parent(reading: Reading, key: str, along: Document) -> Iterator[Edge]:
+def parent(reading: Reading, key: str, along: Document) -> Iterable[Edge]:
     """Return the edge from the span's parent, if it names one."""
     span = reading.span
-    if parent_id := parent_of(span):
-        source = f"{SPANS}/{span.trace_id}-{parent_id}"
-        yield Edge(PARENT_OF, key, source, f"{SPANS}/{key}", {"label": "parent of", **along})
+    if not (parent_id := parent_of(span)):
+        return ()
+    source = f"{SPANS}/{span.trace_id}-{parent_id}"
+    return (Edge(PARENT_OF, key, source, f"{SPANS}/{key}", {"label": "parent of", **along}),)
 
 
-def links(reading: Reading, key: str, along: Document) -> Iterator[Edge]:
+def links(reading: Reading, key: str, along: Document) -> Iterable[Edge]:
     """Return an edge for each link of the span."""
-    for number, link in enumerate(reading.span.links):
-        label = text(link.attributes, c.LINK) or "links to"
-        target = f"{SPANS}/{link.trace_id}-{link.span_id}"
-        yield Edge(LINKS_TO, f"{key}.{number}", f"{SPANS}/{key}", target, {"label": label, **along})
+    return [_link_edge(number, link, key, along) for number, link in enumerate(reading.span.links)]
+
+
+def _link_edge(number: int, link: Link, key: str, along: Document) -> Edge:
+    label = text(link.attributes, c.LINK) or "links to"
+    target = f"{SPANS}/{link.trace_id}-{link.span_id}"
+    return Edge(LINKS_TO, f"{key}.{number}", f"{SPANS}/{key}", target, {"label": label, **along})
 
 
 def parent_of(span: Span) -> str | None:
@@ -70,35 +74,51 @@ def document(reading: Reading, resource: Json) -> dict[str, Json]:
         made |= reading.usage
     if command := text(reading.arguments, "command") or text(attributes, _PAYLOAD_COMMAND):
         made["command"] = command
-    made.update(_told(reading))
+    _add_told(made, reading)
     return made
 
 
-def _told(reading: Reading) -> Iterator[tuple[str, Json]]:
-    """Return the fields that a document has only where there is something to say."""
+def _add_told(made: dict[str, Json], reading: Reading) -> None:
+    """Add the fields that a document has only where there is something to say. One by one: it runs for every span."""
     span = reading.span
-    for name, value in (
-        ("error_type", text(span.attributes, c.ERROR_TYPE)),
-        ("status_message", span.status_message),
-        ("service", text(span.resource, c.SERVICE_NAME)),
-        ("scope", span.scope_name),
-        ("scope_version", span.scope_version),
-        ("scope_schema_url", span.scope_schema_url),
-        ("resource_schema_url", span.resource_schema_url),
-        ("trace_state", span.trace_state),
-        ("flags", span.flags),
-        ("dialect", reading.dialect),
-    ):
-        if value:
-            yield name, value
-    if span.scope_attributes:
-        yield "scope_attributes", safe(span.scope_attributes)
-    if dropped := _dropped(span):
-        yield "dropped", dropped
+    if error_type := text(span.attributes, c.ERROR_TYPE):
+        made["error_type"] = error_type
+    if span.status_message:
+        made["status_message"] = span.status_message
+    if service := text(span.resource, c.SERVICE_NAME):
+        made["service"] = service
+    if span.scope_name:
+        made["scope"] = span.scope_name
+    if reading.dialect:
+        made["dialect"] = reading.dialect
     if span.links:
-        yield "links", [_link(link) for link in span.links]
+        made["links"] = [_link(link) for link in span.links]
     if span.events:
-        yield "events", [_event(event) for event in span.events]
+        made["events"] = [_event(event) for event in span.events]
+    _add_envelope(made, span)
+
+
+def _add_envelope(made: dict[str, Json], span: Span) -> None:
+    if span.scope_version:
+        made["scope_version"] = span.scope_version
+    if span.scope_schema_url:
+        made["scope_schema_url"] = span.scope_schema_url
+    if span.resource_schema_url:
+        made["resource_schema_url"] = span.resource_schema_url
+    if span.trace_state:
+        made["trace_state"] = span.trace_state
+    if span.flags:
+        made["flags"] = span.flags
+    if span.scope_attributes:
+        made["scope_attributes"] = safe(span.scope_attributes)
+    if (
+        span.dropped_attributes
+        or span.dropped_events
+        or span.dropped_links
+        or span.resource_dropped_attributes
+        or span.scope_dropped_attributes
+    ):
+        made["dropped"] = _dropped(span)
 
 
 def _dropped(span: Span) -> dict[str, Json]:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain
 from typing import Final
 
@@ -37,23 +38,30 @@ UNSTORABLE: Final = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """The table of a collection: a row is its key, the ends of an edge, the fields with a column, and the rest."""
+    """
+    The table of a collection.
+
+    A row is its key, the ends of an edge, the ``fields`` that have a column, the rest as JSON, and, only where it has
+    one of them, the fields that few have: binding a null costs as much as binding a value.
+    """
 
     name: str
     holds_edges: bool
     fields: tuple[str, ...]
+    seldom: tuple[str, ...]
     known: frozenset[str]
 
     @classmethod
     def of(cls, collection: Collection) -> "Table":
         """Return the table of a collection."""
-        fields = tuple(collection.columns)
-        return cls(collection.name, collection.holds_edges, fields, frozenset(fields))
+        fields = tuple(name for name in collection.columns if name not in collection.seldom)
+        seldom = tuple(name for name in collection.columns if name in collection.seldom)
+        return cls(collection.name, collection.holds_edges, fields, seldom, frozenset(collection.columns))
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns in the order of a row."""
-        return ("key", *(("source", "target") if self.holds_edges else ()), *self.fields, "document")
+        """The columns in the order of a row that has all."""
+        return ("key", *(("source", "target") if self.holds_edges else ()), *self.fields, "document", *self.seldom)
 
     def row(self, item: Vertex | Edge) -> Row:
         """Return an item's row. Raises one of `UNSTORABLE` if it has none."""
@@ -62,7 +70,10 @@ class Table:
         rest = None
         if not document.keys() <= self.known:
             rest = orjson.dumps({name: value for name, value in document.items() if name not in self.known}).decode()
-        return (item.key, *ends, *map(document.get, self.fields), rest)
+        row = (item.key, *ends, *map(document.get, self.fields), rest)
+        if self.seldom and not document.keys().isdisjoint(self.seldom):
+            return (*row, *map(document.get, self.seldom))
+        return row
 
 
 TABLES: Final = {name: Table.of(collection) for name, collection in COLLECTIONS.items()}
@@ -88,31 +99,37 @@ def by_collection(items: Iterable[Vertex | Edge]) -> dict[str, list[Vertex | Edg
 
 def insert(connection: sqlite3.Connection, table: Table, rows: Sequence[Row], seq: int | None = None) -> None:
     """Insert rows or replace those with their keys; ``seq`` numbers the write in the table of spans."""
-    extra = () if seq is None else (seq,)
-    start = 0
+    if table.seldom:
+        short = len(table.columns) - len(table.seldom)
+        shapes = [[row for row in rows if len(row) == short], [row for row in rows if len(row) != short]]
+    else:
+        shapes = [list(rows)]
+    for some in filter(None, shapes):
+        _insert(connection, table, some, seq)
+
+
+def _insert(connection: sqlite3.Connection, table: Table, rows: Sequence[Row], seq: int | None) -> None:
+    width, start = len(rows[0]), 0
+    if seq is not None:
+        rows = [(*row, seq) for row in rows]
     for size in ROWS_PER_STATEMENT:
         while len(rows) - start >= size:
-            some = rows[start : start + size]
-            values = list(chain.from_iterable((*row, *extra) for row in some) if extra else chain.from_iterable(some))
-            connection.execute(_statement(table, size, numbered=seq is not None), values)
+            values = list(chain.from_iterable(rows[start : start + size]))
+            connection.execute(_statement(table, size, width, numbered=seq is not None), values)
             start += size
 
 
-def _statement(table: Table, rows: int, *, numbered: bool) -> str:
-    key = (table.name, rows, numbered)
-    if key not in _STATEMENTS:
-        columns = (*table.columns, *(("seq",) if numbered else ()))
-        row = f"({', '.join('?' * len(columns))})"
-        # What several spans share lives as long as the last of them.
-        replaced = {name: f"excluded.{name}" for name in columns} | {"expire_at": "max(expire_at, excluded.expire_at)"}
-        _STATEMENTS[key] = (
-            f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES {', '.join([row] * rows)} "  # noqa: S608
-            f"ON CONFLICT (key) DO UPDATE SET {', '.join(f'{name} = {value}' for name, value in replaced.items())}"
-        )
-    return _STATEMENTS[key]
-
-
-_STATEMENTS: Final[dict[tuple[str, int, bool], str]] = {}
+@cache
+def _statement(table: Table, rows: int, width: int, *, numbered: bool) -> str:
+    columns = (*table.columns[:width], *(("seq",) if numbered else ()))
+    row = f"({', '.join('?' * len(columns))})"
+    replaced = {name: f"excluded.{name}" for name in columns} | dict.fromkeys(table.columns[width:], "NULL")
+    # What several spans share lives as long as the last of them.
+    replaced["expire_at"] = "max(expire_at, excluded.expire_at)"
+    return (
+        f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES {', '.join([row] * rows)} "  # noqa: S608
+        f"ON CONFLICT (key) DO UPDATE SET {', '.join(f'{name} = {value}' for name, value in replaced.items())}"
+    )
 
 
 def insert_each(

@@ -13,6 +13,7 @@ from cc_otel.graph.sqlite.rows import TABLES, Row, Rows
 
 _SPANS: Final = TABLES[SPANS]
 _EXPIRE_AT: Final = _SPANS.columns.index("expire_at")
+_DOCUMENT: Final = _SPANS.columns.index("document")
 _STORED: Final = f"SELECT {', '.join(_SPANS.columns)} FROM spans WHERE key IN (SELECT value FROM json_each(?))"  # noqa: S608
 
 
@@ -64,13 +65,14 @@ def _only_new(connection: sqlite3.Connection, rows: Rows, stored: dict[object, R
 
 
 def _same(new: Row, old: Row) -> bool:
-    # Stored again it would expire later, and be no other span.
+    # Stored again it would expire later, and be no other span. Rows have fewer columns where they are null.
+    new += (None,) * (len(old) - len(new))
     return new[:_EXPIRE_AT] == old[:_EXPIRE_AT] and new[_EXPIRE_AT + 1 :] == old[_EXPIRE_AT + 1 :]
 
 
 def _replaces(new: Row, old: Row) -> bool:
     try:
-        documents = [orjson.loads(str(row[-1])) for row in (new, old)]
+        documents = [orjson.loads(str(row[_DOCUMENT])) for row in (new, old)]
     except orjson.JSONDecodeError:
         return True  # No span of ours: nothing that could be compared.
     return supersedes(*documents)
