@@ -8,7 +8,7 @@ payload (`claude_code.payload`), so nothing that was a secret can become a name 
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import orjson
 
@@ -66,7 +66,6 @@ class Handler(StrEnum):
     COMPACTED = "compacted"
     SESSION_START = "session start"
     SESSION_END = "session end"
-    MODEL_CALL = "model call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +145,6 @@ class HookEvent:
     interrupted: bool = False
     notified_by: str = ""
     truncated: bool = False
-    # A model call of the transcript, told as an event: its model, when it ended (0: no model call), what it asked for.
-    model: str = ""
-    ended_ns: int = 0
-    asked_for: tuple[str, ...] = ()
     gone_pids: tuple[int, ...] = ()
     gone_alive_ns: tuple[int, ...] = ()
     interruptions: tuple[Interruption, ...] = ()
@@ -173,7 +168,7 @@ class HookEvent:
                 stored[name] = tuple(
                     kind(**{key: value for key, value in item.items() if key in known}) for item in stored[name]
                 )
-        for name in ("gone_pids", "gone_alive_ns", "asked_for"):
+        for name in ("gone_pids", "gone_alive_ns"):
             if name in stored:
                 stored[name] = tuple(stored[name])
         return cls(id=event_id, anchor=anchor, handler=handler, **stored)
@@ -184,6 +179,48 @@ _DERIVED: Final = frozenset({"id", "anchor", "handler"})
 _ALWAYS: Final = frozenset({"name", "clock_ns", "session_id", "digest"})
 _STORED: Final = tuple(field.name for field in fields(HookEvent) if field.name not in _DERIVED)
 _DEFAULTS: Final = {field.name: field.default for field in fields(HookEvent)}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """
+    What the assembler knows of a model call of the transcript: no hook event, and a span all the same.
+
+    It began at ``clock_ns`` and ended at ``ended_ns``; ``asked_for`` are the tool calls that its answer asked for.
+    """
+
+    clock_ns: int
+    session_id: str
+    digest: str
+    id: int = 0
+    pid: int = 0
+    prompt_id: str = ""
+    agent_id: str = ""
+    error_type: str = ""
+    model: str = ""
+    ended_ns: int = 0
+    asked_for: tuple[str, ...] = ()
+    forgotten_ns: int = 0
+
+    # What is asked of a hook event, too, whoever asks.
+    name: ClassVar[str] = "ModelCall"
+    client: ClassVar[str] = ""
+    source_app: ClassVar[str] = ""
+    truncated: ClassVar[bool] = False
+
+    def to_json(self) -> bytes:
+        """Return the fields that say something as JSON for the journal; `from_stored` is its inverse."""
+        stored = {name: value for name in _STORED_OF_CALL if (value := getattr(self, name)) or name in _ALWAYS}
+        return orjson.dumps({"name": self.name} | stored)
+
+    @classmethod
+    def from_stored(cls, stored: dict[str, Any], call_id: int) -> "ModelCall":
+        """Return the call of the fields that `to_json` wrote, once parsed. Fields of a later version are ignored."""
+        known = {name: value for name, value in stored.items() if name in _STORED_OF_CALL}
+        return cls(id=call_id, **{**known, "asked_for": tuple(known.get("asked_for", ()))})
+
+
+_STORED_OF_CALL: Final = tuple(field.name for field in fields(ModelCall) if field.name != "id")
 
 
 class Cause(StrEnum):
@@ -219,3 +256,7 @@ class Observation:
         stopped = tuple(Interruption(**item) for item in stored["interruptions"])
         cause, alive_ns = Cause(stored["cause"]), stored.get("alive_ns", 0)
         return cls(cause, stored["session_id"], stored["pid"], stored["clock_ns"], stopped, alive_ns)
+
+
+Occurrence = HookEvent | ModelCall | Observation
+"""What the assembler is given."""

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from cc_otel.agent.tree import Draft
+from cc_otel.event import ModelCall
 
 
 def render(drafts: Iterable[Draft], origin_ns: int) -> str:
@@ -29,6 +30,8 @@ def _lines(draft: Draft, children: dict[str | None, list[Draft]], origin_ns: int
 
 def label(draft: Draft) -> str:
     """Name a span by its role and what tells it from its siblings."""
+    if isinstance(draft.event, ModelCall):
+        return f"{draft.role} {draft.event.name}"
     event = draft.event
     detail = event.tool_name or event.agent_type or event.source
     return f"{draft.role} {event.name}" + (f" {detail}" if detail else "")

@@ -32,7 +32,7 @@ def recorded_again(
             payload = object_of(orjson.loads(content)).get("payload")
         except (ValueError, TypeError, KeyError, AttributeError):
             continue
-        if isinstance(payload, dict) and payload.get("hook_event_name"):
+        if isinstance(event, HookEvent) and isinstance(payload, dict) and payload.get("hook_event_name"):
             yield orjson.dumps(payload), _variables(event), event.clock_ns
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from cc_otel.agent import launching
 from cc_otel.agent.placement import ModelCallPlace, parent_of, place_of_model_call, scope, turn_links
 from cc_otel.agent.tree import Closing, Draft, Held, Node, Process, Role, Session, Step
-from cc_otel.event import Call, Cause, Handler, HookEvent, Observation
+from cc_otel.event import Call, Cause, Handler, HookEvent, ModelCall, Observation, Occurrence
 from cc_otel.span import INSTANT_NS, span_id_of, trace_id_of
 
 SESSION_START_WAIT_NS: Final = 2_000_000_000
@@ -46,12 +46,11 @@ class Assembler:
             Handler.COMPACTED: self._compacted,
             Handler.SESSION_START: self._session_start,
             Handler.SESSION_END: self._session_end,
-            Handler.MODEL_CALL: self._chat,
         }
 
     # What the agent tells and asks
 
-    def add(self, told: HookEvent | Observation) -> Step:
+    def add(self, told: Occurrence) -> Step:
         """Take one input and give what it finished."""
         self._step = Step()
         session = self._sessions.setdefault(told.session_id, Session(told.session_id))
@@ -61,13 +60,10 @@ class Assembler:
             self._release(launching.give_up(session, subagent))
         if isinstance(told, Observation):
             self._notice(session, process, told)
-        elif span_id := session.told_first(told):
+        elif span_id := _chat_id(told) if isinstance(told, ModelCall) else session.told_first(told):
             if told.clock_ns > process.first_ns + SESSION_START_WAIT_NS:
                 self._stop_waiting(session, process)
-            process.last_event_ns = max(process.last_event_ns, told.clock_ns)
-            process.transcript_path = told.transcript_path or process.transcript_path
-            if process.was_out_of_sight(told.clock_ns):
-                process.over = None
+            process.note(told)
             self._place(session, process, told, span_id)
         else:
             self._step.duplicates.append(told.id)
@@ -136,8 +132,8 @@ class Assembler:
 
     # Where an event goes
 
-    def _place(self, session: Session, process: Process, event: HookEvent, span_id: str) -> None:
-        if event.agent_id and (subagent := session.subagents.get(event.agent_id)):
+    def _place(self, session: Session, process: Process, event: HookEvent | ModelCall, span_id: str) -> None:
+        if isinstance(event, HookEvent) and (subagent := session.subagents.get(event.agent_id)):
             self._release(launching.told_of(session, subagent, event))
         parent = parent_of(session, process, event)
         rootless = parent is None and process.start is None and not process.start_missing
@@ -146,6 +142,9 @@ class Assembler:
             return
         if parent is not None:
             parent.touch(event.clock_ns)
+        if isinstance(event, ModelCall):
+            self._chat(session, event, parent, span_id)
+            return
         if session.was_known(event):
             self._again(session, event, parent, span_id)
             return
@@ -172,41 +171,27 @@ class Assembler:
 
     def _again(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
         """Note an event that may have been sent before its session was forgotten: no id is used again."""
-        if event.handler is Handler.MODEL_CALL:
-            self._step.older.append(event.id)
-        else:
-            self._instant(session, event, parent, span_id_of("again", span_id), late=True)
+        self._instant(session, event, parent, span_id_of("again", span_id), late=True)
 
     def _instant(
         self, session: Session, event: HookEvent, parent: Node | None, span_id: str, *, late: bool = False
     ) -> None:
-        draft = Draft(
-            role=Role.HOOK,
-            event=event,
-            trace_id="" if parent else trace_id_of("root", span_id),
-            span_id=span_id,
-            parent_id=parent.span_id if parent else None,
-            start_ns=event.clock_ns,
-            end_ns=event.clock_ns + INSTANT_NS,
-            late=late,
-        )
-        if parent is None:
-            self._step.drafts.append(draft)
-        else:
-            self._emit_below(parent, draft)
+        end_ns = event.clock_ns + INSTANT_NS
+        self._emit_below(parent, Draft(Role.HOOK, event, "", span_id, None, event.clock_ns, end_ns, late=late))
 
-    def _chat(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
-        place = place_of_model_call(session, event)
+    def _chat(self, session: Session, call: ModelCall, parent: Node | None, span_id: str) -> None:
+        place = place_of_model_call(session, call)
         if place is ModelCallPlace.COPIED:
-            self._step.copied.append(event.id)
+            self._step.copied.append(call.id)
             return
-        if place is ModelCallPlace.OLDER:
-            self._step.older.append(event.id)
+        if place is ModelCallPlace.OLDER or session.was_known(call):
+            self._step.older.append(call.id)
             return
-        chat = self._open(Role.CHAT, event, parent, span_id_of("chat", event.digest))
-        asked = (session.tools.get(tool_use_id) for tool_use_id in event.asked_for)
-        chat.links = tuple(tool.reference("asked_for") for tool in asked if tool and not tool.undecided())
-        self._end(chat, event.ended_ns, "", error_type=event.error_type)
+        asked = (session.tools.get(tool_use_id) for tool_use_id in call.asked_for)
+        links = tuple(tool.reference("asked_for") for tool in asked if tool and not tool.undecided())
+        end_ns = max(call.ended_ns, call.clock_ns + INSTANT_NS)
+        chat = Draft(Role.CHAT, call, "", span_id, None, call.clock_ns, end_ns, error_type=call.error_type, links=links)
+        self._emit_below(parent, chat)
 
     def _prompt(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
         if parent is not None:
@@ -465,12 +450,13 @@ class Assembler:
             return
         self._step.drafts.append(node.draft())
 
-    def _emit_below(self, parent: Node, draft: Draft) -> None:
-        undecided = parent.undecided()
-        if undecided:
+    def _emit_below(self, parent: Node | None, draft: Draft) -> None:
+        if parent is None:
+            self._step.drafts.append(replace(draft, trace_id=trace_id_of("root", draft.span_id)))
+        elif undecided := parent.undecided():
             undecided.held.append((parent, draft))
         else:
-            self._step.drafts.append(replace(draft, trace_id=parent.trace_id()))
+            self._step.drafts.append(replace(draft, trace_id=parent.trace_id(), parent_id=parent.span_id))
 
     def _release(self, held: Iterable[Held]) -> None:
         for item in held:
@@ -495,8 +481,12 @@ def _found_gone(event: HookEvent, pid: int) -> Observation:
     return Observation(Cause.PROCESS_GONE, event.session_id, pid, event.clock_ns, event.interruptions, alive_ns)
 
 
-def _is_root(event: HookEvent) -> bool:
-    return event.handler in {Handler.PROMPT, Handler.SESSION_START}
+def _chat_id(call: ModelCall) -> str:
+    return span_id_of("chat", call.digest)
+
+
+def _is_root(event: HookEvent | ModelCall) -> bool:
+    return isinstance(event, HookEvent) and event.handler in {Handler.PROMPT, Handler.SESSION_START}
 
 
 def _is_late(node: Node, event: HookEvent) -> bool:

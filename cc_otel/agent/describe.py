@@ -23,7 +23,7 @@ from cc_otel.claude_code.refusals import REFUSED, refusal_reason
 from cc_otel.claude_code.tools import tool_row
 from cc_otel.claude_code.transcript.failures import OTHER
 from cc_otel.claude_code.vocabulary import is_told, is_word, word_or
-from cc_otel.event import DENIED, Handler, HookEvent
+from cc_otel.event import DENIED, Handler, ModelCall
 from cc_otel.json_values import list_of
 from cc_otel.span import Kind, Link, Span, StatusCode
 
@@ -94,7 +94,7 @@ class SpanSource:
         opener, *closers = [Content.from_json(data) if data else Content() for data in found]
         if draft.without_opener:
             # One event tells of the call and of how it ended.
-            return cls(draft, opener.of_call(draft.event.tool_use_id), opener)
+            return cls(draft, opener.of_call(draft.hook_event.tool_use_id), opener)
         return cls(draft, opener, closers[0] if closers else None)
 
     @property
@@ -108,7 +108,7 @@ class SpanSource:
         if self.closer is None:
             return None
         for call in list_of(self.closer.payload.get("tool_calls")):
-            if isinstance(call, dict) and call.get("tool_use_id") == self.draft.event.tool_use_id:
+            if isinstance(call, dict) and call.get("tool_use_id") == self.draft.hook_event.tool_use_id:
                 return call.get("tool_response")
         return self.closer.payload.get("tool_response", self.closer.payload.get("error"))
 
@@ -179,26 +179,25 @@ class Describer:
 
 def name_of(draft: Draft, *, with_content: bool = True) -> str:
     """Give the name of a draft's span. Without content nothing but a word is taken for a name."""
-    event = draft.event
 
     def named(name: str, otherwise: str) -> str:
         return name if name and (with_content or is_word(name)) else otherwise
 
+    if isinstance(draft.event, ModelCall):
+        return f"{c.OPERATION_CHAT} {named(draft.event.model, '')}".rstrip()
     match draft.role:
         case Role.TURN:
             return f"{c.OPERATION_INVOKE_AGENT} {c.SERVICE_NAME_VALUE}"
         case Role.TOOL:
-            return f"{c.OPERATION_EXECUTE_TOOL} {named(event.tool_name, 'tool')}"
+            return f"{c.OPERATION_EXECUTE_TOOL} {named(draft.hook_event.tool_name, 'tool')}"
         case Role.SUBAGENT:
-            return f"{c.OPERATION_INVOKE_AGENT} {named(event.agent_type, 'subagent')}"
+            return f"{c.OPERATION_INVOKE_AGENT} {named(draft.hook_event.agent_type, 'subagent')}"
         case Role.COMPACT:
             return "compact"
-        case Role.CHAT:
-            return f"{c.OPERATION_CHAT} {named(event.model, '')}".rstrip()
         case Role.SESSION:
-            return f"session {named(event.source, 'start')}"
+            return f"session {named(draft.hook_event.source, 'start')}"
         case _:
-            return f"hook {named(event.name, 'event')}"
+            return f"hook {named(draft.event.name, 'event')}"
 
 
 def _identity(draft: Draft, summary: Summary) -> Iterator[tuple[str, Any]]:
@@ -231,7 +230,7 @@ def _identity(draft: Draft, summary: Summary) -> Iterator[tuple[str, Any]]:
 
 def _outcome_in_batch(draft: Draft) -> str:
     """Return how a call ended that a batch alone tells of; empty for any other span."""
-    if not draft.without_opener or draft.event.handler is not Handler.BATCH:
+    if not draft.without_opener or draft.hook_event.handler is not Handler.BATCH:
         return ""
     if not draft.error_type:
         return "unknown"
@@ -239,6 +238,9 @@ def _outcome_in_batch(draft: Draft) -> str:
 
 
 def _genai(draft: Draft, payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    if isinstance(draft.event, ModelCall):
+        yield from _model_call(draft.event, payload)
+        return
     event = draft.event
     match draft.role:
         case Role.TURN:
@@ -260,18 +262,15 @@ def _genai(draft: Draft, payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]
             if event.tool_name.startswith("mcp__"):
                 # MCP conventions: with the call already traced, its attributes stand on the execute_tool span.
                 yield c.MCP_METHOD_NAME, "tools/call"
-        case Role.CHAT:
-            yield from _model_call(draft, payload)
         case _ if event.handler is Handler.CALL:
             # A call without an id has no span of its own: this instant is all there is of it.
             yield c.TOOL_NAME, event.tool_name
 
 
-def _model_call(draft: Draft, payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    event = draft.event
+def _model_call(call: ModelCall, payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield c.OPERATION_NAME, c.OPERATION_CHAT
     yield c.PROVIDER_NAME, "anthropic"
-    yield c.CONVERSATION_ID, event.session_id
+    yield c.CONVERSATION_ID, call.session_id
     if request_id := payload.get("request_id"):
         yield c.REQUEST_ID, request_id
     if resend_count := payload.get("resend_count"):
@@ -279,7 +278,7 @@ def _model_call(draft: Draft, payload: Mapping[str, Any]) -> Iterator[tuple[str,
     if isinstance(failure := payload.get("failure"), dict):
         yield from _failed_request(failure)
     else:
-        yield from _response(event, payload)
+        yield from _response(call, payload)
 
 
 def _failed_request(failure: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -290,11 +289,11 @@ def _failed_request(failure: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield c.RETRY_MS, retry_ms
 
 
-def _response(event: HookEvent, payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    yield c.REQUEST_MODEL, payload.get("requested_model") or event.model
-    yield c.RESPONSE_MODEL, event.model
+def _response(call: ModelCall, payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    yield c.REQUEST_MODEL, payload.get("requested_model") or call.model
+    yield c.RESPONSE_MODEL, call.model
     # Calls that an earlier version took in have their message id as their digest.
-    if response_id := payload.get("response_id", event.digest if payload else ""):
+    if response_id := payload.get("response_id", call.digest if payload else ""):
         yield c.RESPONSE_ID, response_id
     if reason := payload.get("stop_reason"):
         yield c.RESPONSE_FINISH_REASONS, (str(reason),)
@@ -307,7 +306,7 @@ def _response(event: HookEvent, payload: Mapping[str, Any]) -> Iterator[tuple[st
     yield c.USAGE_CACHE_CREATION_TOKENS, usage.cache_write
     if usage.reasoning:
         yield c.USAGE_REASONING_TOKENS, usage.reasoning
-    if (cost := cost_usd(event.model, usage)) is not None:
+    if (cost := cost_usd(call.model, usage)) is not None:
         yield c.COST_USD, cost
 
 
@@ -318,7 +317,10 @@ def _content(source: SpanSource) -> Iterator[tuple[str, Any]]:
         yield c.PROCESS_WORKING_DIRECTORY, directory
     if mode := payload.get("permission_mode"):
         yield c.PERMISSION_MODE, mode
-    tool_input = payload.get("tool_input")
+    yield from _messages(source)
+    if isinstance(draft.event, ModelCall):
+        return
+    handler, tool_input = draft.event.handler, payload.get("tool_input")
     # The call's own span alone has the call's file: a file is touched once.
     if path := _file_path(tool_input if draft.role is Role.TOOL and isinstance(tool_input, dict) else payload):
         yield c.FILE_PATH, path
@@ -328,13 +330,12 @@ def _content(source: SpanSource) -> Iterator[tuple[str, Any]]:
         yield from _outcome(source)
     if tool_input is not None and draft.role is Role.TOOL:
         yield c.TOOL_CALL_ARGUMENTS, _structure(tool_input)
-    elif draft.event.handler is Handler.PERMISSION and tool_input is not None:
+    elif handler is Handler.PERMISSION and tool_input is not None:
         # It is no span of the conventions: their names on it would make it a second call.
         yield c.PAYLOAD_PREFIX + "tool_input", _structure(tool_input)
-    elif draft.event.handler is Handler.CALL and tool_input is not None:
+    elif handler is Handler.CALL and tool_input is not None:
         # A call without an id has no span of its own to look at.
         yield c.TOOL_CALL_ARGUMENTS, _structure(tool_input)
-    yield from _messages(source)
 
 
 def _outcome(source: SpanSource) -> Iterator[tuple[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from cc_otel.agent.processes import Clients, Visibility, alive
 from cc_otel.claude_code.transcript.files import Transcripts
-from cc_otel.event import PROMPT_EVENT, Cause, Handler, HookEvent, Observation
+from cc_otel.event import PROMPT_EVENT, Cause, Handler, HookEvent, ModelCall, Observation
 
 GONE_GRACE_S: Final = 2.0
 """A client that was seen alive is gone when its process is, and its last hooks have had this long to arrive."""
@@ -48,7 +48,7 @@ class Evidence:
         """The sessions with a client that cannot be watched."""
         return self._clients.hidden
 
-    def note_event(self, event: HookEvent, now_ns: int) -> None:
+    def note_event(self, event: HookEvent | ModelCall, now_ns: int) -> None:
         """Note that a client recorded an event."""
         self._clients.note_event(event.session_id, event.pid, event.clock_ns, now_ns)
 

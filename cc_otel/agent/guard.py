@@ -6,7 +6,7 @@ import traceback
 from types import TracebackType
 from typing import Final
 
-from cc_otel.event import HookEvent
+from cc_otel.event import HookEvent, ModelCall
 from cc_otel.journal.counters import Counter, Counters
 from cc_otel.journal.database import JournalBroken, JournalUnavailable
 
@@ -26,7 +26,7 @@ class Guard:
         """Return a context that ends early, without an exception, where its block raises one."""
         return _Seam(self, what, (name, session_id, digest))
 
-    def around_event(self, what: Counter, event: HookEvent) -> "_Seam":
+    def around_event(self, what: Counter, event: HookEvent | ModelCall) -> "_Seam":
         """Return the context for an event."""
         return _Seam(self, what, (event.name, event.session_id, event.digest))
 

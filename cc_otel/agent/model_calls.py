@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final, cast
 
+from cc_otel import event as events
 from cc_otel.agent.describe import Content
 from cc_otel.agent.redaction.redact import redact
 from cc_otel.agent.truncation import fit
 from cc_otel.claude_code.payload import Payload, event_of, text_of
 from cc_otel.claude_code.transcript.chats import ModelCall
 from cc_otel.claude_code.transcript.owners import DecidedCall
-from cc_otel.event import Handler, HookEvent
 from cc_otel.journal.inputs import InputKind, JournalInput
 from cc_otel.json_values import Json, object_of
 
@@ -33,9 +33,7 @@ def arrival_of(decided: DecidedCall, session_id: str, pid: int, now_ns: int) -> 
     safe = cast(Payload, redacted.value)
     names = object_of(safe["named"])
     fitted = fit(safe["said"], CONTENT_BYTES_MAX)
-    event = HookEvent(
-        name="ModelCall",
-        handler=Handler.MODEL_CALL,
+    event = events.ModelCall(
         clock_ns=start_ns,
         session_id=session_id,
         digest=decided.identity,
@@ -81,6 +79,8 @@ def is_known(decided: DecidedCall, session_id: str, known: Mapping[str, JournalI
         return False
     try:
         event = event_of(earlier.fields, earlier.id)
+        if not isinstance(event, events.ModelCall):
+            return False
         return event.clock_ns <= call.end_ns and call.start_ns <= event.ended_ns
     except (ValueError, KeyError, TypeError):
         # A damaged row: whenever it was, it may have been this one.

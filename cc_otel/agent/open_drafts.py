@@ -8,7 +8,7 @@ import orjson
 
 from cc_otel.agent.tree import Draft, Reference, Role
 from cc_otel.claude_code.payload import event_of, input_of
-from cc_otel.event import HookEvent
+from cc_otel.event import HookEvent, ModelCall
 from cc_otel.journal.journal import Journal
 from cc_otel.journal.open_spans import OpenSpan, OpenState
 
@@ -36,11 +36,13 @@ def to_row(draft: Draft, state: OpenState) -> OpenSpan:
     return OpenSpan(draft.span_id, draft.event.session_id, draft.start_ns, state, draft.event.id, closer_id, data)
 
 
-def _from_row(row: OpenSpan, events: Mapping[int, HookEvent]) -> OpenDraft | None:
+def _from_row(row: OpenSpan, events: Mapping[int, HookEvent | ModelCall]) -> OpenDraft | None:
     event = events.get(row.event_id)
     if event is None:
         return None
     closer = events.get(row.closer_id) if row.closer_id else None
+    if isinstance(closer, ModelCall):
+        return None
     try:
         stated = orjson.loads(row.draft)
         stated["role"] = Role(stated["role"])
@@ -68,7 +70,7 @@ def open_drafts(journal: Journal) -> list[OpenDraft]:
         ]
     rows = journal.open_spans.all()
     ids = sorted({id_ for row in rows for id_ in (row.event_id, row.closer_id) if id_})
-    events: dict[int, HookEvent] = {}
+    events: dict[int, HookEvent | ModelCall] = {}
     for start in range(0, len(ids), _IDS):
         found = journal.inputs.of_ids(ids[start : start + _IDS])
         events |= {id_: event_of(item.fields, id_) for id_, item in found.items()}

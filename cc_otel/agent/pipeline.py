@@ -26,7 +26,7 @@ from cc_otel.claude_code.payload import event_of, input_of
 from cc_otel.claude_code.transcript.files import Transcripts
 from cc_otel.complaints import Complaints
 from cc_otel.dead_letter import DeadLetter
-from cc_otel.event import Handler, HookEvent, Observation
+from cc_otel.event import HookEvent, ModelCall, Observation, Occurrence
 from cc_otel.journal.counters import Counter
 from cc_otel.journal.database import JournalUnavailable
 from cc_otel.journal.inputs import InputKind, JournalInput
@@ -234,13 +234,13 @@ class Agent:
             self._dead.add([(reason, {"id": item.id, "session": item.session, "row": (item.fields, item.content)})])
         stretch.unreadable.append(item.id)
 
-    def _tell(self, told: HookEvent | Observation, fields: bytes, stretch: _Stretch) -> None:
+    def _tell(self, told: Occurrence, fields: bytes, stretch: _Stretch) -> None:
         if not self._assembler.knows(told.session_id):
             self._recall(told.session_id, stretch)
         step = self._add(told)
         kind, event_id = InputKind.OBSERVATION, 0
-        if isinstance(told, HookEvent):
-            kind, event_id = InputKind.MODEL_CALL if told.handler is Handler.MODEL_CALL else InputKind.EVENT, told.id
+        if not isinstance(told, Observation):
+            kind, event_id = InputKind.MODEL_CALL if isinstance(told, ModelCall) else InputKind.EVENT, told.id
         stretch.told.append(JournalInput(kind, told.session_id, told.clock_ns, fields, event_id))
         stretch.sessions.add(told.session_id)
         stretch.drafts.extend(step.drafts)
@@ -248,8 +248,8 @@ class Agent:
         stretch.copied += len(step.copied)
         stretch.older += len(step.older)
 
-    def _add(self, told: HookEvent | Observation) -> Step:
-        if not isinstance(told, HookEvent):
+    def _add(self, told: Occurrence) -> Step:
+        if isinstance(told, Observation):
             with self._guard.around(Counter.EVENTS_NOT_ASSEMBLED, told.cause, told.session_id, ""):
                 return self._assembler.add(told)
             return Step()
@@ -395,17 +395,19 @@ class Agent:
 
     # Evidence, gathered once: it is recorded with the event
 
-    def _evident(self, event: HookEvent) -> HookEvent:
+    def _evident(self, event: HookEvent | ModelCall) -> HookEvent | ModelCall:
         # Evidence comes from files that may hold anything, and the event is true without it.
         with self._guard.around_event(Counter.EVENTS_WITHOUT_EVIDENCE, event):
-            evident = self._evidence.added_to(event, self._assembler.open_processes, self._assembler.awaits_proof)
+            evident = event
+            if isinstance(event, HookEvent):
+                evident = self._evidence.added_to(event, self._assembler.open_processes, self._assembler.awaits_proof)
             evident = self._with_forgotten(evident)
             if evident is not event:
                 evident.to_json()
             return evident
         return event
 
-    def _with_forgotten(self, event: HookEvent) -> HookEvent:
+    def _with_forgotten(self, event: HookEvent | ModelCall) -> HookEvent | ModelCall:
         """Return an event of a session that was forgotten with the time of that."""
         if self._assembler.knows(event.session_id):
             return event

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from typing import Final
 
 from cc_otel.agent.tree import Node, Process, Reference, Role, Session
-from cc_otel.event import Anchor, Handler, HookEvent
+from cc_otel.event import Anchor, Handler, HookEvent, ModelCall
 
 CLOCKS_APART_NS: Final = 250_000_000
 """How far the client's clock in a transcript may be before the hook's, which is taken a little later."""
@@ -29,9 +29,9 @@ class ModelCallPlace(Enum):
     """It is from before anything was heard of the session, or is remembered of it."""
 
 
-def parent_of(session: Session, process: Process, event: HookEvent) -> Node | None:
+def parent_of(session: Session, process: Process, event: HookEvent | ModelCall) -> Node | None:
     """Return the span that this event hangs from, by the table of docs/spans.md."""
-    if event.handler is Handler.MODEL_CALL:
+    if isinstance(event, ModelCall):
         place = place_of_model_call(session, event)
         return place if isinstance(place, Node) else process.start or session.last_start
     match event.anchor:
@@ -79,30 +79,30 @@ def _counts_if_ended(event: HookEvent) -> bool:
     return event.anchor is Anchor.ENDED_TOO or (bool(event.prompt_id) and event.anchor in _EVEN_IF_ENDED)
 
 
-def place_of_model_call(session: Session, event: HookEvent) -> Node | ModelCallPlace | None:
+def place_of_model_call(session: Session, call: ModelCall) -> Node | ModelCallPlace | None:
     """
     Return the subagent or turn of a model call, None for the session's own, or why it has no place.
 
     It is the turn that the call was made in, whatever is open by the time it is read.
     """
-    if event.agent_id and (subagent := session.subagents.get(event.agent_id)):
-        return ModelCallPlace.COPIED if _is_before(event, subagent.start_ns) else subagent
-    if event.prompt_id and (turn := session.turns.get(event.prompt_id)):
-        return ModelCallPlace.COPIED if _is_before(event, turn.start_ns) else turn
-    if turn := _turn_at(session, event):
+    if call.agent_id and (subagent := session.subagents.get(call.agent_id)):
+        return ModelCallPlace.COPIED if _is_before(call, subagent.start_ns) else subagent
+    if call.prompt_id and (turn := session.turns.get(call.prompt_id)):
+        return ModelCallPlace.COPIED if _is_before(call, turn.start_ns) else turn
+    if turn := _turn_at(session, call):
         return turn
-    return ModelCallPlace.OLDER if _is_before(event, session.first_ns) else None
+    return ModelCallPlace.OLDER if _is_before(call, session.first_ns) else None
 
 
-def _turn_at(session: Session, event: HookEvent) -> Node | None:
+def _turn_at(session: Session, call: ModelCall) -> Node | None:
     """
     Return the turn that the call was made in, one of its client's if there is any; of several the latest.
 
     A turn that held its time beats one that held it but for the two clocks: prompts may follow at once.
     """
     for apart_ns in (0, CLOCKS_APART_NS):
-        held = [turn for turn in session.turns.values() if _held(turn, event.clock_ns, apart_ns)]
-        own = [turn for turn in held if turn.event.pid == event.pid]
+        held = [turn for turn in session.turns.values() if _held(turn, call.clock_ns, apart_ns)]
+        own = [turn for turn in held if turn.event.pid == call.pid]
         if turn := max(own or held, key=lambda turn: turn.start_ns, default=None):
             return turn
     return None
@@ -112,8 +112,8 @@ def _held(turn: Node, clock_ns: int, apart_ns: int) -> bool:
     return turn.start_ns - apart_ns <= clock_ns and (turn.end_ns is None or clock_ns <= turn.end_ns + apart_ns)
 
 
-def _is_before(event: HookEvent, clock_ns: int) -> bool:
-    return event.clock_ns < clock_ns - CLOCKS_APART_NS
+def _is_before(call: ModelCall, clock_ns: int) -> bool:
+    return call.clock_ns < clock_ns - CLOCKS_APART_NS
 
 
 def turn_of(session: Session, process: Process, event: HookEvent) -> Node | None:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from cc_otel import event as events
 from cc_otel.agent.guard import Guard
 from cc_otel.agent.model_calls import arrival_of, digests_of, is_known
 from cc_otel.agent.processes import alive
 from cc_otel.claude_code.transcript.chats import QUIET_NS, ModelCall, Transcript
 from cc_otel.claude_code.transcript.files import TranscriptFile, Transcripts
 from cc_otel.claude_code.transcript.owners import DecidedCall, DecidedCalls, SessionCalls, advisor_calls
-from cc_otel.event import Cause, HookEvent, Observation
+from cc_otel.event import Cause, HookEvent, Occurrence
 from cc_otel.journal.counters import Counter
 from cc_otel.journal.journal import Journal
 
@@ -162,11 +163,13 @@ class TranscriptIntake:
         # Where it really is: a link may lead out of a folder that is known.
         return {os.path.realpath(path): reason.value for path, reason in reasons if reason}
 
-    def note(self, told: HookEvent | Observation, now_ns: int) -> None:
+    def note(self, told: Occurrence, now_ns: int) -> None:
         """Note an input of a session: its transcripts are checked for a while, and which answers are over."""
+        if isinstance(told, events.ModelCall):
+            return
         session = self._sessions.get(told.session_id)
         if isinstance(told, HookEvent):
-            if not told.transcript_path or told.ended_ns:
+            if not told.transcript_path:
                 return
             if session is None:
                 calls = SessionCalls(told.session_id, self._earlier)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from cc_otel.event import ANY_AGENT, DENIED, Cause, Handler, HookEvent, Interruption, Observation
+from cc_otel.event import ANY_AGENT, DENIED, Cause, Handler, HookEvent, Interruption, ModelCall, Observation, Occurrence
 from cc_otel.span import INSTANT_NS, span_id_of, trace_id_of
 
 DUPLICATE_WINDOW_NS: Final = 2_000_000_000
@@ -57,7 +57,7 @@ class Draft:
     """
 
     role: Role
-    event: HookEvent
+    event: HookEvent | ModelCall
     trace_id: str
     span_id: str
     parent_id: str | None
@@ -75,17 +75,29 @@ class Draft:
     @property
     def without_opener(self) -> bool:
         """Whether it is a call that only its result or its batch names: that event has an instant of its own, too."""
-        return self.role is Role.TOOL and self.event.handler is not Handler.CALL
+        return self.role is Role.TOOL and self.hook_event.handler is not Handler.CALL
 
     @property
-    def sources(self) -> tuple[HookEvent, ...]:
+    def hook_event(self) -> HookEvent:
+        """Its event, where it does not stand for a model call."""
+        if isinstance(self.event, ModelCall):
+            raise TypeError("a model call has no hook event")
+        return self.event
+
+    @property
+    def tool_name(self) -> str:
+        """The tool of its event, empty where that names none."""
+        return "" if isinstance(self.event, ModelCall) else self.event.tool_name
+
+    @property
+    def sources(self) -> tuple[HookEvent | ModelCall, ...]:
         """The events whose content the span is made of: the one it stands for, and the one that ended it."""
         if self.closer is None or self.closer.id == self.event.id:
             return (self.event,)
         return (self.event, self.closer)
 
 
-def unplaced(event: HookEvent) -> Draft:
+def unplaced(event: HookEvent | ModelCall) -> Draft:
     """Give the span of an event that has no place because assembling it failed: an instant, a root of its own."""
     span_id = span_id_of("unplaced", event.digest, str(event.pid), str(event.clock_ns))
     end_ns = event.clock_ns + INSTANT_NS
@@ -295,7 +307,7 @@ class Process:
     turn: Node | None = None
     compact: Node | None = None
     open: dict[Node, None] = field(default_factory=dict)
-    waiting: list[tuple[HookEvent, str]] = field(default_factory=list)
+    waiting: list[tuple[HookEvent | ModelCall, str]] = field(default_factory=list)
     transcript_path: str = ""
     over: Closing | None = None
 
@@ -305,14 +317,23 @@ class Process:
             return False
         return clock_ns > self.over.clock_ns + LAST_WORDS_NS
 
-    def waits_for(self, event: HookEvent) -> bool:
+    def note(self, told: HookEvent | ModelCall) -> None:
+        """Note that it recorded something."""
+        self.last_event_ns = max(self.last_event_ns, told.clock_ns)
+        if isinstance(told, HookEvent) and told.transcript_path:
+            self.transcript_path = told.transcript_path
+        if self.was_out_of_sight(told.clock_ns):
+            self.over = None
+
+    def waits_for(self, event: HookEvent | ModelCall) -> bool:
         """Whether an event that this one builds on is itself waiting for the SessionStart."""
-        return any(
-            (event.tool_use_id and event.tool_use_id == earlier.tool_use_id)
-            or (event.agent_id and event.agent_id == earlier.agent_id)
-            or any(call.tool_use_id == earlier.tool_use_id for call in event.calls)
-            for earlier, _ in self.waiting
-        )
+        if event.agent_id and any(event.agent_id == earlier.agent_id for earlier, _ in self.waiting):
+            return True
+        if isinstance(event, ModelCall):
+            return False
+        named = {event.tool_use_id, *(call.tool_use_id for call in event.calls)} - {""}
+        waiting = (earlier for earlier, _ in self.waiting)
+        return any(isinstance(earlier, HookEvent) and earlier.tool_use_id in named for earlier in waiting)
 
 
 @dataclass(eq=False, slots=True)
@@ -338,20 +359,23 @@ class Session:
     last_start: Node | None = None
     recent: dict[tuple[int, str], list[Told]] = field(default_factory=dict)
 
-    def note(self, told: HookEvent | Observation) -> None:
+    def note(self, told: Occurrence) -> None:
         """Note when the session was first heard of, and up to when it was known before it was forgotten."""
-        if not isinstance(told, HookEvent):
+        if isinstance(told, Observation):
             return
         self.forgotten_ns = max(self.forgotten_ns, told.forgotten_ns)
-        if told.handler is not Handler.MODEL_CALL:
+        if isinstance(told, HookEvent):
             self.first_ns = min(self.first_ns or told.clock_ns, told.clock_ns)
 
-    def was_known(self, event: HookEvent) -> bool:
+    def was_known(self, event: HookEvent | ModelCall) -> bool:
         """Whether the event may have been sent already, by an agent that has forgotten the session since."""
         if not self.forgotten_ns:
             return False
-        opened_before = event.handler is Handler.CALL_RESULT and event.tool_use_id not in self.tools
-        return opened_before or event.clock_ns <= self.forgotten_ns
+        if event.clock_ns <= self.forgotten_ns:
+            return True
+        if isinstance(event, ModelCall) or event.handler is not Handler.CALL_RESULT:
+            return False
+        return event.tool_use_id not in self.tools
 
     def end_run(self, tool_use_id: str) -> None:
         """Note that what a call had launched in the background is over."""

@@ -16,7 +16,7 @@ import orjson
 from cc_otel.claude_code.event_table import row_of
 from cc_otel.claude_code.refusals import is_denial, refusal_class
 from cc_otel.claude_code.tools import tool_row
-from cc_otel.event import DENIED, NO_PLUGIN, PROMPT_EVENT, Anchor, Call, Handler, HookEvent, Observation
+from cc_otel.event import DENIED, NO_PLUGIN, PROMPT_EVENT, Call, HookEvent, ModelCall, Observation, Occurrence
 from cc_otel.json_values import list_of, object_of, text_in
 from cc_otel.text import whole_characters
 
@@ -244,19 +244,19 @@ def _notified_by(name: str, prompt: object) -> str:
     return found[1] if found else ""
 
 
-def event_of(fields: bytes, event_id: int) -> HookEvent:
+def event_of(fields: bytes, event_id: int) -> HookEvent | ModelCall:
     """Return a hook event or a model call as the journal keeps it."""
     return _event_of(orjson.loads(fields), event_id)
 
 
-def input_of(fields: bytes, event_id: int) -> HookEvent | Observation:
+def input_of(fields: bytes, event_id: int) -> Occurrence:
     """Return an input of the assembler as the journal keeps it: an event, a model call or an observation."""
     stored = orjson.loads(fields)
     return Observation.from_stored(stored) if "cause" in stored else _event_of(stored, event_id)
 
 
-def _event_of(stored: dict[str, Any], event_id: int) -> HookEvent:
+def _event_of(stored: dict[str, Any], event_id: int) -> HookEvent | ModelCall:
     if stored.get("ended_ns"):
-        return HookEvent.from_stored(stored, event_id, Anchor.CURRENT, Handler.MODEL_CALL)
+        return ModelCall.from_stored(stored, event_id)
     row = row_of(stored["name"], stored.get("source", ""))
     return HookEvent.from_stored(stored, event_id, row.anchor, row.handler)

@@ -60,7 +60,7 @@ def _tree_span(found: OpenDraft, contents: dict[int, bytes], now_ms: float, *, w
         # As the graph will call it.
         kind=str(Role.HOOK if draft.role is Role.WAIT else draft.role),
         name=name_of(draft),
-        tool=draft.event.tool_name or None,
+        tool=draft.tool_name or None,
         label=by_rule(SpanSource.of(draft, contents), with_content=with_content).text,
         status="ERROR" if draft.error_type else "UNSET",
         error_type=draft.error_type or None,

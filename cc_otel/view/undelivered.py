@@ -7,7 +7,7 @@ from typing import Final
 from cc_otel.agent.open_drafts import finished_drafts
 from cc_otel.agent.processes import alive
 from cc_otel.claude_code.payload import event_of
-from cc_otel.event import Handler
+from cc_otel.event import Handler, HookEvent, ModelCall
 from cc_otel.journal.journal import Journal
 from cc_otel.spool import Spool
 
@@ -52,8 +52,12 @@ def _unsettled(journal: Journal, now_ns: int) -> int:
     if not any(at_ns <= now_ns - SETTLE_NS for at_ns in unfinished.values()):
         return len(unfinished)
     last = journal.inputs.last_events(now_ns - ENDED_NS, SESSIONS_MAX)
-    ended = {item.session for item in last if event_of(item.fields, item.id).handler is Handler.SESSION_END}
+    ended = {item.session for item in last if _is_end(event_of(item.fields, item.id))}
     return sum(at_ns > now_ns - SETTLE_NS or session_id in ended for session_id, at_ns in unfinished.items())
+
+
+def _is_end(event: HookEvent | ModelCall) -> bool:
+    return isinstance(event, HookEvent) and event.handler is Handler.SESSION_END
 
 
 def owed(journal: Journal, *, at_hand: bool = False) -> int:

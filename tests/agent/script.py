@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from cc_otel.agent.assembler import Assembler
 from cc_otel.claude_code.event_table import row_of
-from cc_otel.event import Call, Cause, Handler, HookEvent, Interruption, Observation
+from cc_otel.event import Call, Cause, HookEvent, Interruption, ModelCall, Observation, Occurrence
 from tests.sessions.loader import Assembled
 from tests.tree_text import render
 
@@ -40,7 +40,7 @@ NOT_IN_PAYLOAD: Final = frozenset(
 """Fields of an event that tell its payload from no other: two events may differ in them and be byte-equal."""
 
 
-def tell(story: str) -> list[HookEvent | Observation]:
+def tell(story: str) -> list[Occurrence]:
     """Give the inputs of a story, in the order of its lines."""
     lines = [line.split("#")[0].split() for line in story.splitlines()]
     return [_input(words, number) for number, words in enumerate(lines, 1) if words]
@@ -59,28 +59,27 @@ def draw(story: str) -> str:
     """Give the tree of a story, whose every event has to be in it."""
     assembled = play(story)
     tree = render(assembled.drafts, 0).strip()
-    events = [told for told in tell(story) if isinstance(told, HookEvent)]
+    events = [told for told in tell(story) if not isinstance(told, Observation)]
     drawn = sum(not draft.without_opener for draft in assembled.drafts)
     assert len(events) == drawn + len(assembled.without_span), f"not all of the story is in the tree:\n{tree}"
     return tree
 
 
-def _input(words: list[str], number: int) -> HookEvent | Observation:
+def _input(words: list[str], number: int) -> Occurrence:
     clock_ns = int(float(words[0]) * 1e6)
     said = dict(word.split("=", 1) for word in words[2:] if "=" in word)
     if words[1].startswith("!"):
         stops = _interruptions(said.get("stopped", ""))
         cause, pid, alive_ns = Cause(words[1][1:]), int(said.get("pid", "1")), int(float(said.get("alive", "0")) * 1e6)
         return Observation(cause, said.get("session", "s"), pid, clock_ns, stops, alive_ns)
+    if words[1] == ModelCall.name:
+        return _model_call(said, clock_ns, number)
     fields: dict[str, Any] = {"session_id": "s", "pid": 1, "entrypoint": "cli"}
     fields |= {_WORD.get(words[1], "tool_name"): word for word in words[2:] if "=" not in word}
     fields |= {_KEYS.get(key, key): value for key, value in said.items() if key not in _NOT_TEXT}
     fields["pid"] = int(fields["pid"])
     if "duration_ms" in fields:
         fields["duration_ms"] = float(fields["duration_ms"])
-    if "ended" in said:
-        fields["ended_ns"] = int(float(fields.pop("ended")) * 1e6)
-        fields["asked_for"] = tuple(fields.pop("asked", "").split(","))
     if "calls" in said:
         fields["calls"] = tuple(_call(call) for call in said["calls"].split(","))
     fields |= {name: True for key, name in _FLAGS.items() if key in said}
@@ -90,8 +89,20 @@ def _input(words: list[str], number: int) -> HookEvent | Observation:
     fields["forgotten_ns"] = int(float(said.get("forgotten", "0")) * 1e6)
     digest = blake2b(f"{words[1]} {content}".encode(), digest_size=16).hexdigest()
     row = row_of(words[1], fields.get("source", ""))
-    handler = Handler.MODEL_CALL if fields.get("ended_ns") else row.handler
-    return HookEvent(words[1], clock_ns, digest=digest, anchor=row.anchor, handler=handler, id=number, **fields)
+    return HookEvent(words[1], clock_ns, digest=digest, anchor=row.anchor, handler=row.handler, id=number, **fields)
+
+
+def _model_call(said: dict[str, str], clock_ns: int, number: int) -> ModelCall:
+    names = {_KEYS.get(key, key): value for key, value in said.items() if key not in {"ended", "asked", "pid"}}
+    return ModelCall(
+        clock_ns=clock_ns,
+        digest=f"m{number}",
+        id=number,
+        pid=int(said.get("pid", "1")),
+        ended_ns=int(float(said["ended"]) * 1e6),
+        asked_for=tuple(filter(None, said.get("asked", "").split(","))),
+        **{"session_id": "s", **names},  # type: ignore[arg-type]
+    )
 
 
 def _call(text: str) -> Call:

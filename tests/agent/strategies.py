@@ -8,11 +8,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from cc_otel.event import HookEvent, Observation
+from cc_otel.event import HookEvent, ModelCall, Occurrence
 from tests.agent.script import NOT_IN_PAYLOAD, tell
 from tests.sessions.loader import NAMES, load, records
 
-Inputs = Sequence[HookEvent | Observation]
+Inputs = Sequence[Occurrence]
 
 PLUGIN_ROOT = "/home/dev/.claude/plugins/cache/market/cc-otel/0.1.0"
 
@@ -166,6 +166,8 @@ _FIELDS = {
 }
 _TWISTS = [{}, {}, {}, {}, *({name: value} for name, values in _FIELDS.items() for value in values)]
 
+_OF_A_MODEL_CALL = frozenset({"pid", "session_id", "prompt_id", "agent_id"})
+
 # How far the clock goes on, ms: hooks that run at once, quick ones, a model's answer, the wait for a SessionStart.
 _GAPS = [0, 1, 1, 5, 40, 700, 2500, -20]
 
@@ -174,13 +176,18 @@ _GAPS = [0, 1, 1, 5, 40, 700, 2500, -20]
 def histories(draw: st.DrawFn) -> Inputs:
     """Draw events and signals, most as a client would tell them, some with a field of another event."""
     moves = st.tuples(st.sampled_from([*_MOVES * 4, *_ENDS]), st.sampled_from(_TWISTS), st.sampled_from(_GAPS))
-    told: list[HookEvent | Observation] = []
+    told: list[Occurrence] = []
     clock_ms = 1000
     length = draw(st.sampled_from([0, 20, 40]))
     for number, (move, twist, gap) in enumerate(draw(st.lists(moves, min_size=length, max_size=length + 20)), 1):
         clock_ms += gap
         if isinstance(move, HookEvent):
             told.append(_twisted(replace(move, clock_ns=clock_ms * 1_000_000, id=number), twist))
+        elif isinstance(move, ModelCall):
+            named: dict[str, Any] = {name: value for name, value in twist.items() if name in _OF_A_MODEL_CALL}
+            # A model call is known by its identity, and is taken in once.
+            placed = replace(move, clock_ns=clock_ms * 1_000_000, id=number, digest=f"m{number}")
+            told.append(replace(placed, **named))
         else:
             told.append(replace(move, clock_ns=clock_ms * 1_000_000))
     return told
@@ -189,7 +196,5 @@ def histories(draw: st.DrawFn) -> Inputs:
 def _twisted(event: HookEvent, twist: dict[str, Any]) -> HookEvent:
     # Only what stands in the payload makes it another payload.
     said = {name: value for name, value in twist.items() if name not in NOT_IN_PAYLOAD}
-    # A model call is known by its message's id, and is told once.
-    told_once = event.id if event.ended_ns else 0
-    digest = blake2b(f"{event.digest} {said} {told_once}".encode(), digest_size=16).hexdigest()
+    digest = blake2b(f"{event.digest} {said}".encode(), digest_size=16).hexdigest()
     return replace(event, **{"digest": digest, **twist})

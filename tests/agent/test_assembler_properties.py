@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cc_otel.agent.assembler import Assembler
 from cc_otel.agent.tree import Draft, Role, Step
 from cc_otel.claude_code.payload import Unreadable, event_of, read
-from cc_otel.event import NO_PLUGIN, Handler, HookEvent
+from cc_otel.event import NO_PLUGIN, Handler, HookEvent, Observation
 from cc_otel.span import INSTANT_NS
 from tests.agent.strategies import PLUGIN_ROOT, Inputs, histories, retold_sessions, sessions, spoiled_payloads
 from tests.sessions.loader import NAMES, Assembled, assemble, load
@@ -26,11 +26,11 @@ def check_sound(told: Inputs) -> Assembled:
     assembled = assemble(told, assembler)
     drafts = assembled.drafts
     by_id = {draft.span_id: draft for draft in drafts}
-    told_ids = Counter(item.id for item in told if isinstance(item, HookEvent))
+    told_ids = Counter(item.id for item in told if not isinstance(item, Observation))
 
     of_events = [draft.event.id for draft in drafts if not draft.without_opener]
     assert Counter([*of_events, *assembled.without_span]) == told_ids
-    calls = Counter((d.event.session_id, d.event.tool_use_id) for d in drafts if d.role is Role.TOOL)
+    calls = Counter((d.event.session_id, d.hook_event.tool_use_id) for d in drafts if d.role is Role.TOOL)
     forgotten = {item.session_id for item in told if isinstance(item, HookEvent) and item.forgotten_ns}
     named = {(session_id, call) for session_id, call in _calls_named(told) if session_id not in forgotten}
     assert named <= calls.keys()

@@ -157,7 +157,7 @@ def test_a_span_knows_the_event_that_brought_its_result() -> None:
     """).drafts
 
     assert {"p": "Stop", "t": "PostToolUse", "u": "PostToolBatch", "v": None} == {
-        draft.event.tool_use_id or draft.event.prompt_id: draft.closer.name if draft.closer else None
+        draft.hook_event.tool_use_id or draft.event.prompt_id: draft.closer.name if draft.closer else None
         for draft in drafts
         if draft.role in {Role.TURN, Role.TOOL}
     }
@@ -220,7 +220,7 @@ def test_only_what_builds_on_a_waiting_event_waits_with_it() -> None:
         """,
     )
 
-    assert ["u", "u"] == [draft.event.tool_use_id for draft in drafts]
+    assert ["u", "u"] == [draft.hook_event.tool_use_id for draft in drafts]
 
 
 def test_a_session_is_quiet_when_nothing_is_open_and_its_last_event_is_old() -> None:

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Encoded
 
+from cc_otel import event as inputs
 from cc_otel.agent.describe import Content, Describer
 from cc_otel.agent.model_calls import AHEAD_NS_MAX, arrival_of
 from cc_otel.agent.pipeline import Agent, Limits
@@ -102,9 +103,10 @@ class Room:
             while self.intake.check(NOW_NS + step * SECOND_NS):
                 pass
 
-    def events(self) -> list[HookEvent]:
+    def events(self) -> list[inputs.ModelCall]:
         """Return the calls taken in, in the order of their times."""
-        return [event_of(item.fields, item.id) for item in self.journal.inputs.pending(1 << 62, 10_000)]
+        found = (event_of(item.fields, item.id) for item in self.journal.inputs.pending(1 << 62, 10_000))
+        return [call for call in found if isinstance(call, inputs.ModelCall)]
 
     def ids(self) -> list[str]:
         """Return the message ids of the calls taken in."""
@@ -409,7 +411,9 @@ def test_a_call_ends_between_its_start_and_now(end_ns: int, ended_ns: int) -> No
     """An end that lies ahead, or before the start, is put where it can be."""
     arrival = arrival_of(DecidedCall.of(call(end_ns=end_ns)), "s", 1, NOW_NS)
 
-    assert event_of(arrival.fields, 1).ended_ns == ended_ns
+    stored = event_of(arrival.fields, 1)
+    assert isinstance(stored, inputs.ModelCall)
+    assert stored.ended_ns == ended_ns
 
 
 ANYTHING: Final = st.recursive(

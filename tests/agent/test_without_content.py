@@ -16,7 +16,7 @@ from cc_otel.claude_code.event_table import EVENTS as KNOWN_EVENTS
 from cc_otel.claude_code.event_table import row_of
 from cc_otel.claude_code.transcript.files import Transcripts
 from cc_otel.claude_code.vocabulary import ANY_EVENT
-from cc_otel.event import HookEvent
+from cc_otel.event import ModelCall
 from cc_otel.journal.journal import Journal
 from cc_otel.otlp.encode import encode
 from cc_otel.spool import Spool
@@ -127,7 +127,7 @@ def test_a_model_call_tells_numbers_and_words(said: str) -> None:
     describer = Describer({}, value_bytes_max=16384, with_content=False)
     encoded = b""
     for known in ({"failure": failure}, {"usage": usage, "blocks": [block]}):
-        call = HookEvent(name="ModelCall", clock_ns=1, session_id="s", digest=said, model=said, error_type=said)
+        call = ModelCall(clock_ns=1, session_id="s", digest=said, model=said, error_type=said)
         error_type = said if "failure" in known else ""
         draft = Draft(Role.CHAT, call, "1" * 32, "2" * 16, None, 1, 2, error_type=error_type)
         finding = SpanSource(draft, Content(payload | known, truncated={said: 9}))

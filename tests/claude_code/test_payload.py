@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cc_otel.claude_code import payload as payloads
-from cc_otel.claude_code.payload import NAME_LENGTH_MAX, Unreadable, exit_code, parse, read
-from cc_otel.event import Anchor, Call, Handler, HookEvent, Interruption
+from cc_otel.claude_code.payload import NAME_LENGTH_MAX, Unreadable, exit_code, input_of, parse, read
+from cc_otel.event import Anchor, Call, Cause, Handler, HookEvent, Interruption, ModelCall, Observation, Occurrence
 from tests.agent.strategies import json_values, samples
 from tests.sessions.loader import NAMES, records
 
@@ -489,3 +489,44 @@ def test_every_recorded_payload_is_read_whole(name: str) -> None:
         data = json.dumps(record["payload"]).encode()
 
         assert (record["payload"], True) == parse(data)
+
+
+# What earlier versions wrote
+
+
+@pytest.mark.parametrize(
+    ("stored", "told"),
+    [
+        (
+            b'{"name":"ModelCall","clock_ns":1,"session_id":"s","digest":"m","model":"x","ended_ns":5,"asked_for":["t"]}',
+            ModelCall(1, "s", "m", id=3, model="x", ended_ns=5, asked_for=("t",)),
+        ),
+        (
+            b'{"name":"PostToolBatch","clock_ns":1,"session_id":"s","digest":"d","calls":[{"tool_use_id":"t","denied":true}]}',
+            HookEvent(
+                "PostToolBatch",
+                1,
+                "s",
+                "d",
+                Anchor.ENDED_TOO,
+                Handler.BATCH,
+                id=3,
+                calls=(Call("t", denied=True),),
+            ),
+        ),
+        (
+            b'{"cause":"process_gone","session_id":"s","pid":2,"clock_ns":1,"interruptions":[]}',
+            Observation(Cause.PROCESS_GONE, "s", 2, 1),
+        ),
+    ],
+)
+def test_an_input_of_an_earlier_version_is_read(stored: bytes, told: Occurrence) -> None:
+    """The journal of an earlier version holds model calls, calls and observations with fewer fields."""
+    assert input_of(stored, 3) == told
+
+
+def test_a_model_call_comes_back_from_the_journal_as_it_went() -> None:
+    """A model call is the same after the journal kept it, and is no hook event."""
+    call = ModelCall(1, "s", "m", 3, 4, "p", "a", "overloaded_error", "x", 5, ("t",), 6)
+
+    assert input_of(call.to_json(), 3) == call

@@ -20,7 +20,7 @@ from typing import Any
 from cc_otel.agent.assembler import Assembler
 from cc_otel.agent.tree import Draft, Step
 from cc_otel.claude_code.payload import read
-from cc_otel.event import Cause, HookEvent, Interruption, Observation
+from cc_otel.event import Cause, HookEvent, Interruption, Observation, Occurrence
 from tests.tree_text import render
 
 FOLDER = Path(__file__).parent
@@ -61,7 +61,7 @@ def expected_tree(name: str) -> str:
     return (FOLDER / f"{name}.tree").read_text("utf-8")
 
 
-def assemble(told: Iterable[HookEvent | Observation], assembler: Assembler | None = None) -> Assembled:
+def assemble(told: Iterable[Occurrence], assembler: Assembler | None = None) -> Assembled:
     """Fold inputs in the order given, then close what is left open as the agent would."""
     assembler = assembler or Assembler()
     assembled = Assembled()

@@ -82,7 +82,9 @@ def subject_of(finding: SpanSource, episodes: Iterable[Episode]) -> Subject | No
     """
     draft = finding.draft
     match draft.role:
-        case Role.TOOL if draft.error_type or draft.interrupted or not tool_row(draft.event.tool_name).rule_suffices:
+        case Role.TOOL if (
+            draft.error_type or draft.interrupted or not tool_row(draft.hook_event.tool_name).rule_suffices
+        ):
             return _same("call", _call(finding))
         case Role.TURN | Role.SUBAGENT if draft.event.name != "SessionStart":
             return _with_episodes(str(draft.role), finding, list(episodes))
@@ -96,7 +98,7 @@ def subject_of(finding: SpanSource, episodes: Iterable[Episode]) -> Subject | No
 
 def _stands_alone(finding: SpanSource) -> bool:
     """Whether no span of a call, turn or subagent covers what this instant reports."""
-    event = finding.draft.event
+    event = finding.draft.hook_event
     if event.name in _OF_A_CALL:
         return not event.tool_use_id and bool(event.tool_name)
     return event.name in _OF_AN_END and not (event.prompt_id or event.agent_id)
@@ -108,7 +110,7 @@ def _same(kind: str, parts: list[str]) -> Subject:
 
 
 def _call(finding: SpanSource) -> list[str]:
-    event, payload = finding.draft.event, finding.opener.payload
+    event, payload = finding.draft.hook_event, finding.opener.payload
     folder = _folder(finding)
     asked = payload.get("tool_input")
     if asked is None:
@@ -125,7 +127,7 @@ def _call(finding: SpanSource) -> list[str]:
 def _asked(finding: SpanSource) -> list[str]:
     payload, folder = finding.opener.payload, _folder(finding)
     parts = []
-    if agent := finding.draft.event.agent_type:
+    if agent := finding.draft.hook_event.agent_type:
         parts.append(f"agent: {agent}")
     if prompt := payload.get("prompt"):
         parts.append(f"asked: {_shown(prompt, ASKED_LENGTH_MAX, folder)}")
