@@ -56,14 +56,14 @@ def _cost(what: str, payloads: Sequence[Json]) -> Row:
     redact(payloads[0])
     took, reference = [], []
     for _ in range(RUNS):
-        began = time.perf_counter()
+        began = time.process_time()
         for payload in payloads:
             redact(payload)
-        middle = time.perf_counter()
+        middle = time.process_time()
         for text in texts:
             json.loads(text)
         took.append(middle - began)
-        reference.append(time.perf_counter() - middle)
+        reference.append(time.process_time() - middle)
     us, reference_us = (min(times) / len(payloads) * 1e6 for times in (took, reference))
     return Row(what, us, "us", reference_us, us / reference_us)
 
