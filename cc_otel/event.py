@@ -1,7 +1,7 @@
 """
 What happened, as every stage of the agent speaks of it: hook events, and what the agent noticed itself.
 
-A `HookEvent` is identity alone: who, when, which call, under which prompt. It never holds content, so that the
+A `HookEvent` is identity alone: which client, when, which call, under which prompt. It never holds content, so that the
 assembler stays small and the journal may keep events long after their content has left. It is read from the redacted
 payload (`claude_code.payload`), so nothing that was a secret can become a name or an id.
 """

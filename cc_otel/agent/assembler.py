@@ -1,9 +1,9 @@
 """
-Events to spans: a pure fold over what happened, in the order it is told.
+Events to spans: a pure fold over what happened, in the order it is given.
 
-`Assembler.add` takes one input and gives the spans it finished. The same inputs in the same order give the same
+`Assembler.add` takes one input and returns the spans it finished. The same inputs in the same order give the same
 spans, so the journal keeps nothing but the inputs (docs/decisions/0001-journal-of-inputs.md). No file, clock or
-socket is touched here: time arrives in events and signals. The rules are those of docs/spans.md.
+socket is touched here: time arrives in events and observations. The rules are those of docs/spans.md.
 """
 
 from collections.abc import Callable, Iterable
@@ -48,10 +48,10 @@ class Assembler:
             Handler.SESSION_END: self._session_end,
         }
 
-    # What the agent tells and asks
+    # What the agent calls
 
     def add(self, told: Occurrence) -> Step:
-        """Take one input and give what it finished."""
+        """Take one input. Return what it finished."""
         self._step = Step()
         session = self._sessions.setdefault(told.session_id, Session(told.session_id))
         session.note(told)
@@ -60,7 +60,7 @@ class Assembler:
             self._release(launching.give_up(session, subagent))
         if isinstance(told, Observation):
             self._notice(session, process, told)
-        elif span_id := _chat_id(told) if isinstance(told, ModelCall) else session.told_first(told):
+        elif span_id := _chat_id(told) if isinstance(told, ModelCall) else session.span_id_if_new(told):
             if told.clock_ns > process.first_ns + SESSION_START_WAIT_NS:
                 self._stop_waiting(session, process)
             process.note(told)
@@ -74,11 +74,11 @@ class Assembler:
         return session_id in self._sessions
 
     def forget(self, session_id: str) -> None:
-        """Drop a session from memory; telling its inputs again brings it back."""
+        """Drop a session from memory; adding its inputs again brings it back."""
         self._sessions.pop(session_id, None)
 
     def quiet_sessions(self, before_ns: int) -> list[str]:
-        """Give the sessions with nothing open whose last event is older than that."""
+        """Return the sessions with nothing open whose last event is older than that."""
         return [
             session.session_id
             for session in self._sessions.values()
@@ -86,7 +86,7 @@ class Assembler:
         ]
 
     def open_processes(self, session_id: str | None = None) -> list[tuple[str, int, int]]:
-        """Give session id, pid and last event (ns) of each process with something open, of one session or all."""
+        """Return session id, pid and last event (ns) of each process with something open, of one session or all."""
         found = self._sessions.values() if session_id is None else filter(None, [self._sessions.get(session_id)])
         return [
             (session.session_id, process.pid, process.last_event_ns)
@@ -115,7 +115,7 @@ class Assembler:
         return subagent is not None and subagent.may_be_in_background
 
     def transcript_path(self, session_id: str) -> str:
-        """Give where a session's transcript is, as its events say; empty if none has."""
+        """Return where a session's transcript is, as its events say; empty if none has."""
         session = self._sessions.get(session_id)
         paths = [process.transcript_path for process in session.processes.values()] if session else []
         return next(filter(None, reversed(paths)), "")
@@ -150,7 +150,7 @@ class Assembler:
             return
         self._handlers[event.handler](session, event, parent, span_id)
         if process.over:
-            # It was told after its process's end: nothing will come to close what it opened.
+            # It came after its process's end: nothing will come to close what it opened.
             over = replace(process.over, clock_ns=event.clock_ns, end_ns=None, alive_ns=0)
             self._close_process(session, process, over)
 
@@ -160,12 +160,12 @@ class Assembler:
         for event, span_id in waiting:
             self._place(session, process, event, span_id)
 
-    def _notice(self, session: Session, process: Process, signal: Observation) -> None:
+    def _notice(self, session: Session, process: Process, observation: Observation) -> None:
         self._stop_waiting(session, process)
-        if signal.cause is Cause.PROCESS_GONE:
-            process.over = Closing.on(signal)
-        if signal.cause is not Cause.WAITED:
-            self._close_process(session, process, Closing.on(signal))
+        if observation.cause is Cause.PROCESS_GONE:
+            process.over = Closing.on(observation)
+        if observation.cause is not Cause.WAITED:
+            self._close_process(session, process, Closing.on(observation))
 
     # What each event does; `parent` is where it hangs
 
@@ -201,7 +201,7 @@ class Assembler:
         session.end_run(event.notified_by)
         if process.turn:
             self._close_turn(session, process.turn, Closing.by(event))
-        # Clients before 2.1.196 give prompts no id; the event's own then tells its turn from others.
+        # Clients before 2.1.196 give prompts no id; the event's own id then sets its turn apart.
         key = event.prompt_id or span_id
         turn = self._open(Role.TURN, event, None, span_id_of("turn", session.session_id, key))
         turn.root_trace_id = trace_id_of("turn", session.session_id, key)
@@ -225,7 +225,7 @@ class Assembler:
         tool = session.tools.get(event.tool_use_id)
         late = tool is not None and (_is_late(tool, event) or tool.event.handler is not Handler.CALL)
         if tool is None and event.tool_use_id:
-            # Its opener was lost, or never came: the result tells of the call, too.
+            # Its opener was lost, or never came: the result stands for the call, too.
             tool = self._open_tool(session, event, parent)
             tool.start_ns = event.clock_ns - int(max(event.duration_ms, 0) * 1e6)
         if tool is None:
@@ -268,7 +268,7 @@ class Assembler:
     def _only_in_batch(
         self, session: Session, event: HookEvent, call: Call, parent: Node | None, start_ns: int
     ) -> Node:
-        """Open a call that no other event tells of: the client refused to make it, or its events were lost."""
+        """Open a call that no other event reports: the client refused to make it, or its events were lost."""
         of_call = replace(event, tool_use_id=call.tool_use_id, tool_name=call.tool_name)
         tool = self._open_tool(session, of_call, parent)
         tool.start_ns = min(start_ns, event.clock_ns)

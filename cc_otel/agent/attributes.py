@@ -13,12 +13,12 @@ from cc_otel.span import AttributeValue
 SPAN_BYTES_MAX: Final = 1 << 20
 """All attribute values of a span together, bytes."""
 
-# What is ours or the operator's to say leaves as it is: a sentence knows by itself what it may tell.
+# What is ours or the operator's to say leaves as it is: a sentence is made without content where that must not leave.
 _OURS: Final = frozenset({c.SUMMARY, c.SUMMARY_MODEL, c.SOURCE_APP})
 
 
 class SpanAttributes:
-    """Takes one attribute after the other; what has no more room is left out and told."""
+    """Takes one attribute after the other; what has no more room is left out and noted."""
 
     def __init__(self, value_bytes_max: int, *, with_content: bool) -> None:
         """Take the longest value, bytes, and whether values may be more than a word."""
@@ -57,7 +57,7 @@ class SpanAttributes:
         self._attributes[key] = value
 
     def finished(self, cuts: Iterable[Mapping[str, int]], *, cut_short: bool) -> dict[str, AttributeValue]:
-        """Give them, with what is missing: here, in the contents they are from (``cuts``), in the event itself."""
+        """Return the attributes plus `cc_otel.truncated`, merging cuts made here with those at intake (``cuts``)."""
         # The paths of what was cut are keys of the user's objects.
         for truncated in cuts if self._with_content else ():
             self._truncated |= {key: size for key, size in truncated.items() if key not in self._truncated}

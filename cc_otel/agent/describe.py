@@ -1,8 +1,8 @@
 """
 A draft and what its events said become a span: names, attributes, links, status.
 
-Everything here was redacted when it was taken in. Values are cut to the limits, and what was cut is told with its
-true size. Without content, words alone are told (`vocabulary`). Names are those of `cc_otel.conventions`; which span
+Everything here was redacted when it was taken in. Values are cut to the limits, and what was cut is noted with its
+true size. Without content, only words leave (`vocabulary`). Names are those of `cc_otel.conventions`; which span
 carries which is the table of docs/spans.md.
 """
 
@@ -51,7 +51,7 @@ class Content:
     truncated: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
-        """Give it as JSON for the journal."""
+        """Return it as JSON for the journal."""
         return orjson.dumps({"payload": self.payload, "redactions": self.redactions, "truncated": self.truncated})
 
     @classmethod
@@ -93,7 +93,7 @@ class SpanSource:
         found = [contents.get(event.id) for event in draft.sources]
         opener, *closers = [Content.from_json(data) if data else Content() for data in found]
         if draft.without_opener:
-            # One event tells of the call and of how it ended.
+            # One event reports the call and how it ended.
             return cls(draft, opener.of_call(draft.hook_event.tool_use_id), opener)
         return cls(draft, opener, closers[0] if closers else None)
 
@@ -124,7 +124,7 @@ class Describer:
         """Whether spans may hold content."""
 
     def span(self, source: SpanSource, summary: Summary) -> Span:
-        """Give the span."""
+        """Return the span."""
         draft = source.draft
         values = SpanAttributes(self._value_bytes_max, with_content=self.with_content)
         for key, value in _identity(draft, summary):
@@ -178,7 +178,7 @@ class Describer:
 
 
 def name_of(draft: Draft, *, with_content: bool = True) -> str:
-    """Give the name of a draft's span. Without content nothing but a word is taken for a name."""
+    """Return the name of a draft's span. Without content nothing but a word is taken for a name."""
 
     def named(name: str, otherwise: str) -> str:
         return name if name and (with_content or is_word(name)) else otherwise
@@ -229,7 +229,7 @@ def _identity(draft: Draft, summary: Summary) -> Iterator[tuple[str, Any]]:
 
 
 def _outcome_in_batch(draft: Draft) -> str:
-    """Return how a call ended that a batch alone tells of; empty for any other span."""
+    """Return how a call ended that only a batch names; empty for any other span."""
     if not draft.without_opener or draft.hook_event.handler is not Handler.BATCH:
         return ""
     if not draft.error_type:
@@ -282,7 +282,7 @@ def _model_call(call: ModelCall, payload: Mapping[str, Any]) -> Iterator[tuple[s
 
 
 def _failed_request(failure: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Give what is known of a request without an answer; which model it was for, no record says."""
+    """Return what is known of a request without an answer; which model it was for, no record says."""
     if status := failure.get("status"):
         yield c.HTTP_STATUS_CODE, status
     if (retry_ms := failure.get("retry_ms")) is not None:
@@ -311,7 +311,7 @@ def _response(call: ModelCall, payload: Mapping[str, Any]) -> Iterator[tuple[str
 
 
 def _content(source: SpanSource) -> Iterator[tuple[str, Any]]:
-    """Give what holds content: arguments and results on the tool's span alone, messages on the agents'."""
+    """Return what holds content: arguments and results on the tool's span alone, messages on the agents'."""
     draft, payload = source.draft, source.opener.payload
     if directory := payload.get("cwd"):
         yield c.PROCESS_WORKING_DIRECTORY, directory

@@ -54,7 +54,7 @@ _WORD_ENDS: Final = " \t\r\n\"'`"
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one round of taking in did: files that left the spool, sessions heard of, and whether more are waiting."""
+    """What one round took in: files that left the spool, sessions with new events, and whether more are waiting."""
 
     files: int
     sessions: frozenset[str]

@@ -26,7 +26,7 @@ class ModelCallPlace(Enum):
     COPIED = auto()
     """It is from before its turn: the transcript began with a copy of another session's."""
     OLDER = auto()
-    """It is from before anything was heard of the session, or is remembered of it."""
+    """It is from before anything was recorded of the session, or is still known of it."""
 
 
 def parent_of(session: Session, process: Process, event: HookEvent | ModelCall) -> Node | None:
@@ -75,7 +75,7 @@ def current(session: Session, process: Process, event: HookEvent) -> Node | None
 
 
 def _counts_if_ended(event: HookEvent) -> bool:
-    # Without a prompt's id, only what the client tells within a turn is known to be of its last one.
+    # Without a prompt's id, only what the client records within a turn is known to be of its last one.
     return event.anchor is Anchor.ENDED_TOO or (bool(event.prompt_id) and event.anchor in _EVEN_IF_ENDED)
 
 

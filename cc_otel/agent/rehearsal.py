@@ -25,7 +25,7 @@ def rehearse(
     Yield the spans of the events that ``record`` writes into a spool, in batches as they would be sent.
 
     It is the real agent on a folder that vanishes. What is still open at the end is closed as if a day had passed:
-    the clients that recordings tell of are gone.
+    the clients in recordings are gone.
     """
     with TemporaryDirectory(prefix="cc-otel-") as folder:
         spool = Spool(Path(folder) / "spool", DISK_BYTES_MAX)

@@ -98,7 +98,7 @@ class Draft:
 
 
 def unplaced(event: HookEvent | ModelCall) -> Draft:
-    """Give the span of an event that has no place because assembling it failed: an instant, a root of its own."""
+    """Return the span of an event that has no place because assembling it failed: an instant, a root of its own."""
     span_id = span_id_of("unplaced", event.digest, str(event.pid), str(event.clock_ns))
     end_ns = event.clock_ns + INSTANT_NS
     return Draft(Role.HOOK, event, trace_id_of("root", span_id), span_id, None, event.clock_ns, end_ns, late=True)
@@ -110,7 +110,7 @@ class Step:
     What one input led to: finished spans, and the ids of events that become none.
 
     ``duplicates`` came by another wiring before. Of the model calls, ``copied`` ones belong to a turn of another
-    session, whose history the transcript repeats; ``older`` ones are from before anything was heard of the session.
+    session, whose history the transcript repeats; ``older`` ones are from before anything was recorded of the session.
     """
 
     drafts: list[Draft] = field(default_factory=list)
@@ -142,10 +142,12 @@ class Closing:
     tasks_running: bool = False
 
     @classmethod
-    def on(cls, signal: Observation) -> "Closing":
-        """Close because of a signal; a client that died failed."""
-        error_type = str(signal.cause) if signal.cause is Cause.PROCESS_GONE else ""
-        return cls(signal.clock_ns, signal.cause, None, error_type, signal.interruptions, signal.alive_ns)
+    def on(cls, observation: Observation) -> "Closing":
+        """Close because of an observation; a client that died failed."""
+        error_type = str(observation.cause) if observation.cause is Cause.PROCESS_GONE else ""
+        return cls(
+            observation.clock_ns, observation.cause, None, error_type, observation.interruptions, observation.alive_ns
+        )
 
     @classmethod
     def by(cls, event: HookEvent) -> "Closing":
@@ -153,7 +155,7 @@ class Closing:
         return cls(event.clock_ns, event.name, interruptions=event.interruptions, tasks_running=event.tasks_running)
 
     def interruption_of(self, prompt_id: str) -> int | None:
-        """Give when the user stopped what this prompt had started, ns."""
+        """Return when the user stopped what this prompt had started, ns."""
         return next((i.clock_ns for i in self.interruptions if prompt_id and i.prompt_id == prompt_id), None)
 
 
@@ -206,11 +208,11 @@ class Node:
             node = node.parent
 
     def undecided(self) -> "Node | None":
-        """Give the nearest subagent on the way up whose launching call is not proven yet."""
+        """Return the nearest subagent on the way up whose launching call is not proven yet."""
         return next((node for node in self.lineage() if node.candidates is not None), None)
 
     def trace_id(self) -> str:
-        """Give its root's trace. Only meaningful while nothing on the way up is undecided."""
+        """Return its root's trace. Only meaningful while nothing on the way up is undecided."""
         if not self.root_trace_id and self.parent is not None:
             self.root_trace_id = self.parent.trace_id()
         return self.root_trace_id
@@ -240,7 +242,7 @@ class Node:
         return self.role is Role.SUBAGENT and self.parent is not None and not self.parent.is_open
 
     def background(self) -> "Node | None":
-        """Give the subagent in the background that it is or belongs to, if there is one."""
+        """Return the subagent in the background that it is or belongs to, if there is one."""
         return next((node for node in self.lineage() if node.in_background), None)
 
     def touch(self, clock_ns: int) -> None:
@@ -251,7 +253,7 @@ class Node:
                 return
 
     def reference(self, kind: str) -> Reference:
-        """Give a link to it."""
+        """Return a link to it."""
         return Reference(kind, self.trace_id(), self.span_id)
 
     def draft(self, trace_id: str | None = None) -> Draft:
@@ -279,7 +281,7 @@ class Node:
         return self.draft(next((node.root_trace_id for node in self.lineage() if node.root_trace_id), ""))
 
     def end_within(self, end_ns: int, latest_ns: int) -> int:
-        """Give an end that is after its start and, where that allows, not after ``latest_ns``."""
+        """Return an end that is after its start and, where that allows, not after ``latest_ns``."""
         return max(min(end_ns, latest_ns), self.start_ns + INSTANT_NS)
 
 
@@ -288,8 +290,8 @@ Held = Node | tuple[Node, Draft]
 
 
 @dataclass(slots=True)
-class Told:
-    """An event that was told lately, and the wirings that told it."""
+class Recent:
+    """A recent event, and the wirings that it came by."""
 
     clock_ns: int
     wirings: set[str]
@@ -312,7 +314,7 @@ class Process:
     over: Closing | None = None
 
     def was_out_of_sight(self, clock_ns: int) -> bool:
-        """Whether it was taken for gone, and tells something that no hook of a dead client can still be telling."""
+        """Whether it was taken for gone, and recorded something that no hook of a dead client can still record."""
         if self.over is None or self.over.closed_by != Cause.PROCESS_GONE:
             return False
         return clock_ns > self.over.clock_ns + LAST_WORDS_NS
@@ -357,10 +359,10 @@ class Session:
     forgotten_ns: int = 0
     last_turn: Node | None = None
     last_start: Node | None = None
-    recent: dict[tuple[int, str], list[Told]] = field(default_factory=dict)
+    recent: dict[tuple[int, str], list[Recent]] = field(default_factory=dict)
 
     def note(self, told: Occurrence) -> None:
-        """Note when the session was first heard of, and up to when it was known before it was forgotten."""
+        """Note when the session was first recorded, and up to when it was known before it was forgotten."""
         if isinstance(told, Observation):
             return
         self.forgotten_ns = max(self.forgotten_ns, told.forgotten_ns)
@@ -383,13 +385,13 @@ class Session:
             self.runs.pop(call, None)
 
     def process(self, pid: int, clock_ns: int) -> Process:
-        """Give the process of that pid; the first event seen of it makes it."""
+        """Return the process of that pid; the first event seen of it makes it."""
         if pid not in self.processes:
             self.processes[pid] = Process(pid, clock_ns)
         return self.processes[pid]
 
     def next_process(self, pid: int, clock_ns: int) -> Process:
-        """Give a new process the pid of an earlier one, with the events that waited for its SessionStart."""
+        """Return a new process the pid of an earlier one, with the events that waited for its SessionStart."""
         waiting = self.processes[pid].waiting
         self.processes[pid] = Process(pid, clock_ns, last_event_ns=clock_ns, waiting=waiting)
         return self.processes[pid]
@@ -404,28 +406,28 @@ class Session:
         return not call.subagent_type and call.tool_name in self.launching
 
     def open_tools(self) -> list[Node]:
-        """Give its open tool spans, the earliest first."""
+        """Return its open tool spans, the earliest first."""
         tools = [node for process in self.processes.values() for node in process.open if node.role is Role.TOOL]
         return sorted(tools, key=lambda node: node.start_ns)
 
-    def told_first(self, event: HookEvent) -> str:
+    def span_id_if_new(self, event: HookEvent) -> str:
         """
-        Give the event's span id, or nothing where another wiring has told the same event already.
+        Return the event's span id, or nothing where the same event has come by another wiring already.
 
         Wired in a plugin and in settings, both handlers fire: the n-th event of one wiring and the n-th byte-equal
         event of the same process under another are one. Equal events of one wiring are two, also at one instant.
         """
         key = (event.pid, event.digest)
-        # To the end: what stands first was told longest ago, and is forgotten first.
-        told = self.recent[key] = self.recent.pop(key, [])
-        for earlier in told:
+        # To the end: what stands first is the oldest, and is evicted first.
+        known = self.recent[key] = self.recent.pop(key, [])
+        for earlier in known:
             near = abs(earlier.clock_ns - event.clock_ns) <= DUPLICATE_WINDOW_NS
             if near and event.plugin_root not in earlier.wirings:
                 earlier.wirings.add(event.plugin_root)
                 return ""
-        same_instant = sum(earlier.clock_ns == event.clock_ns for earlier in told)
-        told.append(Told(event.clock_ns, {event.plugin_root}))
-        del told[:-EQUAL_EVENTS_MAX]
+        same_instant = sum(earlier.clock_ns == event.clock_ns for earlier in known)
+        known.append(Recent(event.clock_ns, {event.plugin_root}))
+        del known[:-EQUAL_EVENTS_MAX]
         if len(self.recent) > RECENT_EVENTS_MAX:
             del self.recent[next(iter(self.recent))]
         return span_id_of("event", event.digest, str(event.pid), str(event.clock_ns), str(same_instant))

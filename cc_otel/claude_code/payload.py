@@ -1,5 +1,5 @@
 """
-Untyped JSON in, `HookEvent` out: the one place that reads what Claude Code tells its hooks.
+Untyped JSON in, `HookEvent` out: the one place that reads what Claude Code passes to its hooks.
 
 Everything is read from the redacted payload. A field of a wrong type counts as absent.
 """
@@ -175,13 +175,13 @@ def read(
 
 
 def text_of(payload: Payload, key: str) -> str:
-    """Give a text of the payload, at most `NAME_LENGTH_MAX` characters; empty where it is absent or no text."""
+    """Return a text of the payload, at most `NAME_LENGTH_MAX` characters; empty where it is absent or no text."""
     value = payload.get(key)
     return value[:NAME_LENGTH_MAX] if isinstance(value, str) else ""
 
 
 def exit_code(error: object) -> int | None:
-    """Give the exit code that a failed Bash call's error text begins with, if it does."""
+    """Return the exit code that a failed Bash call's error text begins with, if it does."""
     found = _EXIT_CODE.match(error) if isinstance(error, str) else None
     return int(found[1]) if found else None
 
@@ -202,7 +202,7 @@ def _digest(value: object) -> str:
     try:
         data = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError:
-        # Nested too deeply, or a number too large: its beginning tells it from most others.
+        # Nested too deeply, or a number too large: its beginning sets it apart from most others.
         data = reprlib.repr(value).encode("utf-8", "replace")
     return blake2b(data, digest_size=8).hexdigest()
 
@@ -223,7 +223,7 @@ def _calls(calls: object) -> Iterable[Call]:
 
 
 def _error_type(name: str, error: object) -> str:
-    """Give a low-cardinality class of failure (core conventions 1.44, Recording errors)."""
+    """Return a low-cardinality class of failure (core conventions 1.44, Recording errors)."""
     match name:
         case "PermissionDenied":
             return DENIED

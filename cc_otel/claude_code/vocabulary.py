@@ -29,5 +29,5 @@ def is_told(event: str, field: str, value: object) -> bool:
 
 
 def word_or(value: str, otherwise: str) -> str:
-    """Give a name that may leave where content must not; else what stands for it."""
+    """Return a name that may leave where content must not; else what stands for it."""
     return value if is_word(value) else otherwise

@@ -85,8 +85,8 @@ def sentence(
     Say in one line of at most `words.SENTENCE_LENGTH_MAX` characters what happened.
 
     ``payload`` is that of the event, ``outcome`` that of the event that ended what it began (`PostToolUse` or
-    `PostToolBatch` of a call, `Stop` of a prompt, `SubagentStop`, `PostCompact`), if one did. ``closed_by`` tells that
-    it has ended all the same. Without ``content`` nothing of what the payloads hold is told but names and outcomes.
+    `PostToolBatch` of a call, `Stop` of a prompt, `SubagentStop`, `PostCompact`), if one did. ``closed_by`` says that
+    it has ended all the same. Without ``content`` nothing of what the payloads hold is in it but names and outcomes.
     Never raises, and never says nothing.
     """
     # The instant of a result is its own outcome.
@@ -129,7 +129,7 @@ def by_rule(source: SpanSource, *, with_content: bool = True) -> Summary:
     outcome = source.closer.payload if source.closer else None
     return Summary(
         sentence(
-            # A call that has no event of its own is told like any other.
+            # A call that has no event of its own is described like any other.
             _CALL_EVENT if draft.role is Role.TOOL else draft.event.name,
             payload,
             outcome,
