@@ -51,7 +51,7 @@ _ROWS: Final = (
     EventRow("SessionEnd", Anchor.SESSION, Handler.SESSION_END, _words("reason")),
     EventRow("Setup", Anchor.SESSION, words=_words("trigger")),
     EventRow("UserPromptSubmit", Anchor.TURN, Handler.PROMPT, _words("source"), starts_agent=True),
-    EventRow("UserPromptExpansion", words=_words("expansion_type")),
+    EventRow("UserPromptExpansion", Anchor.ENDED_TOO, words=_words("expansion_type")),
     EventRow("PreToolUse", Anchor.CALL, Handler.CALL),
     EventRow("PostToolUse", Anchor.CALL, Handler.CALL_RESULT),
     EventRow("PostToolUseFailure", Anchor.CALL, Handler.CALL_RESULT, _words("is_interrupt")),
@@ -68,9 +68,9 @@ _ROWS: Final = (
     EventRow("PostCompact", Anchor.COMPACTION, Handler.COMPACTED, _words("trigger"), Wired.COMPACTIONS),
     EventRow("PreModelSwitch", words=_words("source from_model to_model"), since="2.1.241"),
     EventRow("PostModelSwitch", words=_words("source from_model to_model"), since="2.1.241"),
-    EventRow("TaskCreated", words=_words("task_id")),
-    EventRow("TaskCompleted", words=_words("task_id")),
-    EventRow("TeammateIdle"),
+    EventRow("TaskCreated", Anchor.ENDED_TOO, words=_words("task_id")),
+    EventRow("TaskCompleted", Anchor.ENDED_TOO, words=_words("task_id")),
+    EventRow("TeammateIdle", Anchor.ENDED_TOO),
     EventRow("ConfigChange", words=_words("source")),
     EventRow("InstructionsLoaded", words=_words("memory_type load_reason")),
     EventRow("CwdChanged"),
@@ -79,8 +79,8 @@ _ROWS: Final = (
     # Wired, the client asks the hook to make the worktree, and none is made.
     EventRow("WorktreeCreate", wired=Wired.NEVER),
     EventRow("WorktreeRemove"),
-    EventRow("Elicitation", words=_words("mcp_server_name mode")),
-    EventRow("ElicitationResult", words=_words("mcp_server_name mode action")),
+    EventRow("Elicitation", Anchor.ENDED_TOO, words=_words("mcp_server_name mode")),
+    EventRow("ElicitationResult", Anchor.ENDED_TOO, words=_words("mcp_server_name mode action")),
     # It holds back what the user reads until the hook has run.
     EventRow("MessageDisplay", Anchor.ENDED_TOO, words=_words("index final"), wired=Wired.MESSAGES),
 )
