@@ -239,6 +239,11 @@ class Home:
         return self.path / "model.env"
 
     @property
+    def uninstalled(self) -> Path:
+        """While this exists nothing is wired to this home any more, and Claude Code's files are left alone."""
+        return self.spool / "uninstalled"
+
+    @property
     def off(self) -> Path:
         """While this exists, the hook records nothing."""
         return self.path / "off"

@@ -20,6 +20,12 @@ class Malformed(ValueError):
     """The text is no JSON; the message says where."""
 
 
+class Number(str):
+    """A number as it is written."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A member of an object or an item of a list. ``start`` is its key's, or its value's where it has no key."""
@@ -48,7 +54,7 @@ def _refuse(constant: str) -> object:
 
 
 # Numbers stay text: a limit on their digits is no reason to refuse a file.
-_DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse)
+_DECODER: Final = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=_refuse)
 
 
 def is_blank(text: str) -> bool:

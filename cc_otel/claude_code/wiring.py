@@ -38,21 +38,34 @@ def _group(command: str) -> dict[str, object]:
     return {"hooks": [{"type": "command", "command": command, "timeout": TIMEOUT_S}]}
 
 
-def wired(text: str) -> dict[str, list[object]]:
+def wired(text: str, home: Path | None = None) -> dict[str, list[object]]:
     """
-    Give what is wired in these settings, to whatever home: for each event the groups that hold a handler of ours.
+    Return what is wired in these settings, to one home or to any: for each event the groups with a handler of ours.
 
     Numbers in them are text. Raises NotWirable where these are no settings.
     """
     found: dict[str, list[object]] = {}
-    for _, (hooks, event), (listed, group), *_ in _trails(text):
+    for trail in _trails(text):
+        if home not in (None, _home(text, trail)):
+            continue
+        _, (hooks, event), (listed, group), *_ = trail
         part = listed.parts[group]
         found.setdefault(hooks.parts[event].key, []).append(json_text.parse(text[part.value : part.end]))
     return found
 
 
+def is_outdated(text: str, home: Path) -> bool:
+    """Whether any handler of a home's is not as it would be wired now. Raises NotWirable where these are no settings."""
+    now = groups(home, messages=True, compactions=True)
+    return any(
+        group != json_text.parse(json.dumps(now.get(event)))
+        for event, found in wired(text, home).items()
+        for group in found
+    )
+
+
 def homes(text: str) -> set[Path]:
-    """Give the homes that these settings are wired to. Raises NotWirable where these are no settings."""
+    """Return the homes that these settings are wired to. Raises NotWirable where these are no settings."""
     return {home for trail in _trails(text) if (home := _home(text, trail))}
 
 

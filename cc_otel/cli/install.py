@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,11 +15,13 @@ import click
 from cc_otel import toml_text
 from cc_otel.agent.lock import is_locked
 from cc_otel.claude_code import json_text
+from cc_otel.claude_code.client_settings import obstacles
 from cc_otel.claude_code.hook import install_script, install_starter
 from cc_otel.claude_code.installed import PLUGIN, Installed
+from cc_otel.claude_code.projects import with_folder
 from cc_otel.claude_code.settings_file import Change, SettingsFile, Unusable
 from cc_otel.claude_code.wiring import NotWirable, groups, unwire, wire
-from cc_otel.cli.common import fail, home_option, json_option, print_json
+from cc_otel.cli.common import fail, home_option, json_option, print_json, say
 from cc_otel.cli.compose.home import prepare_home
 from cc_otel.cli.compose.sending import check_addresses
 from cc_otel.cli.mounts import mounts, network_type
@@ -67,11 +70,26 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Change nothing: s
     default=False,
     help="Record PreCompact and PostCompact too, whose hooks Claude Code lists after /compact.",
 )
+@click.option(
+    "--projects",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Read transcripts below this folder too; repeat it for more.",
+)
 @dry_run_option
 @home_option
 @json_option
 def install(
-    home: Home, scope: str | None, stack: bool, messages: bool, compactions: bool, dry_run: bool, as_json: bool
+    home: Home,
+    scope: str | None,
+    stack: bool,
+    messages: bool,
+    compactions: bool,
+    *,
+    projects: tuple[Path, ...],
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """
     Wire Claude Code, so that its hooks are recorded.
@@ -84,7 +102,8 @@ def install(
     with in_words():
         settings = _check_home(home, scope, stack=stack)
         memory = Installed(home.path)
-        plan = _plan(home, memory, scope, stack=stack, messages=messages, compactions=compactions)
+        own = _configure(home, stack, projects, memory)
+        plan = _plan(home, memory, scope, own, messages=messages, compactions=compactions)
         for change in plan.changes:
             if change.needed:
                 change.file.check_writable()
@@ -98,6 +117,7 @@ def install(
             memory.remember(plan.target, plan.before)
             install_script(home.path)
             install_starter(home.path, sys.executable, Path.home(), settings.spool_max_mb << 20)
+            home.uninstalled.unlink(missing_ok=True)
             for change in plan.changes:
                 change.apply()
     if as_json:
@@ -124,9 +144,8 @@ class Plan:
     changes: list[Change]
 
 
-def _plan(home: Home, memory: Installed, scope: str, *, stack: bool, messages: bool, compactions: bool) -> Plan:
-    """Look at everything and change nothing."""
-    own = _configure(home, stack)
+def _plan(home: Home, memory: Installed, scope: str, own: Change, *, messages: bool, compactions: bool) -> Plan:
+    """Look at everything and change nothing; ``own`` is the change of the home's own settings."""
     if scope == PLUGIN:
         return Plan(Path(PLUGIN), None, [], [own])
     file = SettingsFile(settings_path(scope))
@@ -184,15 +203,8 @@ def _wire(
     return bare if was_there else None, Change(file, old, new)
 
 
-def _with_folder(projects_dir: str, config_dir: Path) -> str:
-    """Return the setting with the projects folder of another config folder, beside those that it names or means."""
-    default = default_projects()
-    named = [name for name in projects_dir.split(os.pathsep) if name] or [str(default)] * default.is_dir()
-    return os.pathsep.join(dict.fromkeys([*named, str(config_dir / "projects")]))
-
-
-def _configure(home: Home, stack: bool) -> Change:
-    """Give how to change the home's own settings; an agent that is started later has nothing else to know them by."""
+def _configure(home: Home, stack: bool, projects: tuple[Path, ...], memory: Installed) -> Change:
+    """Return the change of the home's own settings; an agent that is started later has nothing else to know them by."""
     file = SettingsFile(home.config, new_mode=0o600)
     old = file.read()
     values = dict(STACK) if stack else {}
@@ -200,8 +212,14 @@ def _configure(home: Home, stack: bool) -> Change:
     if stack and "autostart" not in known:
         # The stack has a graph-exporter of its own.
         values["autostart"] = "agent"
-    if config_dir := os.environ.get("CLAUDE_CONFIG_DIR"):
-        values["projects_dir"] = _with_folder(str(known.get("projects_dir", "")), Path(config_dir).absolute())
+    config_dir = os.environ.get("CLAUDE_CONFIG_DIR")
+    wanted = [Path(config_dir) / "projects"] if config_dir else []
+    if added := [folder.absolute() for folder in (*wanted, *projects)]:
+        # Where nothing was said so far Claude's own folder was known: it stays so, where it is in use.
+        default = default_projects()
+        in_use = not config_dir or default.is_dir() or default.with_name("settings.json") in memory
+        before = known.get("projects_dir") or (str(default) if in_use else "")
+        values["projects_dir"] = reduce(with_folder, added, str(before))
     new = old
     for name, value in values.items():
         try:
@@ -230,9 +248,8 @@ def _tell(home: Home, plan: Plan, backup: Path | None) -> None:
     for wiring in wirings:
         if not wiring.needed:
             click.echo(f"Wired already: {wiring.file.path}")
-        settings = json_text.parse(wiring.new or "{}")
-        if isinstance(settings, dict) and settings.get("disableAllHooks") is True:
-            click.echo(f'"disableAllHooks" is true in {wiring.file.path}: Claude Code will run no hook.', err=True)
+        for obstacle in obstacles(wiring.file.path, Path.cwd()):
+            say(f"But {obstacle.reason}: {obstacle.mend}.", err=True)
     if backup:
         click.echo(f"As it was: {backup}")
     if own.needed and is_locked(home.path):

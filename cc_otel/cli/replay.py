@@ -154,5 +154,5 @@ def _rehearse(home: Home, settings: Settings, lines: list[Line]) -> Iterator[str
     content = with_content(settings, destination(home, settings))
     describer = Describer(resource(settings), value_bytes_max=settings.value_max_bytes, with_content=content)
     now_ns = time.time_ns()
-    for parcels in rehearse(lambda spool: _fill(home, spool, lines), describer, projects(settings), now_ns):
+    for parcels in rehearse(lambda spool: _fill(home, spool, lines), describer, projects(home, settings), now_ns):
         yield to_json(parcels)

@@ -119,10 +119,12 @@ def _apply(memory: Installed, scope: str | None, changes: list[Change]) -> list[
 
 
 def _retire(home: Home) -> None:
-    """Take away what the hook runs, and end the agent: nothing is wired to this home any more."""
+    """Remove what the hook runs, and end the agent. From now on no transcripts are read for this home."""
     with in_words():
         for name in (SCRIPT_NAME, STARTER_NAME):
             (home.path / name).unlink(missing_ok=True)
+        if home.spool.is_dir():
+            home.uninstalled.touch(mode=0o600)
     stop_agent(home)
 
 

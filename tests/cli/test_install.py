@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import stat
+import tomllib
 from pathlib import Path
 
 import click
@@ -104,14 +105,33 @@ def test_scopes(person: Person, options: list[str], variables: dict[str, str], p
 
 
 def test_config_dir(person: Person) -> None:
-    """The projects folder of each CLAUDE_CONFIG_DIR is added to those that are read, once; what was there stays."""
-    person.done("install", CLAUDE_CONFIG_DIR="config")
-    assert (person.home / "config.toml").read_text() == f'projects_dir = "{person.project}/config/projects"\n'
+    """Where CLAUDE_CONFIG_DIR moves the transcripts, they are read there too, as those of config folders before."""
+    for config in ("config", "other", "config"):
+        person.done("install", CLAUDE_CONFIG_DIR=config)
 
-    for name in ("other", "config", "other"):
-        person.done("install", CLAUDE_CONFIG_DIR=name)
     folders = f"{person.project}/config/projects:{person.project}/other/projects"
     assert (person.home / "config.toml").read_text() == f'projects_dir = "{folders}"\n'
+
+
+def test_config_dir_beside_the_own(person: Person) -> None:
+    """Where Claude's own config folder is wired, its transcripts are read besides those of another one."""
+    person.done("install")
+    person.done("install", CLAUDE_CONFIG_DIR="config")
+
+    folders = f"{person.user}/.claude/projects:{person.project}/config/projects"
+    assert tomllib.loads((person.home / "config.toml").read_text()) == {"projects_dir": folders}
+
+
+def test_projects(person: Person) -> None:
+    """--projects adds a folder that transcripts are read from, beside Claude's own; one that is there already is not."""
+    for name in ("a", "b"):
+        (person.project / name).mkdir()
+    person.done("install", "--projects", "a")
+    person.done("install", "--projects", "b", "--projects", "a")
+
+    folders = f"{person.user}/.claude/projects:{person.project}/a:{person.project}/b"
+    assert tomllib.loads((person.home / "config.toml").read_text()) == {"projects_dir": folders}
+    assert person.run("install", "--projects", "gone").returncode == 2
 
 
 def test_stack(person: Person) -> None:

@@ -1,13 +1,13 @@
 """Where spans go, and what they carry there."""
 
-import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 
 from cc_otel import conventions
+from cc_otel.claude_code.projects import folders
 from cc_otel.cli.common import fail
-from cc_otel.config import Home, Settings, default_projects
+from cc_otel.config import Home, Settings
 from cc_otel.otlp.destination import BadDestination, Destination, check_socket_path, parse_headers
 
 
@@ -68,10 +68,9 @@ def resource(settings: Settings) -> Mapping[str, str]:
     return fixed | further
 
 
-def projects(settings: Settings) -> tuple[Path, ...]:
-    """Return the projects folders of the client, the only ones that transcripts are read from."""
-    named = [Path(name).expanduser() for name in settings.projects_dir.split(os.pathsep) if name]
-    return tuple(named) or (default_projects(),)
+def projects(home: Home, settings: Settings) -> tuple[Path, ...]:
+    """Return Claude's projects folders, from which alone transcripts are read; none after `uninstall`."""
+    return () if home.uninstalled.exists() else folders(settings.projects_dir)
 
 
 def _on_this_machine(listen: str) -> str:

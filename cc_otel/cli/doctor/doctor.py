@@ -19,6 +19,7 @@ from cc_otel.cli.compose.summaries import summary_models
 from cc_otel.cli.doctor import home as home_checks
 from cc_otel.cli.doctor.checks import BROKEN, NOTE, OK, Check, command, looked
 from cc_otel.cli.doctor.jaeger import read_back
+from cc_otel.cli.doctor.transcripts import transcripts
 from cc_otel.cli.flush import deliver
 from cc_otel.cli.status import status_of
 from cc_otel.config import BadSettings, Home, Settings, resolve
@@ -162,6 +163,7 @@ _HOME: Final[dict[str, Callable[[Home], Iterator[Check]]]] = {
 }
 _DELIVERY: Final[dict[str, Callable[[Home, Settings], Iterator[Check]]]] = {
     "agent": _agent,
+    "transcripts": transcripts,
     "endpoint": _endpoint,
     "test event": _round_trip,
     "summaries": _summaries,

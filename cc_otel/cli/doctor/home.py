@@ -5,13 +5,14 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from cc_otel.claude_code import hook, wiring
+from cc_otel.claude_code.client_settings import obstacles
 from cc_otel.claude_code.installed import Installed
 from cc_otel.claude_code.settings_file import SettingsFile, Unusable
 from cc_otel.cli.compose.home import clean_environment
@@ -29,29 +30,53 @@ PROGRAM_S: Final = 20.0
 def wired(home: Home) -> Iterator[Check]:
     """Look whether Claude Code's settings name this home's hook, for every event, and whether it is there."""
     try:
-        paths = Installed(home.path).paths()
+        memory = Installed(home.path)
     except Unusable as error:
         yield Check("wiring", BROKEN, str(error))
         return
-    if not paths:
+    if not memory:
         yield Check("wiring", BROKEN, "Claude Code is not wired to this home", install(home))
-    for path in paths:
-        try:
-            events = wiring.wired(SettingsFile(path).read() or "")
-        except Unusable as error:
-            yield Check("wiring", BROKEN, str(error))
-            continue
-        except wiring.NotWirable as error:
-            mend = f"mend that line of {shlex.quote(str(path))}; then `{install(home, path)}`"
-            yield Check("wiring", BROKEN, f"{path}, {error}", mend)
-            continue
-        missing = sorted(wiring.groups(home.path, compactions=False).keys() - events.keys())
-        if missing:
-            yield Check("wiring", BROKEN, f"{path} lacks {', '.join(missing)}", install(home, path))
-        else:
-            yield Check("wiring", OK, f"{len(events)} events in {path}")
+    for path in memory.paths():
+        yield from _wired_in(home, path)
     if _text(home.path / hook.SCRIPT_NAME) != hook.script():
         yield Check("hook script", BROKEN, "missing in the home, or of another version", install(home))
+
+
+def _wired_in(home: Home, path: Path) -> Iterator[Check]:
+    """Check one settings file."""
+    try:
+        text = SettingsFile(path).read() or ""
+        events = wiring.wired(text, home.path)
+    except Unusable as error:
+        yield Check("wiring", BROKEN, str(error))
+        return
+    except wiring.NotWirable as error:
+        mend = f"mend that line of {shlex.quote(str(path))}; then `{install(home, path)}`"
+        yield Check("wiring", BROKEN, f"{path}, {error}", mend)
+        return
+    faults = [
+        *([f"{path} lacks {', '.join(missing)}"] if (missing := _missing(home, events)) else []),
+        *([f"{path} records {', '.join(twice)} twice"] if (twice := _twice(events)) else []),
+    ]
+    for fault in faults:
+        yield Check("wiring", BROKEN, fault, install(home, path))
+    for obstacle in (hindered := obstacles(path, Path.cwd())):
+        yield Check("wiring", BROKEN, obstacle.reason, obstacle.mend)
+    if faults or hindered:
+        return
+    if wiring.is_outdated(text, home.path):
+        told = f"{len(events)} events in {path}, as an earlier version wired them"
+        yield Check("wiring", NOTE, told, install(home, path))
+    else:
+        yield Check("wiring", OK, f"{len(events)} events in {path}")
+
+
+def _missing(home: Home, events: Mapping[str, list[object]]) -> list[str]:
+    return sorted(wiring.groups(home.path).keys() - events.keys())
+
+
+def _twice(events: Mapping[str, list[object]]) -> list[str]:
+    return sorted(event for event, groups in events.items() if len(groups) > 1)
 
 
 def starter(home: Home) -> Iterator[Check]:
