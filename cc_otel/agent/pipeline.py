@@ -213,6 +213,9 @@ class Agent:
                 self._take_up(item, now_ns, stretch)
                 continue
             self._set_aside(item, stretch)
+        if late := self._calls.late(now_ns):
+            # Before the rest is done: `flush` must not pass between.
+            self._journal.status.save(AgentStatus(late=late, late_ns=now_ns))
         self._commit(stretch)
         if inputs:
             self._journal.deaths.progress()

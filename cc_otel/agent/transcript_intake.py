@@ -29,6 +29,11 @@ CHECK_NS: Final = 500_000_000
 WATCH_NS: Final = 30_000_000_000
 """How long after a session's last event its files are checked: the client writes them late."""
 
+LATE_NS: Final = 2_000_000_000
+"""An event that is older when it comes is from a backlog or a recording: `flush` waits for its transcript, too."""
+
+LATE_FORGET_NS: Final = 10_000_000_000
+
 KEEP_NS: Final = 3_600_000_000_000
 """How long after a session's last event it is remembered how its files go on."""
 
@@ -151,10 +156,23 @@ class TranscriptIntake:
         self._checked_ns = 0
         self._check_ns = CHECK_NS
         self._more = False
+        # The time of the last old event of each session (ns), and when one came last (ns, our clock).
+        self._late: dict[str, int] = {}
+        self._late_ns = 0
 
     def finished(self) -> dict[str, int]:
         """Return the sessions that have ended and of which nothing more will be read, and when they ended (ns)."""
         return {} if self._decided else {name: it.read_ns for name, it in self._sessions.items() if it.read_ns}
+
+    def late(self, now_ns: int) -> dict[str, int]:
+        """Return the sessions of which old events came lately, if one came at this time (ns)."""
+        return dict(self._late) if self._late_ns == now_ns else {}
+
+    def _note_late(self, told: HookEvent | Observation, now_ns: int) -> None:
+        if now_ns - self._late_ns > LATE_FORGET_NS:
+            self._late.clear()
+        self._late[told.session_id] = told.clock_ns
+        self._late_ns = now_ns
 
     def unread(self) -> dict[str, str]:
         """Return the transcripts that cannot be read of sessions of the last hour that answered, and why."""
@@ -179,6 +197,8 @@ class TranscriptIntake:
         if session is None:
             return
         session.heard_ns = now_ns
+        if now_ns - told.clock_ns > LATE_NS:
+            self._note_late(told, now_ns)
         name = told.name if isinstance(told, HookEvent) else told.cause
         if name in _AFTER_ALL:
             session.over_ns[None] = told.clock_ns

@@ -36,19 +36,17 @@ def unread(paths: Iterable[str], projects: Sequence[Path]) -> list[UnreadTranscr
     transcripts, found = Transcripts(*projects), dict[tuple[Unread, Path], int]()
     for path in dict.fromkeys(paths):
         if path and (reason := transcripts.reason_unread(path)):
-            key = reason, folder_of(Path(path), projects) if reason is Unread.OUTSIDE else Path(path).parent
+            key = reason, folder_of(Path(path)) if reason is Unread.OUTSIDE else Path(path).parent
             found[key] = found.get(key, 0) + 1
     rows = [UnreadTranscripts(*key, count) for key, count in found.items()]
     return sorted(rows, key=lambda row: row.count, reverse=True)
 
 
-def folder_of(transcript: Path, projects: Sequence[Path]) -> Path:
+def folder_of(transcript: Path) -> Path:
     """
     Return the folder that a transcript is read from once it is known.
 
-    That is the projects folder of another config folder; of a project's folder that is a link out of a known one, it is
-    where the link leads.
+    That is the projects folder of another config folder; of a project's folder that is a link, where the link leads.
     """
-    real = transcript.resolve()
-    is_link = any(transcript.is_relative_to(folder) for folder in projects)
-    return real.parent if is_link else real.parent.parent
+    project = transcript.resolve().parent
+    return project.parent if project.parent.name == "projects" else project

@@ -55,7 +55,7 @@ def wired(text: str, home: Path | None = None) -> dict[str, list[object]]:
 
 
 def is_outdated(text: str, home: Path) -> bool:
-    """Whether any handler of a home's is not as it would be wired now. Raises NotWirable where these are no settings."""
+    """Whether a handler of a home's is not as it would be wired now. Raises NotWirable where these are no settings."""
     now = groups(home, messages=True, compactions=True)
     return any(
         group != json_text.parse(json.dumps(now.get(event)))

@@ -15,7 +15,6 @@ from cc_otel.cli.common import fail, json_option, not_nan, print_json, say, with
 from cc_otel.cli.compose.sending import destination, with_content
 from cc_otel.cli.doctor import home as home_checks
 from cc_otel.cli.doctor.checks import BROKEN, looked
-from cc_otel.cli.doctor.transcripts import transcripts
 from cc_otel.cli.table import moment
 from cc_otel.config import Home, Settings
 from cc_otel.journal.counters import Count, Counter
@@ -58,7 +57,7 @@ def status_of(home: Home, settings: Settings) -> HomeStatus:
             Spool(home.spool, settings.spool_max_mb << 20),
             home.journal,
             time.time_ns(),
-            _recording(home, settings),
+            _recording(home),
             AgentDefaults(
                 autostart=settings.autostart,
                 endpoint=target.name,
@@ -69,12 +68,9 @@ def status_of(home: Home, settings: Settings) -> HomeStatus:
         fail(str(error))
 
 
-def _recording(home: Home, settings: Settings) -> Recording:
+def _recording(home: Home) -> Recording:
     """Return whether a home records, which settings are wired to it, and what is wrong with them."""
-    checks = [
-        *looked("wiring", home_checks.wired(home)),
-        *looked("transcripts", transcripts(home, settings)),
-    ]
+    checks = looked("wiring", home_checks.wired(home))
     problems = [Problem(check.what, check.told, check.fix) for check in checks if check.state == BROKEN]
     wired: list[str] = []
     # Where it cannot be read, that is one of the problems.

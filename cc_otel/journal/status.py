@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from cc_otel.journal.database import Database
 
-_PARTS: Final = ("agent", "sender", "summaries", "summary_budget", "hidden", "finished", "unread")
+_PARTS: Final = ("agent", "sender", "summaries", "summary_budget", "hidden", "finished", "unread", "late", "late_ns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,8 @@ class AgentStatus:
     ``sender`` is `otlp.send.SenderState`, ``summaries`` what `Summariser.state` returns, ``summary_budget`` what
     `Budget` saved, ``hidden`` the sessions whose clients cannot be watched, ``finished`` those that have ended and of
     which nothing more will be read, with the time of their end (ns), ``unread`` the transcripts that cannot be read,
-    with the reason.
+    with the reason, ``late`` the sessions of which old events came at ``late_ns`` (by our clock), with the time of the
+    last of them (ns): their transcripts are being read.
     """
 
     agent: AgentFacts | None = None
@@ -39,6 +40,8 @@ class AgentStatus:
     hidden: tuple[str, ...] | None = None
     finished: Mapping[str, int] | None = None
     unread: Mapping[str, str] | None = None
+    late: Mapping[str, int] | None = None
+    late_ns: int | None = None
 
     def to_json(self) -> dict[str, str]:
         """Return the JSON of each part that is set, by name."""
@@ -58,6 +61,8 @@ class AgentStatus:
             tuple(map(str, hidden)) if isinstance(hidden, list) else None,
             _times(parts.get("finished")),
             _texts(parts.get("unread")),
+            _times(parts.get("late")),
+            late_ns if isinstance(late_ns := parts.get("late_ns"), int) else None,
         )
 
 

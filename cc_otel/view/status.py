@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cc_otel.agent.lock import is_locked, running_pid
+from cc_otel.claude_code.projects import folder_of
 from cc_otel.journal.counters import Count, Counter
 from cc_otel.journal.journal import Journal
 from cc_otel.spool import Spool
@@ -179,11 +180,11 @@ def faults(status: HomeStatus, now_ns: int, failing_s: float) -> Iterator[str]:
 
 def unread_problems(unread: Mapping[str, str]) -> Iterator[Problem]:
     """Return a problem for each folder and reason of transcripts that the agent cannot read."""
-    counted = collections.Counter((reason, Path(path).parent.parent) for path, reason in unread.items())
-    for (reason, projects), count in sorted(counted.items()):
-        what = f"{count} below {projects}: {_UNREAD.get(reason, reason)}; their model calls are not counted"
-        fix = f"CLAUDE_CONFIG_DIR={shlex.quote(str(projects.parent))} cc-otel install" if reason == "outside" else ""
-        yield Problem("transcripts not read", what, fix if projects.name == "projects" else "")
+    counted = collections.Counter((reason, folder_of(Path(path))) for path, reason in unread.items())
+    for (reason, folder), count in sorted(counted.items()):
+        what = f"{count} below {folder}: {_UNREAD.get(reason, reason)}; their model calls are not counted"
+        fix = f"cc-otel install --projects {shlex.quote(str(folder))}" if reason == "outside" else ""
+        yield Problem("transcripts not read", what, fix)
 
 
 _UNREAD: Final[Mapping[str, str]] = {

@@ -9,6 +9,7 @@ from cc_otel.agent.processes import alive
 from cc_otel.claude_code.payload import event_of
 from cc_otel.event import Handler, HookEvent, ModelCall
 from cc_otel.journal.journal import Journal
+from cc_otel.journal.status import AgentStatus
 from cc_otel.spool import Spool
 
 SETTLE_NS: Final = 3_000_000_000
@@ -19,6 +20,9 @@ noted that the session is finished.
 
 ENDED_NS: Final = 15_000_000_000
 """For so long a session that has ended is waited for until the agent has noted that all of it was read."""
+
+LATE_NS: Final = 6_000_000_000
+"""So long after old events came their transcripts are waited for; a file is settled 2 s after it was read."""
 
 SESSIONS_MAX: Final = 1000
 
@@ -46,14 +50,25 @@ def undelivered(spool: Spool, journal: Path, now_ns: int, *, at_hand: bool = Fal
 
 def _unsettled(journal: Journal, now_ns: int) -> int:
     """Return how many sessions may still have a sequel to what happened in them just now."""
-    finished = journal.status.load().finished or {}
+    status = journal.status.load()
+    finished = status.finished or {}
     heard = journal.inputs.heard_since(now_ns - ENDED_NS)
     unfinished = {session_id: at_ns for session_id, at_ns in heard.items() if finished.get(session_id, 0) < at_ns}
+    late = _late(status, now_ns)
     if not any(at_ns <= now_ns - SETTLE_NS for at_ns in unfinished.values()):
-        return len(unfinished)
+        return len(unfinished.keys() | late)
     last = journal.inputs.last_events(now_ns - ENDED_NS, SESSIONS_MAX)
     ended = {item.session for item in last if _is_end(event_of(item.fields, item.id))}
-    return sum(at_ns > now_ns - SETTLE_NS or session_id in ended for session_id, at_ns in unfinished.items())
+    recent = {name for name, at_ns in unfinished.items() if at_ns > now_ns - SETTLE_NS or name in ended}
+    return len(recent | late)
+
+
+def _late(status: AgentStatus, now_ns: int) -> set[str]:
+    """Return the sessions of which old events came just now, unless all of them was read since."""
+    if now_ns - (status.late_ns or 0) >= LATE_NS:
+        return set()
+    finished = status.finished or {}
+    return {name for name, at_ns in (status.late or {}).items() if finished.get(name, 0) < at_ns}
 
 
 def _is_end(event: HookEvent | ModelCall) -> bool:

@@ -123,7 +123,7 @@ def test_config_dir_beside_the_own(person: Person) -> None:
 
 
 def test_projects(person: Person) -> None:
-    """--projects adds a folder that transcripts are read from, beside Claude's own; one that is there already is not."""
+    """--projects adds folders that transcripts are read from, beside Claude's own, each once."""
     for name in ("a", "b"):
         (person.project / name).mkdir()
     person.done("install", "--projects", "a")
@@ -331,10 +331,23 @@ def test_undecodable_home(person: Person) -> None:
 
 
 def test_hooks_disabled(person: Person) -> None:
-    """Where the settings switch all hooks off, install says that nothing will be recorded."""
+    """Where something keeps our hooks from running, install, status and doctor say it, and what to do."""
+    person.write('{"disableAllHooks": true, "hooks": {"Stop": [{"matcher": "", "command": "x"}]}}')
+    told = person.run("install").stderr.splitlines()
+    [in_status] = person.told("status")["problems"]
+    doctor = [json.loads(line) for line in person.run("doctor", "--json").stdout.splitlines()]
+
+    reason = f'Claude Code skips all of {person.settings}, because hooks.Stop[0] has no list called "hooks"'
+    assert told == [f"But {reason}: mend it in {person.settings}."]
+    assert [it["told"] for it in doctor if it["what"] == "wiring"] == [reason]
+    assert (in_status["text"], in_status["fix"]) == (reason, f"mend it in {person.settings}")
+
+
+def test_hooks_switched_off(person: Person) -> None:
+    """Where the settings switch all hooks off, install says that none of them runs."""
     person.write('{"disableAllHooks": true}')
 
-    assert '"disableAllHooks" is true' in person.run("install").stderr
+    assert '"disableAllHooks" in' in person.run("install").stderr
 
 
 @pytest.mark.parametrize("command", [install, uninstall])

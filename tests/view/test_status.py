@@ -136,5 +136,5 @@ def test_transcripts_that_are_not_read_are_a_problem_with_its_remedy(tmp_path: P
 
     outside, missing = sorted(state(tmp_path).problems, key=lambda problem: problem.fix, reverse=True)
     why = "2 below /x/it's/projects: not in a folder that projects_dir names; their model calls are not counted"
-    assert outside == Problem("transcripts not read", why, """CLAUDE_CONFIG_DIR='/x/it'"'"'s' cc-otel install""")
+    assert outside == Problem("transcripts not read", why, """cc-otel install --projects '/x/it'"'"'s/projects'""")
     assert (missing.what, missing.fix) == ("transcripts not read", "")
