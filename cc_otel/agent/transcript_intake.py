@@ -168,7 +168,7 @@ class TranscriptIntake:
         """Return the sessions of which old events came lately, if one came at this time (ns)."""
         return dict(self._late) if self._late_ns == now_ns else {}
 
-    def _note_late(self, told: HookEvent | Observation, now_ns: int) -> None:
+    def _note_late(self, told: Occurrence, now_ns: int) -> None:
         if now_ns - self._late_ns > LATE_FORGET_NS:
             self._late.clear()
         self._late[told.session_id] = told.clock_ns

@@ -12,6 +12,7 @@ from cc_otel.claude_code.transcript.files import Unread
 from cc_otel.cli.compose.sending import projects
 from cc_otel.cli.doctor.checks import BROKEN, NOTE, OK, Check, command
 from cc_otel.config import Home, Settings
+from cc_otel.event import HookEvent
 from cc_otel.journal.journal import Journal
 
 SESSIONS_MAX: Final = 1000
@@ -25,7 +26,8 @@ def transcripts(home: Home, settings: Settings) -> Iterator[Check]:
         return
     with closing(Journal(home.journal, read_only=True)) as journal:
         inputs = journal.inputs.last_events(time.time_ns() - RECENT_NS, SESSIONS_MAX)
-        paths = [event_of(it.fields, it.id).transcript_path for it in inputs]
+        events = [event_of(it.fields, it.id) for it in inputs]
+    paths = [event.transcript_path for event in events if isinstance(event, HookEvent)]
     found = unread(paths, known)
     yield from (_check(home, it) for it in found)
     if any(paths) and not found:
