@@ -77,7 +77,7 @@ class Connection:
                 ) from error
 
     def remaining_s(self) -> float:
-        """Answer how much time the calls inside ``within`` have left, s."""
+        """Return how much time the calls inside ``within`` have left, s."""
         return self._deadline.remaining_s()
 
     def run(self, aql: str, parameters: Mapping[str, Json]) -> Cursor:
@@ -115,7 +115,7 @@ class Connection:
 
 
 def done(result: Result[T]) -> T:
-    """Answer a call's result. The driver's types allow for its queued and batched calls, which we never make."""
+    """Return a call's result. The driver's types allow for its queued and batched calls, which we never make."""
     return cast(T, result)
 
 

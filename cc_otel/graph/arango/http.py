@@ -34,7 +34,7 @@ class Deadline(local):
             self._at_s = 0.0
 
     def remaining_s(self) -> float:
-        """Answer how much of the time is left, s; outside ``within`` there is none."""
+        """Return how much of the time is left, s; outside ``within`` there is none."""
         return self._at_s - monotonic()
 
 
@@ -46,7 +46,7 @@ class DeadlineClient(DefaultHTTPClient):
         self._deadline = deadline
 
     def create_session(self, host: str) -> requests.Session:
-        """Answer a session for one host."""
+        """Return a session for one host."""
         session = requests.Session()
         # No variable may send the password through a proxy, nor replace it by one from ~/.netrc.
         session.trust_env = False

@@ -42,7 +42,7 @@ Body = dict[str, Json]
 
 def insert(connection: Connection, collection: str, items: Iterable[Item]) -> list[Refusal]:
     """
-    Write the items, which all belong into ``collection``; answer those that can never be stored.
+    Write the items, which all belong into ``collection``. Return those that can never be stored.
 
     Raises Missing, StoreUnavailable, and what the driver raises; items written until then stay written.
     """
@@ -80,7 +80,7 @@ def _batches(items: Iterable[Item], refusals: list[Refusal]) -> Iterator[list[It
 
 
 def _insert(target: StandardCollection, items: Sequence[Item], refusals: list[Refusal]) -> list[Item]:
-    """Write once; answer the items that another writer was in the way of."""
+    """Write once. Return the items that another writer was in the way of."""
     conflicts: list[Item] = []
     for item, error in zip(items, _send(target, items), strict=True):
         if error is None:
@@ -97,7 +97,7 @@ def _insert(target: StandardCollection, items: Sequence[Item], refusals: list[Re
 
 
 def _send(target: StandardCollection, items: Sequence[Item]) -> list[ArangoServerError | None]:
-    """Write once; answer what went wrong with each item."""
+    """Write once. Return what went wrong with each item."""
     try:
         results = done(
             target.insert_many(

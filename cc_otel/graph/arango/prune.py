@@ -30,7 +30,7 @@ _REMOVE: Final = "FOR key IN gone REMOVE key IN @@collection OPTIONS {ignoreErro
 
 
 def prune(connection: Connection, now_s: float, *, dry_run: bool) -> Iterator[tuple[str, int]]:
-    """Remove what expired by ``now_s``, or count it; answer how many, by collection. Raises what the driver raises."""
+    """Remove what expired by ``now_s``, or count it. Return how many, by collection. Raises what the driver raises."""
     # Edges first: a vertex that is gone can no longer say that it had expired.
     for collection in (*EDGES, *VERTICES):
         statement = (_EDGES if collection.holds_edges else _VERTICES) + (_COUNT if dry_run else _REMOVE)

@@ -51,12 +51,12 @@ class ArangoStore:
         self.prepare()
 
     def ready(self, batch: GraphBatch) -> GraphBatch:
-        """Answer the batch as it is: the server waits for nothing that could be done ahead."""
+        """Return the batch as it is: the server waits for nothing that could be done ahead."""
         return batch
 
     def write(self, *batches: GraphBatch) -> Sequence[Refusal]:
         """
-        Persist vertices and edges; answer those that can never be stored.
+        Persist vertices and edges. Return those that can never be stored.
 
         Durable means on the server's disk (waitForSync), as in SQLite.
         """
@@ -79,7 +79,7 @@ class ArangoStore:
         return sorted(refusals, key=lambda refusal: places[refusal.item.collection, refusal.item.key])
 
     def query(self, query: Query) -> Iterator[dict[str, Json]]:
-        """Answer a named query, row by row, as the graph was when it was asked."""
+        """Return a named query, row by row, as the graph was when it was asked."""
         text, values = catalogue.text(query.name, "aql"), dict(catalogue.bindings(query, "aql"))
         if "limit" in values and values["limit"] is None:
             values["limit"] = ROWS_MAX  # AQL has no word for "all" there.
