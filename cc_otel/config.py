@@ -92,18 +92,18 @@ _TYPES: Final = get_type_hints(Settings)
 
 
 def variable(name: str) -> str:
-    """Give the environment variable of a setting."""
+    """Return the environment variable of a setting."""
     return PREFIX + name.upper()
 
 
 def flag(name: str) -> str:
-    """Give the command line flag of a setting."""
+    """Return the command line flag of a setting."""
     return "--" + name.replace("_", "-")
 
 
 def resolve(home: "Home", flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     """
-    Give all settings: flag, then variable, then file, then default.
+    Return all settings: flag, then variable, then file, then default. click has no part in that order.
 
     Raises:
         BadSettings: one of them cannot be used.
@@ -129,7 +129,7 @@ class _Given:
 
 
 def _from_environ(prefix: str, environ: Mapping[str, str]) -> dict[str, _Given]:
-    """Give what variables set; a traces variable wins over the general one (OTLP exporter, specification 1.60)."""
+    """Return what variables set; a traces variable wins over the general one (OTLP exporter, specification 1.60)."""
     found = {}
     for name in SETTINGS:
         general = prefix + name.upper()
@@ -157,7 +157,7 @@ def _value(name: str, given: _Given) -> Any:
 
 
 def _typed(wanted: type, value: Any, most: int, words: tuple[str, ...] | None) -> Any:
-    """Give the value as what is wanted. Raises ValueError, TypeError or OverflowError where it is none."""
+    """Return the value as what is wanted. Raises ValueError, TypeError or OverflowError where it is none."""
     if wanted is bool:
         word = str(value).lower()
         if word not in _TRUE | _FALSE:
@@ -175,7 +175,7 @@ def _typed(wanted: type, value: Any, most: int, words: tuple[str, ...] | None) -
 
 
 def _form(name: str) -> str:
-    """Give what may be written."""
+    """Return what may be written."""
     if words := _WORDS.get(name):
         return f"one of {', '.join(filter(None, words))}"
     most = SETTINGS[name].metadata["most"]
@@ -250,7 +250,7 @@ class Home:
 
 
 def default_home() -> Path:
-    """Give the home that holds when nothing names another: ``CC_OTEL_HOME``, else ``~/.cc-otel``."""
+    """Return the home that holds when nothing names another: ``CC_OTEL_HOME``, else ``~/.cc-otel``."""
     return Path(os.environ.get("CC_OTEL_HOME") or Path.home() / ".cc-otel").absolute()
 
 

@@ -11,7 +11,7 @@ class NotSettable(ValueError):
 
 def with_value(text: str, name: str, value: str) -> str:
     """
-    Give the text with ``name`` set to a string, on the line where it stands, else on a line of its own at the end.
+    Return the text with ``name`` set to a string, on the line where it stands, else on a line of its own at the end.
 
     Raises:
         NotSettable: the text is no TOML, or too artful for this.

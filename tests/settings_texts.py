@@ -32,7 +32,7 @@ class Object:
 
 
 def spelled(value: Any, random: Random) -> str:
-    """Give one of the spellings of a value."""
+    """Return one of the spellings of a value."""
 
     def space() -> str:
         return random.choice(SPACES)
@@ -68,12 +68,12 @@ _settings = st.lists(_members, max_size=4).map(Object)
 
 
 def values() -> st.SearchStrategy[str]:
-    """Give the text of any JSON value."""
+    """Return the text of any JSON value."""
     return st.builds(spelled, _values, _seeds)
 
 
 def settings() -> st.SearchStrategy[str]:
-    """Give the text of a settings file that can be wired: other tools' hooks or none, an event without any, no text."""
+    """Return the text of a settings file that can be wired: other tools' hooks or none, an event without any, no text."""
 
     def whole(mark: str, value: Object | None, random: Random) -> str:
         return mark + random.choice(SPACES) + (spelled(value, random) if value else "") + random.choice(SPACES)
@@ -82,6 +82,6 @@ def settings() -> st.SearchStrategy[str]:
 
 
 def parsed(text: str) -> Any:
-    """Give what Claude Code reads: the last of two equal keys counts, and an empty file holds nothing."""
+    """Return what Claude Code reads: the last of two equal keys counts, and an empty file holds nothing."""
     text = text.removeprefix("\ufeff")
     return json.loads(text, parse_int=str, parse_float=str) if text.strip() else {}

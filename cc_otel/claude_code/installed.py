@@ -44,11 +44,11 @@ class Installed:
         return bool(self._backups)
 
     def paths(self) -> list[Path]:
-        """Give the settings files that are wired."""
+        """Return the settings files that are wired."""
         return [Path(path) for path in self._backups if path != PLUGIN]
 
     def before(self, path: Path) -> str | None:
-        """Give what a settings file was before; "" if there was none, None if that is not known."""
+        """Return what a settings file was before; "" if there was none, None if that is not known."""
         backup = self.backup(path)
         if backup:
             return SettingsFile(backup).read()
@@ -59,7 +59,7 @@ class Installed:
         return self._backups.get(str(path), "") is not None
 
     def backup(self, path: Path) -> Path | None:
-        """Give where the text of before is kept."""
+        """Return where the text of before is kept."""
         name = self._backups.get(str(path))
         return self._folder / name if name else None
 
@@ -73,7 +73,7 @@ class Installed:
         self._write(self._backups | {str(path): name})
 
     def forget(self, path: Path) -> None:
-        """Let go of a settings file that is not wired any more."""
+        """Forget a settings file that is not wired any more, and delete its backup."""
         backup = self.backup(path)
         self._write({known: name for known, name in self._backups.items() if known != str(path)})
         if backup:

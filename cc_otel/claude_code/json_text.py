@@ -45,7 +45,7 @@ class Container:
     parts: tuple[Part, ...]
 
     def last(self, key: str) -> Part | None:
-        """Give the member that counts."""
+        """Return the member that counts."""
         return next((part for part in reversed(self.parts) if part.key == key), None)
 
 
@@ -64,7 +64,7 @@ def is_blank(text: str) -> bool:
 
 def parse(text: str) -> object:
     """
-    Give the value of a whole text, its numbers as text.
+    Return the value of a whole text, its numbers as text.
 
     Raises:
         Malformed: it is no JSON.
@@ -79,18 +79,18 @@ def parse(text: str) -> object:
 
 
 def position(text: str, at: int) -> str:
-    """Give a place in words, counted as people do."""
+    """Return a place as line and column, both counted from 1."""
     before = text[:at].removeprefix(BYTE_ORDER_MARK)
     return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
 
 
 def root(text: str) -> int:
-    """Give where the value of a text that parses starts."""
+    """Return where the value of a text that parses starts."""
     return _after_space(text, 1 if text.startswith(BYTE_ORDER_MARK) else 0)
 
 
 def container(text: str, opened: int) -> Container:
-    """Give the object or list that opens at a position of a text that parses."""
+    """Return the object or list that opens at a position of a text that parses."""
     parts = []
     at = _after_space(text, opened + 1)
     while text[at] not in "}]":
@@ -140,7 +140,7 @@ def _written(text: str, value: object, key: str, gap: str) -> str:
 
 
 def _indent(text: str) -> str:
-    """Give what the text indents by: what stands before the first member that has a line of its own."""
+    """Return what the text indents by: what stands before the first member that has a line of its own."""
     for part in container(text, root(text)).parts:
         _, newline, indent = text[: part.start].rpartition("\n")
         if newline and not indent.strip(SPACE):

@@ -26,7 +26,7 @@ class SettingsFile:
 
     def read(self) -> str | None:
         """
-        Give the text as it is, byte order mark and line ends included; None where there is no file.
+        Return the text as it is, byte order mark and line ends included; None where there is no file.
 
         Raises:
             Unusable: it cannot be read, or is not UTF-8.
@@ -49,7 +49,7 @@ class SettingsFile:
 
         """
         target = self.path.resolve()
-        # The superuser may write anything; whoever took the right away did not mean that.
+        # The superuser may write anything; a file without write permission is read-only on purpose.
         if target.exists() and not (target.stat().st_mode & 0o222 and os.access(target, os.W_OK)):
             raise Unusable(f"{self.path} is read-only: allow writing it (chmod u+w), or choose another settings file")
         folder = next(parent for parent in target.parents if parent.exists())
@@ -121,7 +121,7 @@ class Change:
             self.file.replace(self.old, self.new)
 
     def diff(self) -> str:
-        """Give it as a unified diff, for ``patch`` and for people."""
+        """Return it as a unified diff, for ``patch`` and for people."""
         before, after = (str(self.file.path) if text is not None else os.devnull for text in (self.old, self.new))
         # Not splitlines: JSON strings may hold a line separator (U+2028) as it is.
         old, new = (re.findall(r"[^\n]*\n|[^\n]+", text or "") for text in (self.old, self.new))

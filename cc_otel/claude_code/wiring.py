@@ -144,7 +144,7 @@ def _opened(text: str, at: int, bracket: str, name: str) -> Container:
 
 def unwire(text: str, before: str | None = None, home: Path | None = None) -> str:
     """
-    Give the settings without our wiring, or without that of one home.
+    Return the settings without our wiring, or without that of one home.
 
     What is left empty goes too, unless it was there ``before``: the settings as they were when they were wired, None
     where that is not known. With it, what comes out is what went in, and what others changed since.
@@ -186,7 +186,7 @@ def _without(text: str, trail: "Trail", before: str | None) -> str:
 
 
 def _inside(before: str | None, keys: tuple[str, ...]) -> str | None:
-    """Give what an emptied container is to hold: the space that was in it, or nothing; None if it was not there."""
+    """Return what an emptied container is to hold: the space that was in it, or nothing; None if it was not there."""
     if before is None or json_text.is_blank(before):
         return None
     where = json_text.container(before, json_text.root(before))
@@ -207,7 +207,7 @@ _GROUP: Final = 3
 
 
 def _trails(text: str) -> Iterator[Trail]:
-    """Give the way to each handler of ours, in the order they stand in the text."""
+    """Return the way to each handler of ours, in the order they stand in the text."""
     if json_text.is_blank(text):
         return
     _check(text)
@@ -237,7 +237,7 @@ def _descend(text: str, at: int, levels: Sequence[tuple[str, str | None]]) -> It
 
 
 def _home(text: str, trail: Trail) -> Path | None:
-    """Give the home that a handler is wired to, None if it is not ours."""
+    """Return the home that a handler is wired to, None if it is not ours."""
     handlers, number = trail[-1]
     part = handlers.parts[number]
     handler = json_text.parse(text[part.value : part.end])

@@ -12,7 +12,7 @@ from cc_otel.spool import Spool
 @with_settings("autostart")
 def autostart(home: Home, settings: Settings) -> None:
     """Start what the setting autostart says. The hook runs this; there is no need to type it."""
-    # Whether anything starts or not: the spool's limit must hold also while nobody takes events from it.
+    # Whether anything starts or not: the spool's limit must hold also while no agent takes events from it.
     Spool(home.spool, settings.spool_max_mb << 20).keep_limit()
     for entry in COMMANDS:
         if entry.name == settings.autostart and entry.section == RUNNING:

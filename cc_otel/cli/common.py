@@ -80,7 +80,7 @@ def with_settings(*names: str) -> Callable[[Command], Callable[..., object]]:
 
 
 def resolved(home: Home, flags: Flags) -> Settings:
-    """Give all settings; fail in words where one cannot be used."""
+    """Return all settings; fail with a message where one cannot be used."""
     try:
         return resolve(home, flags, os.environ)
     except BadSettings as error:
@@ -112,7 +112,7 @@ def _option(name: str) -> Callable[[Callable[..., object]], Callable[..., object
 
 
 def console() -> "Console":
-    """Give the terminal; where there is none to fit into, lines are wide enough to be read and searched."""
+    """Return the terminal; where there is none to fit into, lines are wide enough to be read and searched."""
     from rich.console import Console  # noqa: PLC0415 - a third of the start of a command that prints JSON
 
     terminal = Console(highlight=False)

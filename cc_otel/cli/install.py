@@ -154,7 +154,7 @@ def _plan(home: Home, memory: Installed, scope: str, own: Change, *, messages: b
 
 
 def _check_home(home: Home, scope: str, *, stack: bool) -> Settings:
-    """Give the settings that an agent of this home takes; raise or fail where no agent could work in it."""
+    """Return the settings that an agent of this home takes; raise or fail where no agent could work in it."""
     if reason := unsupported(sys.platform):
         fail(reason)
     if not sys.executable:
@@ -168,7 +168,7 @@ def _check_home(home: Home, scope: str, *, stack: bool) -> Settings:
         raise click.UsageError(f"the plugin knows one home only, {Path.home() / '.cc-otel'}: leave out --home")
     # As the agent will take them: nothing that is set in this shell alone.
     settings = resolve(home, STACK | {"autostart": "agent"} if stack else {}, {})
-    # Otherwise events would be recorded, none would ever be delivered, and nobody would be told.
+    # Otherwise events would be recorded and never delivered, without a word.
     check_addresses(home, settings)
     return settings
 
@@ -181,7 +181,7 @@ def unsupported(platform: str) -> str | None:
 
 
 def settings_path(scope: str) -> Path:
-    """Give the settings file of a scope, for whoever types a command in this folder."""
+    """Return the settings file of a scope, seen from the current folder and environment."""
     if scope == "user":
         # Claude Code's own variable; a person's shell has it where their client has it.
         return Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude").absolute() / "settings.json"
@@ -191,7 +191,7 @@ def settings_path(scope: str) -> Path:
 def _wire(
     file: SettingsFile, home: Home, memory: Installed, *, messages: bool, compactions: bool
 ) -> tuple[str | None, Change]:
-    """Give what the settings are without us, and how to wire them."""
+    """Return what the settings are without us, and how to wire them."""
     old = file.read()
     before = memory.before(file.path)
     try:
@@ -262,14 +262,14 @@ def _tell(home: Home, plan: Plan, backup: Path | None) -> None:
 
 
 def show_diff(changes: list[Change]) -> str:
-    """Give the changes as a unified diff that a terminal can show: settings of a project hold what others wrote."""
+    """Return the changes as a unified diff that a terminal can show: settings of a project hold what others wrote."""
     text = "".join(change.diff() for change in changes if change.needed)
     return "".join(it if it.isprintable() or it in "\t\r\n" else "\N{REPLACEMENT CHARACTER}" for it in text)
 
 
 @contextmanager
 def in_words() -> Iterator[None]:
-    """Fail in words where a file cannot be used."""
+    """Fail with a message where a file cannot be used."""
     try:
         yield
     except (Unusable, BadSettings) as error:

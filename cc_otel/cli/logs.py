@@ -16,7 +16,7 @@ class JsonLines(logging.Formatter):
     """One record a line, for people with grep and for programs."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the record as JSON: time, level, where from, message, and the trace of an exception."""
+        """Return the record as JSON: time, level, where from, message, and the trace of an exception."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

@@ -45,8 +45,8 @@ def _row(name: str, value: object) -> dict[str, Any]:
 
 
 def without_secrets(address: str) -> str:
-    """Give an address without what it says beside where it leads: an account, and a query."""
+    """Return an address without what it says beside where it leads: an account, and a query."""
     if _ON_DISK.match(address):
         return address
-    # A password may hold any sign, as long as nobody has tried it: all up to the last @ is the account.
+    # A password may hold any character before it is validated: all up to the last @ is the account.
     return re.sub(r"\?.*", "?(set)", _ACCOUNT.sub(r"\1(set)@", address), flags=re.DOTALL)

@@ -67,7 +67,7 @@ def uninstall(home: Home, scope: str | None, purge: bool, yes: bool, dry_run: bo
 
 
 def _plan(home: Home, memory: Installed, targets: list[Path]) -> tuple[list[Change], list[str]]:
-    """Give how to unwire each settings file, and what is in the way of it in others."""
+    """Return how to unwire each settings file, and what is in the way of it in others."""
     changes, failures = [], []
     for path in targets:
         try:
@@ -105,7 +105,7 @@ def _unwire(file: SettingsFile, memory: Installed, home: Home) -> Change:
 
 
 def _apply(memory: Installed, scope: str | None, changes: list[Change]) -> list[str]:
-    """Unwire what can be unwired; give what was in the way elsewhere."""
+    """Unwire every file that can be unwired. Return the failures of the others."""
     failures = []
     for change in changes:
         try:

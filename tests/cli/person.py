@@ -48,7 +48,7 @@ class Person:
         return self.user / ".claude" / "settings.json"
 
     def write(self, text: str) -> None:
-        """Give them settings."""
+        """Return them settings."""
         self.settings.parent.mkdir(parents=True, exist_ok=True)
         self.settings.write_bytes(text.encode())
 

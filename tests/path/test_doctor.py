@@ -18,7 +18,7 @@ def user(tmp_path: Path) -> dict[str, str]:
 
 
 def findings(env: dict[str, str], *arguments: object) -> tuple[int, dict[str, dict[str, Any]]]:
-    """Run ``doctor``; give its exit code and what it found, by what it looked at."""
+    """Run ``doctor``; return its exit code and its checks by name."""
     done = cc_otel("doctor", "--json", *arguments, env=env)
     return done.returncode, {(found := json.loads(line))["what"]: found for line in done.stdout.splitlines()}
 
@@ -97,7 +97,7 @@ def quick(env: dict[str, str], *arguments: object) -> dict[str, dict[str, Any]]:
 
 
 def home_of(user: dict[str, str]) -> Path:
-    """Give the home that is used where none is named."""
+    """Return the home that is used where none is named."""
     return Path(user["HOME"]) / ".cc-otel"
 
 

@@ -28,7 +28,7 @@ class Check:
 
 
 def looked(what: str, findings: Iterable[Check]) -> Iterator[Check]:
-    """Give a look's findings; where it cannot go on, that is one too, and the other looks are still to come."""
+    """Return a look's findings; where it cannot go on, that is one too, and the other looks are still to come."""
     try:
         yield from findings
     except click.ClickException as error:
@@ -40,12 +40,12 @@ def looked(what: str, findings: Iterable[Check]) -> Iterator[Check]:
 
 
 def command(home: Home, name: str) -> str:
-    """Give a command of ours as it is typed for this home."""
+    """Return a command of ours as it is typed for this home."""
     return f"cc-otel {name}" + ("" if home.path == default_home() else f" --home {shlex.quote(str(home.path))}")
 
 
 def install(home: Home, settings: Path | None = None) -> str:
-    """Give the command that wires a settings file to this home, by default the user's own."""
+    """Return the command that wires a settings file to this home, by default the user's own."""
     if settings is None or settings == settings_path("user"):
         return command(home, "install")
     scope = "--local" if settings.name == "settings.local.json" else "--project"
