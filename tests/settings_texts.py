@@ -73,7 +73,7 @@ def values() -> st.SearchStrategy[str]:
 
 
 def settings() -> st.SearchStrategy[str]:
-    """Return the text of a settings file that can be wired: other tools' hooks or none, an event without any, no text."""
+    """Return a settings file that can be wired: other tools' hooks or none, an event without any, no text."""
 
     def whole(mark: str, value: Object | None, random: Random) -> str:
         return mark + random.choice(SPACES) + (spelled(value, random) if value else "") + random.choice(SPACES)
