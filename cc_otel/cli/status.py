@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from cc_otel.claude_code import wiring
+from cc_otel.claude_code.client_settings import obstacles
 from cc_otel.claude_code.installed import PLUGIN, Installed
 from cc_otel.claude_code.settings_file import SettingsFile, Unusable
 from cc_otel.cli.common import fail, json_option, not_nan, print_json, say, with_settings
@@ -82,8 +83,9 @@ def _recording(home: Home) -> Recording:
 
 
 def _is_wired(path: Path, home: Home) -> bool:
+    """Whether hooks that a settings file wires to the home run, in sessions that begin in this folder."""
     try:
-        return home.path in wiring.homes(SettingsFile(path).read() or "")
+        return home.path in wiring.homes(SettingsFile(path).read() or "") and not obstacles(path, Path.cwd())
     except (Unusable, wiring.NotWirable):
         return False
 

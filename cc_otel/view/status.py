@@ -152,9 +152,14 @@ def _with_journal(status: HomeStatus, journal: Journal, now_ns: int) -> HomeStat
         journal=JournalState(events, spans, count_open(journal)),
         counts=journal.counters.all(),
         problems=[*status.problems, *unread_problems(notes.unread or {})],
-        sender=notes.sender,
+        sender=_sender(notes.sender),
         summaries=notes.summaries,
     )
+
+
+def _sender(noted: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return the state of the delivery with the key that its set-aside spans have always had in JSON, too."""
+    return noted | {"buried": noted["set_aside"]} if isinstance(noted, dict) and "set_aside" in noted else noted
 
 
 def faults(status: HomeStatus, now_ns: int, failing_s: float) -> Iterator[str]:

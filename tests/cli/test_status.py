@@ -61,6 +61,22 @@ def test_where_settings_are_wired_they_are_named(person: Path) -> None:
     assert problem.startswith(f"wiring: {settings} lacks ")
 
 
+@pytest.mark.parametrize("kept", ['"disableAllHooks": true', '"hooks": {"Stop": ["an old shape"]}'])
+def test_where_hooks_do_not_run_nothing_is_recorded(person: Path, kept: str) -> None:
+    """Settings that are wired record nothing where the client skips them or runs no hooks, and the reason is named."""
+    home, settings = person / "home", person / ".claude" / "settings.json"
+    typed("install", "--home", str(home))
+    text = settings.read_text("utf-8")
+    name = kept.split(":", maxsplit=1)[0]
+    settings.write_text(
+        text.replace("{", f"{{{kept},", 1) if name not in text else text.replace('"Stop": [', '"Stop": ["old",')
+    )
+    line, on, problems = recording(home)
+
+    assert (line, on) == ("Recording  NOTHING IS RECORDED", False)
+    assert [problem for problem in problems if str(settings) in problem]
+
+
 def test_a_check_fails_where_anything_is_wrong(person: Path) -> None:
     """With --check nothing is printed and the exit code is 0 in order; else what is wrong is printed, and it is 1."""
     home = person / "home"

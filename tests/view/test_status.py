@@ -92,6 +92,15 @@ def test_faults_are_what_somebody_has_to_see_to(tmp_path: Path) -> None:
     assert wrong(counts={"spans_buried": new}) == ["4 spans were refused by the receiver, the last within a week"]
 
 
+def test_spans_set_aside_keep_their_key(tmp_path: Path) -> None:
+    """Programs find the spans that a receiver refused under `buried`, whatever the agent calls them."""
+    journal = Journal(tmp_path / "journal.db", owner=True)
+    journal.status.save(AgentStatus(sender={"set_aside": 2}))
+    journal.close()
+
+    assert state(tmp_path).to_json()["sender"]["buried"] == 2
+
+
 def test_what_waits_is_counted(tmp_path: Path) -> None:
     """Events in the spool, spans in the outbox and open spans are counted."""
     workshop: Workshop = at_work(tmp_path)
