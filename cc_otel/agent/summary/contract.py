@@ -10,7 +10,7 @@ from cc_otel.agent.summary.rules.sentence import by_rule
 class Summaries(Protocol):
     """Gives each finished span its sentence. One thread uses it."""
 
-    def offer(self, finding: SpanSource) -> Summary | None:
+    def offer(self, source: SpanSource) -> Summary | None:
         """
         Return the span's summary, or None where it is worth waiting for a better one.
 
@@ -28,9 +28,9 @@ class ByRule:
         """Take whether the sentences may quote what was said."""
         self._with_content = with_content
 
-    def offer(self, finding: SpanSource) -> Summary:
+    def offer(self, source: SpanSource) -> Summary:
         """Return the rule's text."""
-        return by_rule(finding, with_content=self._with_content)
+        return by_rule(source, with_content=self._with_content)
 
     def settled(self) -> Sequence[tuple[str, Summary]]:
         """Return nothing: no span waits."""

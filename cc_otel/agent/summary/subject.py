@@ -74,31 +74,31 @@ class Subject:
         return digest.hexdigest()
 
 
-def subject_of(finding: SpanSource, episodes: Iterable[Episode]) -> Subject | None:
+def subject_of(source: SpanSource, episodes: Iterable[Episode]) -> Subject | None:
     """
     Return what a model is asked about a span, None where its rule's text is the better choice.
 
     ``episodes`` is what happened within it, in order; it is only looked at where that is part of the question.
     """
-    draft = finding.draft
+    draft = source.draft
     match draft.role:
         case Role.TOOL if (
             draft.error_type or draft.interrupted or not tool_row(draft.hook_event.tool_name).rule_suffices
         ):
-            return _same("call", _call(finding))
+            return _same("call", _call(source))
         case Role.TURN | Role.SUBAGENT if draft.event.name != "SessionStart":
-            return _with_episodes(str(draft.role), finding, list(episodes))
+            return _with_episodes(str(draft.role), source, list(episodes))
         case Role.HOOK if draft.event.name == "SessionEnd":
             turns = list(episodes)
-            return _with_episodes("session", finding, turns) if turns else None
-        case Role.HOOK if _stands_alone(finding):
-            return _same("call" if draft.event.name in _OF_A_CALL else "turn", _call(finding))
+            return _with_episodes("session", source, turns) if turns else None
+        case Role.HOOK if _stands_alone(source):
+            return _same("call" if draft.event.name in _OF_A_CALL else "turn", _call(source))
     return None
 
 
-def _stands_alone(finding: SpanSource) -> bool:
+def _stands_alone(source: SpanSource) -> bool:
     """Whether no span of a call, turn or subagent covers what this instant reports."""
-    event = finding.draft.hook_event
+    event = source.draft.hook_event
     if event.name in _OF_A_CALL:
         return not event.tool_use_id and bool(event.tool_name)
     return event.name in _OF_AN_END and not (event.prompt_id or event.agent_id)
@@ -109,50 +109,50 @@ def _same(kind: str, parts: list[str]) -> Subject:
     return Subject(kind, text, text)
 
 
-def _call(finding: SpanSource) -> list[str]:
-    event, payload = finding.draft.hook_event, finding.opener.payload
-    folder = _folder(finding)
+def _call(source: SpanSource) -> list[str]:
+    event, payload = source.draft.hook_event, source.opener.payload
+    folder = _folder(source)
     asked = payload.get("tool_input")
     if asked is None:
         # The shape that the first scripts sent: what belongs to the call stands beside its name.
         asked = {key: value for key, value in payload.items() if key not in _IDENTITY}
-    response = finding.response if finding.closer else payload.get("tool_response")
+    response = source.response if source.closer else payload.get("tool_response")
     parts = [f"tool: {event.tool_name}"] if event.tool_name else []
-    parts += [f"input: {_shown(asked, INPUT_LENGTH_MAX, folder)}", *_ended(finding)]
+    parts += [f"input: {_shown(asked, INPUT_LENGTH_MAX, folder)}", *_ended(source)]
     if output := _shown(response, OUTPUT_LENGTH_MAX, folder):
         parts.append(f"output: {output}")
     return parts
 
 
-def _asked(finding: SpanSource) -> list[str]:
-    payload, folder = finding.opener.payload, _folder(finding)
+def _asked(source: SpanSource) -> list[str]:
+    payload, folder = source.opener.payload, _folder(source)
     parts = []
-    if agent := finding.draft.hook_event.agent_type:
+    if agent := source.draft.hook_event.agent_type:
         parts.append(f"agent: {agent}")
     if prompt := payload.get("prompt"):
         parts.append(f"asked: {_shown(prompt, ASKED_LENGTH_MAX, folder)}")
     return parts
 
 
-def _ended(finding: SpanSource) -> list[str]:
-    draft = finding.draft
+def _ended(source: SpanSource) -> list[str]:
+    draft = source.draft
     if draft.interrupted:
         how = "interrupted by the user"
     elif draft.error_type:
         how = f"failed ({draft.error_type})"
     else:
         how = _HOW.get(draft.closed_by, "")
-    if draft.event.name == "SessionEnd" and isinstance(reason := finding.opener.payload.get("reason"), str):
+    if draft.event.name == "SessionEnd" and isinstance(reason := source.opener.payload.get("reason"), str):
         how = reason
     parts = [f"ended: {how}"] if how else []
     is_agent = draft.role in {Role.TURN, Role.SUBAGENT}
-    if is_agent and finding.closer and (last := finding.closer.payload.get("last_assistant_message")):
-        parts.append(f"last words: {_shown(last, OUTPUT_LENGTH_MAX, _folder(finding))}")
+    if is_agent and source.closer and (last := source.closer.payload.get("last_assistant_message")):
+        parts.append(f"last words: {_shown(last, OUTPUT_LENGTH_MAX, _folder(source))}")
     return parts
 
 
-def _with_episodes(kind: str, finding: SpanSource, episodes: Sequence[Episode]) -> Subject:
-    before, after, folder = _asked(finding), _ended(finding), _folder(finding)
+def _with_episodes(kind: str, source: SpanSource, episodes: Sequence[Episode]) -> Subject:
+    before, after, folder = _asked(source), _ended(source), _folder(source)
 
     def told(texts: list[str]) -> str:
         return "\n".join([*before, *_listed(texts, folder), *after])
@@ -169,8 +169,8 @@ def _listed(texts: list[str], folder: str) -> list[str]:
     return ["done:", *lines]
 
 
-def _folder(finding: SpanSource) -> str:
-    folder = finding.opener.payload.get("cwd")
+def _folder(source: SpanSource) -> str:
+    folder = source.opener.payload.get("cwd")
     return folder if isinstance(folder, str) else ""
 
 

@@ -69,22 +69,22 @@ class Summariser:
 
     # What the agent's thread calls
 
-    def offer(self, finding: SpanSource) -> Summary | None:
+    def offer(self, source: SpanSource) -> Summary | None:
         """Return the span's summary, or None: it is being asked for, and `settled` gives it in time."""
-        rule = by_rule(finding)
+        rule = by_rule(source)
         try:
-            subject = self._subject(finding, rule)
+            subject = self._subject(source, rule)
             if subject is None:
-                return self._said(finding.draft, rule)
+                return self._said(source.draft, rule)
             keys = tuple(subject.key(model, prompt.version()) for model in self._chain.models)
             kept = self._cache.get(keys)
             self._error = ""
         except CacheUnavailable as error:
             self._complain(error)
-            return self._said(finding.draft, rule)
+            return self._said(source.draft, rule)
         if sentence := next((kept[key] for key in keys if key in kept), None):
-            return self._said(finding.draft, Summary(sentence.text, "cache", sentence.model))
-        draft = finding.draft
+            return self._said(source.draft, Summary(sentence.text, "cache", sentence.model))
+        draft = source.draft
         # Where others may have the sentence already, it is worth asking them whatever the models do.
         in_time = self._chain.again_s() < self._pace.timeout_s and not self._budget.limited()
         new = in_time or self._cache.has_remote
@@ -99,14 +99,14 @@ class Summariser:
             self._improve_episode(span_id, summary)
         return settled
 
-    def _subject(self, finding: SpanSource, rule: Summary) -> Subject | None:
-        draft = finding.draft
+    def _subject(self, source: SpanSource, rule: Summary) -> Subject | None:
+        draft = source.draft
         if draft.role is Role.SESSION:
             # Its first question comes in seconds, which is what the import takes.
             self._process.warm()
         if whole := _whole(draft):
             self._activity.add(whole, draft.span_id, draft.start_ns, rule.text)
-        return self._choose(finding, self._episodes(draft))
+        return self._choose(source, self._episodes(draft))
 
     def _episodes(self, draft: Draft) -> Iterator[Episode]:
         # Read when it is looked at: for most spans it is not.
