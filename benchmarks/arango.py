@@ -60,7 +60,7 @@ def run(spans: int = SPANS) -> list[Row]:
 
 
 def row(what: str, measured: float, reference: float, unit: str) -> Row:
-    """Answer a row with SQLite as its reference."""
+    """Return a row with SQLite as its reference."""
     return Row(what, measured, unit, reference, measured / reference)
 
 
@@ -108,7 +108,7 @@ def store_costs(
 
 
 def best(costs: Iterator[tuple[float, float]]) -> tuple[float, float]:
-    """Answer the fastest of several rounds: whatever else the machine does only slows one down."""
+    """Return the fastest of several rounds: whatever else the machine does only slows one down."""
     rates, cpus = zip(*costs, strict=True)
     return max(rates), min(cpus)
 
@@ -143,7 +143,7 @@ def serve(store: str, url: str, home: Path) -> None:
 
 @contextmanager
 def instant_server() -> Iterator[str]:
-    """Run the stand-in that answers at once; give its address."""
+    """Run the stand-in that answers at once; return its address."""
     arguments = [sys.executable, "-m", "tests.graph.arango.standin", "--instant"]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as server:
         try:

@@ -49,7 +49,7 @@ def run() -> list[Row]:
 
 
 def timed(step: Callable[[], object]) -> float:
-    """Give how long a step takes, s."""
+    """Return how long a step takes, s."""
     started = time.perf_counter()
     step()
     return time.perf_counter() - started

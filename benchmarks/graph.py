@@ -174,7 +174,7 @@ def insert(database: sqlite3.Connection, rows: Rows) -> None:
 
 
 def ready_made(path: Path, groups: Sequence[Sequence[bytes]]) -> list[Rows]:
-    """Answer the rows of each group as the exporter wrote them."""
+    """Return the rows of each group as the exporter wrote them."""
     with closing(sqlite3.connect(path)) as written:
         rows = {
             table: {row[0]: row for row in written.execute(f"SELECT {columns} FROM {table}")}
@@ -234,7 +234,7 @@ def read(group: Sequence[bytes]) -> Rows:
 
 @contextmanager
 def process(program: str, *arguments: str | Path) -> Iterator[IO[str]]:
-    """Run a Python program until the block ends; give what it prints."""
+    """Run a Python program until the block ends; return what it prints."""
     command = [sys.executable, "-c", program, *map(str, arguments)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdin

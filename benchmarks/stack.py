@@ -70,7 +70,7 @@ def others(folder: Path, home: Path, graph: GraphExporter, parts: ExitStack) -> 
 
 
 def built(part: str) -> Path | None:
-    """Answer where a real program is; say so where it is not built."""
+    """Return where a real program is; say so where it is not built."""
     found = subprocess.run(
         ["sh", str(ROOT / "stack" / "build.sh"), "where", part], capture_output=True, text=True, check=False
     )
@@ -85,7 +85,7 @@ def left_out(why: str) -> None:
 
 
 def agent(home: Path, endpoint: str) -> Program:
-    """Answer an agent that sends there."""
+    """Return an agent that sends there."""
     arguments = [sys.executable, "-m", "cc_otel", "agent", "--home", str(home), "--exporter-otlp-endpoint", endpoint]
     settings = {"HOME": str(home), "PYTHONPATH": str(ROOT)}
     return Program(arguments, settings, home / "agent.log", (home / "agent.pid").exists)

@@ -95,7 +95,7 @@ class Measured:
     waits_s: list[float] = field(default_factory=list)
 
     def dollars(self) -> float:
-        """Give the price of its tokens."""
+        """Return the price of its tokens."""
         price_in, price_out = prices()
         return self.tokens_in * price_in + self.tokens_out * price_out
 
@@ -249,7 +249,7 @@ _ENDS = (*_CALL_ENDS, "SubagentStop", "Stop", "SessionEnd")
 
 
 def _steps(session: Session) -> Iterator[Session]:
-    """Give the events that come together: up to an end, and calls that end in a row are calls of one message."""
+    """Return the events that come together: up to an end, and calls that end in a row are calls of one message."""
     step: Session = []
     for payload in session:
         if step and step[-1]["hook_event_name"] in _ENDS and payload["hook_event_name"] not in _CALL_ENDS:
@@ -260,7 +260,7 @@ def _steps(session: Session) -> Iterator[Session]:
 
 
 def recorded_twice() -> list[Session]:
-    """Give the recorded sessions, and then again under other ids."""
+    """Return the recorded sessions, and then again under other ids."""
     sessions = []
     for copy in ("a", "b"):
         for path in sorted(SESSIONS.glob("*.jsonl")):
@@ -289,7 +289,7 @@ PROMPTS = ["run the tests", "fix the failing test", "commit this", "continue", "
 
 def week(seed: int = 7, sessions: int = 15) -> list[Session]:
     """
-    Give a made-up week: five days of three sessions of six turns of five calls.
+    Return a made-up week: five days of three sessions of six turns of five calls.
 
     Two calls of five are one of eight commands with an output from a short list, one is a command nobody ran before,
     one reads a file, one edits it; a third of the prompts are among six that come again and again.
@@ -353,7 +353,7 @@ def _encoding() -> tiktoken.Encoding:
 
 
 def prices() -> tuple[float, float]:
-    """Give the price of a token in and of one out, dollars, from LiteLLM's table."""
+    """Return the price of a token in and of one out, dollars, from LiteLLM's table."""
     table = json.loads((_litellm_folder() / "model_prices_and_context_window_backup.json").read_text("utf-8"))
     return float(table[PRICED_AS]["input_cost_per_token"]), float(table[PRICED_AS]["output_cost_per_token"])
 

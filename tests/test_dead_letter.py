@@ -25,24 +25,24 @@ class Clock:
         self.now_s = NOON_S
 
     def __call__(self) -> float:
-        """Answer the time, s."""
+        """Return the time, s."""
         return self.now_s
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """Give a clock that stands at noon."""
+    """Return a clock that stands at noon."""
     return Clock()
 
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """Answer where the letters go."""
+    """Return where the letters go."""
     return tmp_path / "home" / "dead"
 
 
 def lines(file: Path) -> list[object]:
-    """Answer a file's letters."""
+    """Return a file's letters."""
     return [json.loads(line) for line in file.read_text(encoding="ascii").splitlines()]
 
 
@@ -135,7 +135,7 @@ def left(dead: Path) -> set[str]:
 
 def test_a_home_without_a_dead_letter_has_nothing_to_remove(tmp_path: Path) -> None:
     """Where there never was a dead letter there is no directory, and that is no error."""
-    assert 0 == SpanDeadLetters(tmp_path / "dead").prune(int(NOON_S * 1e9))
+    assert SpanDeadLetters(tmp_path / "dead").prune(int(NOON_S * 1e9)) == 0
 
 
 def test_what_is_old_goes_from_the_dead(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_what_is_old_goes_from_the_dead(tmp_path: Path) -> None:
     letter(tmp_path, "graph-2026-01-01.jsonl", AGE_S + 1)
     letter(tmp_path, "young.json", AGE_S - 1)
 
-    assert 1 == SpanDeadLetters(tmp_path).prune(int(NOON_S * 1e9))
+    assert SpanDeadLetters(tmp_path).prune(int(NOON_S * 1e9)) == 1
     assert {"young.json"} == left(tmp_path)
 
 
@@ -155,7 +155,7 @@ def test_over_the_limit_the_oldest_go_from_the_dead(tmp_path: Path) -> None:
         letter(tmp_path, f"{hours}.json", hours * 3600.0, third)
     letter(tmp_path, "graph-2026-01-01.jsonl", 0, DEAD_BYTES_MAX)
 
-    assert 2 == SpanDeadLetters(tmp_path).prune(int(NOON_S * 1e9))
+    assert SpanDeadLetters(tmp_path).prune(int(NOON_S * 1e9)) == 2
     assert {"1.json", "2.json", "graph-2026-01-01.jsonl"} == left(tmp_path)
 
 
@@ -176,4 +176,4 @@ def test_what_stays_of_the_dead_is_young_and_fits(letters: list[tuple[int, int]]
         assert all(age_s <= AGE_S for age_s, _ in stayed)
         assert sum(size_bytes for _, size_bytes in stayed) <= DEAD_BYTES_MAX
         assert max((age_s for age_s, _ in stayed), default=0) <= min((age_s for age_s, _ in gone), default=1 << 40)
-        assert 0 == SpanDeadLetters(dead).prune(int(NOON_S * 1e9))
+        assert SpanDeadLetters(dead).prune(int(NOON_S * 1e9)) == 0

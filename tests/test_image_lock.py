@@ -13,7 +13,7 @@ _NAME: Final = re.compile(r"[a-z0-9-]+")
 
 
 def versions(name: str) -> dict[str, str]:
-    """Answer the packages of a file of requirements, with their versions."""
+    """Return the packages of a file of requirements, with their versions."""
     return dict(_REQUIREMENT.findall((ROOT / "requirements" / name).read_text("utf-8")))
 
 

@@ -24,7 +24,7 @@ class AlreadyRunning(Exception):
 
 
 class HomeLock:
-    """Makes its holder the home's one agent. The system lets go of it when the process ends, however it ends."""
+    """Makes its holder the home's one agent. The system releases it when the process ends, however it ends."""
 
     def __init__(self, home: Path) -> None:
         self._lock_path = home / LOCK_NAME

@@ -41,7 +41,7 @@ NOT_IN_PAYLOAD: Final = frozenset(
 
 
 def tell(story: str) -> list[Occurrence]:
-    """Give the inputs of a story, in the order of its lines."""
+    """Return the inputs of a story, in the order of its lines."""
     lines = [line.split("#")[0].split() for line in story.splitlines()]
     return [_input(words, number) for number, words in enumerate(lines, 1) if words]
 
@@ -56,7 +56,7 @@ def play(story: str) -> Assembled:
 
 
 def draw(story: str) -> str:
-    """Give the tree of a story, whose every event has to be in it."""
+    """Return the tree of a story, whose every event has to be in it."""
     assembled = play(story)
     tree = render(assembled.drafts, 0).strip()
     events = [told for told in tell(story) if not isinstance(told, Observation)]

@@ -25,7 +25,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 
 @functools.cache
 def samples() -> list[dict[str, Any]]:
-    """Give one recorded line for each kind of event and the fields it came with."""
+    """Return one recorded line for each kind of event and the fields it came with."""
     found = {
         (record["payload"]["hook_event_name"], *record["payload"]): record for name in NAMES for record in records(name)
     }

@@ -41,7 +41,7 @@ def check_sound(told: Inputs) -> Assembled:
         _check_place(draft, by_id)
     roots = Counter(draft.trace_id for draft in drafts if draft.parent_id is None)
     assert {draft.trace_id: 1 for draft in drafts} == roots
-    assert [] == assembler.open_processes()
+    assert assembler.open_processes() == []
     assert {item.session_id for item in told} == set(assembler.quiet_sessions(1 << 80))
     return assembled
 
@@ -194,5 +194,5 @@ def fold(assembler: Assembler, told: Inputs) -> list[Step]:
 
 
 def spans(steps: list[Step]) -> list[tuple[str, str]]:
-    """Give each draft of those steps, by its id."""
+    """Return each draft of those steps, by its id."""
     return [(draft.span_id, repr(draft)) for step in steps for draft in step.drafts]

@@ -21,7 +21,7 @@ RULES = Path(__file__).parent / "rules"
 
 
 def stories() -> list[tuple[str, str, str]]:
-    """Give the sentence, the story and the tree of each rule."""
+    """Return the sentence, the story and the tree of each rule."""
     found = []
     for path in sorted(RULES.glob("*.txt")):
         for block in path.read_text("utf-8").removeprefix("# ").split("\n\n# "):
@@ -53,7 +53,7 @@ TURN = """
 
 
 def by_role(story: str) -> dict[Role, Draft]:
-    """Give one draft of each role."""
+    """Return one draft of each role."""
     return {draft.role: draft for draft in play(story).drafts}
 
 
@@ -156,11 +156,11 @@ def test_a_span_knows_the_event_that_brought_its_result() -> None:
         50  Stop prompt=p
     """).drafts
 
-    assert {"p": "Stop", "t": "PostToolUse", "u": "PostToolBatch", "v": None} == {
+    assert {
         draft.hook_event.tool_use_id or draft.event.prompt_id: draft.closer.name if draft.closer else None
         for draft in drafts
         if draft.role in {Role.TURN, Role.TOOL}
-    }
+    } == {"p": "Stop", "t": "PostToolUse", "u": "PostToolBatch", "v": None}
 
 
 # What the agent tells and asks
@@ -192,9 +192,9 @@ def test_only_what_is_open_or_waits_keeps_a_client_in_view() -> None:
         """,
     )
 
-    assert [("s", 1, 10_000_000), ("s", 2, 20_000_000), ("z", 3, 40_000_000)] == assembler.open_processes()
-    assert [("z", 3, 40_000_000)] == assembler.open_processes("z")
-    assert [] == assembler.open_processes("unknown")
+    assert assembler.open_processes() == [("s", 1, 10_000_000), ("s", 2, 20_000_000), ("z", 3, 40_000_000)]
+    assert assembler.open_processes("z") == [("z", 3, 40_000_000)]
+    assert assembler.open_processes("unknown") == []
 
 
 def test_a_client_is_overdue_once_an_event_waited_two_seconds() -> None:
@@ -202,7 +202,7 @@ def test_a_client_is_overdue_once_an_event_waited_two_seconds() -> None:
     assembler = Assembler()
     told_to(assembler, "0 ConfigChange")
 
-    assert [] == assembler.overdue(2_000_000_000)
+    assert assembler.overdue(2_000_000_000) == []
     assert [Observation(Cause.WAITED, "s", 1, 2_000_000_001)] == assembler.overdue(2_000_000_001)
 
 
@@ -220,7 +220,7 @@ def test_only_what_builds_on_a_waiting_event_waits_with_it() -> None:
         """,
     )
 
-    assert ["u", "u"] == [draft.hook_event.tool_use_id for draft in drafts]
+    assert [draft.hook_event.tool_use_id for draft in drafts] == ["u", "u"]
 
 
 def test_a_session_is_quiet_when_nothing_is_open_and_its_last_event_is_old() -> None:
@@ -229,8 +229,8 @@ def test_a_session_is_quiet_when_nothing_is_open_and_its_last_event_is_old() -> 
     story = "0 SessionStart startup\n10 UserPromptSubmit prompt=p\n20 Stop prompt=p"
     first = told_to(assembler, story)
 
-    assert [] == assembler.quiet_sessions(20_000_000)
-    assert ["s"] == assembler.quiet_sessions(20_000_001)
+    assert assembler.quiet_sessions(20_000_000) == []
+    assert assembler.quiet_sessions(20_000_001) == ["s"]
 
     assembler.forget("s")
 
@@ -244,11 +244,11 @@ def test_an_open_span_is_never_quiet() -> None:
     assembler = Assembler()
     told_to(assembler, "0 SessionStart startup\n10 UserPromptSubmit prompt=p")
 
-    assert [] == assembler.quiet_sessions(10**18)
+    assert assembler.quiet_sessions(10**18) == []
 
 
 def test_an_event_told_by_two_wirings_is_told_to_be_a_duplicate() -> None:
     """The agent learns which event was the second telling of another, so that it can let go of its content."""
     assembled = play("0 SessionStart startup\n1 SessionStart startup plugin=/plugin\n2 ConfigChange")
 
-    assert ([1, 3], [2]) == ([draft.event.id for draft in assembled.drafts], assembled.without_span)
+    assert ([draft.event.id for draft in assembled.drafts], assembled.without_span) == ([1, 3], [2])

@@ -16,7 +16,7 @@ def test_a_span_is_measured_in_bytes() -> None:
 
         attributes = gathered.finished([], cut_short=False)
 
-        assert ["first", "third", "cc_otel.truncated"] == list(attributes)
+        assert list(attributes) == ["first", "third", "cc_otel.truncated"]
         assert {"second"} == json.loads(str(attributes["cc_otel.truncated"])).keys()
 
 

@@ -41,7 +41,7 @@ def _collector() -> Iterator[None]:
 
 @pytest.fixture
 def unused_port() -> int:
-    """Give a port of the loopback interface that nobody listens on."""
+    """Return a port of the loopback interface that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
@@ -96,7 +96,7 @@ def test_what_goes_wrong_each_second_is_told_once(tmp_path: Path, caplog: pytest
             wait_for(lambda: len(receiver.requests) >= 4)
 
     told = [record.getMessage() for record in caplog.records if record.name == LOG]
-    assert 1 == len([text for text in told if "the sender waits" in text]), told
+    assert len([text for text in told if "the sender waits" in text]) == 1, told
 
 
 def test_old_graves_are_removed_and_counted(tmp_path: Path, unused_port: int) -> None:
@@ -111,7 +111,7 @@ def test_old_graves_are_removed_and_counted(tmp_path: Path, unused_port: int) ->
     with at_work(tmp_path, unused_port):
         wait_for(lambda: counts(tmp_path) == {"buried_spans_removed": 1})
 
-    assert [False, False, True] == [path.exists() for path in (old, broken, young)]
+    assert [path.exists() for path in (old, broken, young)] == [False, False, True]
 
 
 def test_an_agent_whose_journal_is_damaged_ends_and_the_next_begins_anew(tmp_path: Path, unused_port: int) -> None:

@@ -66,7 +66,7 @@ def test_the_last_word_of_an_event_that_was_cut_is_not_kept(tmp_path: Path, befo
 
 def test_what_is_short_and_whole_is_kept_whole(tmp_path: Path) -> None:
     """Of a payload that came whole nothing is missing but its secrets."""
-    assert b"[1, [redacted:github-token]" == failed(tmp_path, f"[1, {GITHUB}".encode()).payload
+    assert failed(tmp_path, f"[1, {GITHUB}".encode()).payload == b"[1, [redacted:github-token]"
 
 
 def test_a_cause_of_failing_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -83,7 +83,7 @@ def test_a_cause_of_failing_is_told_once(tmp_path: Path, caplog: pytest.LogCaptu
     assert [f"an event was set aside in failed/: {reason}" for reason in reasons] == [
         record.getMessage() for record in caplog.records
     ]
-    assert 4 == journal.counters.all()["events_failed"].count
+    assert journal.counters.all()["events_failed"].count == 4
     journal.close()
 
 

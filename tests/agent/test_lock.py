@@ -15,4 +15,4 @@ def test_lock_and_pid_are_their_owners_alone(tmp_path: Path) -> None:
     finally:
         os.umask(mask)
 
-    assert {LOCK_NAME: "0o600", PID_NAME: "0o600"} == modes
+    assert modes == {LOCK_NAME: "0o600", PID_NAME: "0o600"}

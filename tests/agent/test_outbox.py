@@ -18,10 +18,10 @@ def test_a_dead_letter_is_kept_with_its_reason(tmp_path: Path) -> None:
         journal.commit([], [replace(parcel, session_id="s", start_ns=1)], [])
         JournalOutbox(journal, tmp_path / "dead").dead_letter(parcel, "too odd")
 
-        assert [] == journal.outbox.waiting(9, 1000)
-        assert {"spans_buried": 1} == {what: count.count for what, count in journal.counters.all().items()}
+        assert journal.outbox.waiting(9, 1000) == []
+        assert {what: count.count for what, count in journal.counters.all().items()} == {"spans_buried": 1}
     path = tmp_path / "dead" / f"{'1' * 32}-{'2' * 16}.json"
     reason, span = path.read_text("utf-8").splitlines()
-    assert {"reason": "too odd"} == json.loads(reason)
+    assert json.loads(reason) == {"reason": "too odd"}
     assert "2" * 16 in span
-    assert 0o600 == path.stat().st_mode & 0o777
+    assert path.stat().st_mode & 0o777 == 0o600

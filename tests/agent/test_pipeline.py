@@ -59,11 +59,11 @@ class Workshop:
             pass
 
     def spans(self) -> dict[str, Encoded]:
-        """Give the spans that wait, by name; of equal names the last."""
+        """Return the spans that wait, by name; of equal names the last."""
         return {span.name: span for span in self.encoded()}
 
     def encoded(self) -> list[Encoded]:
-        """Give the spans that wait."""
+        """Return the spans that wait."""
         return [Encoded.FromString(parcel.span) for parcel in self.journal.outbox.waiting(10_000, 1 << 30)]
 
 
@@ -74,12 +74,12 @@ def workshop(tmp_path: Path) -> Workshop:
 
 
 def attributes(span: Encoded) -> dict[str, Any]:
-    """Give a span's attributes as Python values."""
+    """Return a span's attributes as Python values."""
     return {pair.key: getattr(pair.value, str(pair.value.WhichOneof("value"))) for pair in span.attributes}
 
 
 def events_of(name: str) -> Iterator[tuple[bytes, dict[str, str], int]]:
-    """Give the events of a recorded session."""
+    """Return the events of a recorded session."""
     for line in (SESSIONS / f"{name}.jsonl").read_text("utf-8").splitlines():
         event = json.loads(line)
         yield json.dumps(event["payload"]).encode(), event["env"], event["t_ns"]
@@ -114,7 +114,7 @@ def test_a_file_left_by_a_crash_is_no_second_event(workshop: Workshop, tmp_path:
     os.utime(waiting, ns=(status.st_atime_ns, status.st_mtime_ns))
     workshop.settle()
 
-    assert ["session startup"] == [span.name for span in workshop.encoded()]
+    assert [span.name for span in workshop.encoded()] == ["session startup"]
     assert workshop.spool.count() == 0
 
 
@@ -257,12 +257,12 @@ def test_a_client_that_told_something_was_alive(workshop: Workshop) -> None:
     assert workshop.encoded() == []
     workshop.settle(5)
 
-    assert ["invoke_agent claude-code"] == list(workshop.spans())
+    assert list(workshop.spans()) == ["invoke_agent claude-code"]
 
 
 @pytest.fixture
 def nobody() -> str:
-    """Give a pid that no process has."""
+    """Return a pid that no process has."""
     with subprocess.Popen(["true"]) as gone:
         gone.wait()
     return str(gone.pid)
@@ -274,10 +274,10 @@ def test_a_client_that_cannot_be_seen_is_given_time(workshop: Workshop, nobody: 
     workshop.record(PROMPT | {"session_id": "old"}, time.time_ns() - 100 * SECOND_NS, CLAUDE_PID=nobody)
     workshop.settle(5)
     workshop.settle(10)
-    assert ["old"] == [attributes(span)["session.id"] for span in workshop.encoded()]
+    assert [attributes(span)["session.id"] for span in workshop.encoded()] == ["old"]
     workshop.settle(70)
 
-    assert ["old", "s"] == [attributes(span)["session.id"] for span in workshop.encoded()]
+    assert [attributes(span)["session.id"] for span in workshop.encoded()] == ["old", "s"]
 
 
 def test_a_client_out_of_sight_is_not_taken_for_gone(workshop: Workshop, nobody: str) -> None:
@@ -289,17 +289,18 @@ def test_a_client_out_of_sight_is_not_taken_for_gone(workshop: Workshop, nobody:
     workshop.record(PROMPT | tool, now_ns + 5 * SECOND_NS, CLAUDE_PID=nobody)
     workshop.settle(10)
     workshop.settle(1000)
-    assert ([], 0) == (workshop.encoded(), owed(workshop.journal))
+    assert (workshop.encoded(), owed(workshop.journal)) == ([], 0)
     workshop.settle(7000)
 
-    assert {"invoke_agent claude-code": "idle", "execute_tool Bash": "idle"} == {
-        name: attributes(span)["cc_otel.closed_by"] for name, span in workshop.spans().items()
+    assert {name: attributes(span)["cc_otel.closed_by"] for name, span in workshop.spans().items()} == {
+        "invoke_agent claude-code": "idle",
+        "execute_tool Bash": "idle",
     }
 
 
 @pytest.fixture
 def of_another() -> Iterator[str]:
-    """Give the pid of a process of another user: the system's first, or for root one of nobody's."""
+    """Return the pid of a process of another user: the system's first, or for root one of nobody's."""
     if os.getuid():
         yield "1"
         return
@@ -314,7 +315,7 @@ def test_another_users_process_is_no_client(workshop: Workshop, of_another: str)
     workshop.settle(5)
     workshop.settle(70)
 
-    assert ["invoke_agent claude-code"] == list(workshop.spans())
+    assert list(workshop.spans()) == ["invoke_agent claude-code"]
 
 
 def test_nothing_stays_open_for_longer_than_anything_is_kept(tmp_path: Path) -> None:
@@ -326,7 +327,7 @@ def test_nothing_stays_open_for_longer_than_anything_is_kept(tmp_path: Path) -> 
     assert workshop.encoded() == []
     workshop.settle(1100)
 
-    assert ["idle"] == [attributes(span)["cc_otel.closed_by"] for span in workshop.encoded()]
+    assert [attributes(span)["cc_otel.closed_by"] for span in workshop.encoded()] == ["idle"]
 
 
 def test_a_clock_that_is_set_back_stops_nothing(workshop: Workshop) -> None:
@@ -338,7 +339,7 @@ def test_a_clock_that_is_set_back_stops_nothing(workshop: Workshop) -> None:
         client.kill()
     workshop.settle(10)
 
-    assert ["invoke_agent claude-code"] == list(workshop.spans())
+    assert list(workshop.spans()) == ["invoke_agent claude-code"]
 
 
 def test_an_event_without_a_place_is_a_span_all_the_same() -> None:
@@ -346,7 +347,7 @@ def test_an_event_without_a_place_is_a_span_all_the_same() -> None:
     event = HookEvent("Notification", 7, "s", "digest", id=3, pid=5)
     draft = unplaced(event)
 
-    assert (None, 7, 7 + INSTANT_NS, True) == (draft.parent_id, draft.start_ns, draft.end_ns, draft.late)
+    assert (draft.parent_id, draft.start_ns, draft.end_ns, draft.late) == (None, 7, 7 + INSTANT_NS, True)
     assert draft == unplaced(event)
 
 

@@ -143,7 +143,7 @@ def test_a_call_whose_blocks_come_seconds_apart_is_one_whole_call(room: Room) ->
     (event,) = room.events()
     (said,) = room.said()
     assert (event.ended_ns - event.clock_ns, event.asked_for) == (18 * SECOND_NS, ("t",))
-    assert {"output_tokens": 900, "cache_creation": {"ephemeral_1h_input_tokens": 5}} == said["usage"]
+    assert said["usage"] == {"output_tokens": 900, "cache_creation": {"ephemeral_1h_input_tokens": 5}}
     assert ([{"type": "text", "text": "hi"}, tool], "tool_use") == (said["blocks"], said["stop_reason"])
 
 

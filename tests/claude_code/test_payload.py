@@ -105,7 +105,7 @@ def test_names_have_a_length() -> None:
     """Ids and names are cut to a length that real ones never have."""
     event = event_of({"hook_event_name": "x" * 9999, "tool_use_id": "y" * 9999})
 
-    assert ("x" * NAME_LENGTH_MAX, "y" * NAME_LENGTH_MAX) == (event.name, event.tool_use_id)
+    assert (event.name, event.tool_use_id) == ("x" * NAME_LENGTH_MAX, "y" * NAME_LENGTH_MAX)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_an_empty_plugin_root_is_another_wiring_than_none() -> None:
         event_of({"hook_event_name": "Stop"}, variables).plugin_root for variables in ({}, {"CLAUDE_PLUGIN_ROOT": ""})
     ]
 
-    assert ["-", ""] == roots
+    assert roots == ["-", ""]
 
 
 def test_a_permission_request_has_the_input_of_its_call() -> None:
@@ -276,7 +276,7 @@ def test_a_batch_says_which_calls_the_client_refused_and_why(response: object, e
 @pytest.mark.parametrize("calls", [None, "t", {"tool_use_id": "t"}, [None, "t", [], {}, {"tool_use_id": 5}]])
 def test_a_batch_that_names_no_call_names_none(calls: object) -> None:
     """What is no list of calls with an id names no call."""
-    assert () == event_of({"hook_event_name": "PostToolBatch", "tool_calls": calls}).calls
+    assert event_of({"hook_event_name": "PostToolBatch", "tool_calls": calls}).calls == ()
 
 
 @pytest.mark.parametrize(
@@ -358,7 +358,7 @@ def test_an_event_comes_back_from_the_journal_as_it_went() -> None:
 def test_the_journal_keeps_only_what_an_event_says() -> None:
     """What is unknown takes no room."""
     assert (
-        b'{"name":"Stop","clock_ns":7,"session_id":"s","digest":"d"}' == HookEvent("Stop", 7, "s", "d", id=9).to_json()
+        HookEvent("Stop", 7, "s", "d", id=9).to_json() == b'{"name":"Stop","clock_ns":7,"session_id":"s","digest":"d"}'
     )
 
 
@@ -439,7 +439,7 @@ def test_every_cut_of_a_real_payload_gives_its_first_members() -> None:
 
 
 def _ends(payload: dict[str, Any]) -> dict[str, int]:
-    """Give where each member is over, with the comma or brace that says so: as many bytes are needed to know it."""
+    """Return where each member is over, with the comma or brace that says so: as many bytes are needed to know it."""
     ends = {}
     position = 1
     for key, value in payload.items():
@@ -475,7 +475,7 @@ def test_nesting_stops_nothing(leaf: str, end: str) -> None:
 
 
 def _parsed(data: bytes) -> dict[str, Any] | str:
-    """Give the payload, or why there is none."""
+    """Return the payload, or why there is none."""
     try:
         return parse(data)[0]
     except Unreadable as error:

@@ -52,7 +52,7 @@ def test_owner(file: SettingsFile) -> None:
     file.replace("old", "new")
 
     status = file.path.stat()
-    assert (12345, 23456, 0o640) == (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (12345, 23456, 0o640)
 
 
 @pytest.mark.parametrize(

@@ -342,4 +342,4 @@ def test_not_ours(command: str) -> None:
     text = json.dumps({"hooks": {"Stop": [{"hooks": [{"type": "command", "command": command}]}]}})
 
     assert text == unwire(text)
-    assert {} == wired(text)
+    assert wired(text) == {}

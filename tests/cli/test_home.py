@@ -18,7 +18,7 @@ def test_a_name_that_is_empty(person: Person) -> None:
     person.project.chmod(0o755)
     done = person.run("off", "--home", "")
 
-    assert (2, "", 0o755, []) == (done.returncode, done.stdout, mode(person.project), list(person.project.iterdir()))
+    assert (done.returncode, done.stdout, mode(person.project), list(person.project.iterdir())) == (2, "", 0o755, [])
 
 
 def test_a_folder_that_is_for_something_else(person: Person) -> None:
@@ -38,7 +38,7 @@ def test_a_folder_that_is_a_home(person: Person, brought: list[str]) -> None:
         (person.home / name).touch()
     person.done("off")
 
-    assert (0o700, True) == (mode(person.home), (person.home / "off").exists())
+    assert (mode(person.home), (person.home / "off").exists()) == (0o700, True)
 
 
 @pytest.mark.parametrize("command", ["install", "uninstall"])
@@ -46,6 +46,6 @@ def test_two_scopes(person: Person, command: str) -> None:
     """Two scopes at once are wrong usage: neither is chosen in silence."""
     done = person.run(command, "--user", "--local")
 
-    assert (2, "") == (done.returncode, done.stdout)
+    assert (done.returncode, done.stdout) == (2, "")
     assert "--user and --local exclude each other" in done.stderr
-    assert [] == [*person.user.iterdir(), *person.project.iterdir()]
+    assert [*person.user.iterdir(), *person.project.iterdir()] == []

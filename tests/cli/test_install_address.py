@@ -16,7 +16,7 @@ def test_no_socket_fits(person: Person, folder: str, words: str) -> None:
     home = person.folder / folder
     told = person.refused("install", "--home", str(home))
 
-    assert (True, False, False) == (words in told, home.exists(), person.settings.exists())
+    assert (words in told, home.exists(), person.settings.exists()) == (True, False, False)
 
 
 def test_no_socket_is_needed(person: Person) -> None:
@@ -34,12 +34,12 @@ def test_flush_says_it(person: Person) -> None:
     doctor = person.run("doctor", "--json", "--home", str(home))
     found = {line["what"]: line for line in map(json.loads, doctor.stdout.splitlines())}
 
-    assert (1, True) == (told.count("\n"), "path too long" in told)
-    assert (1, "broken", True) == (
+    assert (told.count("\n"), "path too long" in told) == (1, True)
+    assert (
         doctor.returncode,
         found["endpoint"]["state"],
         "choose a shorter one" in found["endpoint"]["told"],
-    )
+    ) == (1, "broken", True)
 
 
 @pytest.mark.parametrize("name", ["a#b", "a?b", "a%41b"])

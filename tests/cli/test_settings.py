@@ -48,7 +48,7 @@ def test_a_file_that_cannot_be_used(person: Person, text: str, reason: str) -> N
     configure(person, text)
     done = person.run("settings")
 
-    assert (1, 1) == (done.returncode, len(done.stderr.splitlines()))
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert reason in done.stderr
     assert [f"{name} = {item.default!r}" for name, item in SETTINGS.items()] == [
         line for line in done.stdout.splitlines() if " = " in line and not line.startswith(" ")
@@ -99,9 +99,9 @@ def test_numbers_in_quotes(person: Person) -> None:
     """A number may be in quotes, and a whole one may be where any may."""
     configure(person, 'retention_days = "90"\nkeep_h = 2\n')
 
-    assert {"retention_days": 90.0, "keep_h": 2.0} == {
+    assert {
         row["name"]: row["value"] for row in person.told("settings") if row["name"] in ("retention_days", "keep_h")
-    }
+    } == {"retention_days": 90.0, "keep_h": 2.0}
 
 
 def test_resource_attributes_without_form(person: Person) -> None:

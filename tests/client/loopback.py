@@ -15,7 +15,7 @@ class NotPermitted(Exception):
 @contextmanager
 def loopback() -> Iterator[tuple[str, ...]]:
     """
-    Make a namespace that lasts as long as the block; give what to put before a command to run it there.
+    Make a namespace that lasts as long as the block; return what to put before a command to run it there.
 
     Raises NotPermitted where that cannot be.
     """

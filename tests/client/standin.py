@@ -51,7 +51,7 @@ class Standin(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
     def note(self, method: str, path: str, headers: dict[str, str], body: str) -> int:
-        """Write a request down; give its number."""
+        """Write a request down; return its number."""
         with self._lock, self._seen.open("a", encoding="utf-8") as seen:
             self._count += 1
             line = {"method": method, "path": path, "headers": headers, "body": body}

@@ -84,12 +84,12 @@ class Terminal:
         self._wait_for(f"{prompt!r} where one types", lambda: self._typed() == prompt)
 
     def leaves(self) -> int:
-        """Leave with `/exit`; give the client's exit code."""
+        """Leave with `/exit`; return the client's exit code."""
         self.says("/exit")
         return self.ends()
 
     def ends(self) -> int:
-        """Wait until the client has ended; give its exit code, -1 where a signal ended it."""
+        """Wait until the client has ended; return its exit code, -1 where a signal ended it."""
         self._reader.join(DEADLINE_S)
         wait_for("the client's end", lambda: not self._process.isalive())
         return -1 if self._process.exitstatus is None else self._process.exitstatus

@@ -27,7 +27,7 @@ SCRIPT: Final = {
 
 
 def outcome(world: World, prepare: Callable[[World], object]) -> list[str]:
-    """Run the session in one of the ways to have us, or not; give all that anybody can see of it, as lines."""
+    """Run the session in one of the ways to have us, or not; return all that anybody can see of it, as lines."""
     world.scripted(SCRIPT)
     prepare(world)
     done = world.asks("run the errand", "--disallowedTools", "Bash(touch:*)")

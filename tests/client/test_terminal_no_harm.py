@@ -37,7 +37,7 @@ def conversation(person: Terminal) -> Iterator[str]:
 
 
 def session(world: World) -> Iterator[str]:
-    """Be at a terminal for a while; give all that one sees there."""
+    """Be at a terminal for a while; return all that one sees there."""
     with at_terminal(world, "--permission-mode", "default") as person:
         person.says("prompt 1")
         person.is_asked()
@@ -69,7 +69,7 @@ def session(world: World) -> Iterator[str]:
 
 
 def outcome(world: World, prepare: Callable[[World], object]) -> list[str]:
-    """Run the session in one of the ways to have us, or not; give all that anybody can see of it, as lines."""
+    """Run the session in one of the ways to have us, or not; return all that anybody can see of it, as lines."""
     world.scripted(SCRIPT)
     prepare(world)
     seen = list(session(world))

@@ -119,7 +119,7 @@ class World:
         return self
 
     def cc_otel(self, *arguments: str, stdin: str = "", code: int = 0) -> str:
-        """Run a command of cc-otel that ends with ``code``; give what it says."""
+        """Run a command of cc-otel that ends with ``code``; return what it says."""
         done = subprocess.run(
             [*self.enter, *self.command, *arguments],
             cwd=self.project,
@@ -187,7 +187,7 @@ class World:
 
     @contextmanager
     def talk(self, *arguments: str) -> Iterator[Callable[[str], None]]:
-        """Keep a client for several prompts; give what says one to it. At the end of the block its session ends."""
+        """Keep a client for several prompts; return what says one to it. At the end of the block its session ends."""
         streams = ("--input-format", "stream-json", "--output-format", "stream-json", "--verbose")
         process = self.start("-p", *streams, *arguments, talking=True)
         assert process.stdin

@@ -9,6 +9,6 @@ import pytest
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """Give a folder whose path is short enough for a socket in it, on every system."""
+    """Return a folder whose path is short enough for a socket in it, on every system."""
     with TemporaryDirectory(prefix="cc-otel-", dir="/tmp") as folder:
         yield Path(folder)

@@ -61,12 +61,12 @@ WEIRD: Final = (
 
 
 def ask(store: GraphStore, query: str, /, **parameters: str | int | float | None) -> list[dict[str, Json]]:
-    """Answer all rows of a named query."""
+    """Return all rows of a named query."""
     return list(store.query(Query(query, parameters)))
 
 
 def column(rows: Sequence[Mapping[str, Json]], *names: str) -> list[tuple[Json, ...]]:
-    """Answer some columns of rows."""
+    """Return some columns of rows."""
     return [tuple(row[name] for name in names) for row in rows]
 
 

@@ -58,7 +58,7 @@ def span(
 
 
 def span_id(number: int) -> str:
-    """Answer the id of the span with this number."""
+    """Return the id of the span with this number."""
     return f"{number:016x}"
 
 

@@ -53,7 +53,7 @@ class Parts:
 
 @pytest.fixture
 def parts(home: Path) -> Iterator[Parts]:
-    """Give a graph-exporter at work; nothing in it may fail that nobody expected."""
+    """Return a graph-exporter at work; nothing in it may fail that nobody expected."""
     made = Parts(home)
     made.exporter.start()
     yield made

@@ -27,7 +27,7 @@ PARAMETERS: Final = {"trace_id": TRACE_A2, "span_id": span_id(8), "session_id": 
 
 
 def table(section: str) -> Iterator[tuple[list[str], list[str]]]:
-    """Answer the rows of a section's tables: what is named in the first cell, and in the second."""
+    """Return the rows of a section's tables: what is named in the first cell, and in the second."""
     for cells in re.findall(r"^\| (`.+?) \| (.+?) \|", SECTIONS[section], re.MULTILINE):
         first, second = (re.findall(r"`([^`]+)`", cell) for cell in cells)
         yield first, second

@@ -114,7 +114,7 @@ class Client(threading.Thread):
 
 
 def rows(home: Path, table: str) -> list[str]:
-    """Answer the keys in a table, as the file has them."""
+    """Return the keys in a table, as the file has them."""
     with closing(sqlite3.connect(home / "graph.db")) as connection:
         return [key for (key,) in connection.execute(f"SELECT key FROM {table}")]
 

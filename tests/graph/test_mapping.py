@@ -29,12 +29,12 @@ def graph(*spans: Span, retention_days: float = 0) -> dict[str, Vertex | Edge]:
 
 
 def by_id(batch: Iterable[Vertex | Edge]) -> dict[str, Vertex | Edge]:
-    """Answer vertices and edges by ``collection/key``."""
+    """Return vertices and edges by ``collection/key``."""
     return {f"{item.collection}/{item.key}": item for item in batch}
 
 
 def document(span: Span) -> Mapping[str, Json]:
-    """Answer the document of the span's own vertex."""
+    """Return the document of the span's own vertex."""
     return graph(span)[f"spans/{keys.key_of(span)}"].document
 
 

@@ -19,13 +19,13 @@ from tests.graph.made import TRACE_A1, span, span_id, two_sessions
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Answer where the store's file will be."""
+    """Return where the store's file will be."""
     return tmp_path / "home" / "graph.db"
 
 
 @pytest.fixture
 def store(path: Path) -> Iterator[SqliteStore]:
-    """Give an empty store, one that does not wait long for others."""
+    """Return an empty store, one that does not wait long for others."""
     store = SqliteStore(path, busy_timeout_s=0.1)
     store.prepare()
     yield store

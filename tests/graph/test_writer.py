@@ -48,18 +48,18 @@ class Parts:
         return held
 
     def stored(self) -> list[str]:
-        """Answer the numbers of the spans that are stored, sorted."""
+        """Return the numbers of the spans that are stored, sorted."""
         return sorted(str(row[0]).lstrip("0") for row in column(ask(self.store, "spans"), "span_id"))
 
     def letters(self) -> list[tuple[str, str]]:
-        """Answer reason and span name of each letter."""
+        """Return reason and span name of each letter."""
         lines = [line for file in sorted(self.dead.glob("*.jsonl")) for line in file.read_text().splitlines()]
         return [(letter["reason"], letter["span"]["name"]) for letter in map(json.loads, lines)]
 
 
 @pytest.fixture
 def parts(tmp_path: Path) -> Iterator[Parts]:
-    """Give a writer at work."""
+    """Return a writer at work."""
     made = Parts(tmp_path)
     made.writer.start()
     yield made

@@ -78,7 +78,7 @@ def test_an_event_is_taken_in_once(journal: Journal) -> None:
     first = journal.inputs.take_in([arrival(1), arrival(2)])
     again = journal.inputs.take_in([arrival(2), arrival(3)])
 
-    assert (2, 1) == (first, again)
+    assert (first, again) == (2, 1)
     assert [item.fields for item in journal.inputs.pending(10, 10)] == [f"fields {n}".encode() for n in (1, 2, 3)]
 
 
@@ -111,8 +111,8 @@ def test_pending_events_come_in_the_order_of_their_clocks(journal: Journal) -> N
         [arrival(1, clock_ns=30), arrival(2, clock_ns=10), arrival(3, clock_ns=20), arrival(4, clock_ns=99)]
     )
 
-    assert [2, 3, 1] == [item.id for item in journal.inputs.pending(99, 10)]
-    assert [2] == [item.id for item in journal.inputs.pending(99, 1)]
+    assert [item.id for item in journal.inputs.pending(99, 10)] == [2, 3, 1]
+    assert [item.id for item in journal.inputs.pending(99, 1)] == [2]
 
 
 def test_what_was_told_is_told_again_in_the_same_order(journal: Journal) -> None:
@@ -121,8 +121,8 @@ def test_what_was_told_is_told_again_in_the_same_order(journal: Journal) -> None
     journal.commit([told(2, "s", 2, b"two"), observed("s", 5, b"signal"), told(3, "other", 3, b"three")], [], [])
     journal.commit([told(1, "s", 1, b"one")], [], [])
 
-    assert [b"two", b"signal", b"one"] == [item.fields for item in journal.inputs.told("s")]
-    assert [] == journal.inputs.pending(10, 10)
+    assert [item.fields for item in journal.inputs.told("s")] == [b"two", b"signal", b"one"]
+    assert journal.inputs.pending(10, 10) == []
 
 
 def test_the_order_goes_on_after_a_restart(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_the_order_goes_on_after_a_restart(tmp_path: Path) -> None:
     second = Journal(tmp_path / "journal.db")
     second.commit([told(1)], [], [])
 
-    assert [2, 1] == [item.id for item in second.inputs.told("s")]
+    assert [item.id for item in second.inputs.told("s")] == [2, 1]
 
 
 def test_a_span_enters_the_outbox_once_in_its_life(journal: Journal) -> None:
@@ -146,15 +146,15 @@ def test_a_span_enters_the_outbox_once_in_its_life(journal: Journal) -> None:
     journal.commit([], [outgoing(1)], [])
 
     assert before == [leaving(outgoing(1, size_bytes=5)), leaving(outgoing(2))]
-    assert [] == journal.outbox.waiting(10, 1000)
+    assert journal.outbox.waiting(10, 1000) == []
 
 
 def test_a_batch_stays_within_its_limits_but_is_never_empty(journal: Journal) -> None:
     """The oldest spans come first, up to a count and a size; a span over the size comes alone."""
     journal.commit([], [outgoing(n, size_bytes=100) for n in range(5)], [])
 
-    assert 2 == len(journal.outbox.waiting(2, 1000))
-    assert 3 == len(journal.outbox.waiting(10, 300))
+    assert len(journal.outbox.waiting(2, 1000)) == 2
+    assert len(journal.outbox.waiting(10, 300)) == 3
     assert [f"{0:016x}"] == [parcel.span_id for parcel in journal.outbox.waiting(10, 1)]
 
 
@@ -163,13 +163,13 @@ def test_content_leaves_when_its_spans_are_encoded(journal: Journal) -> None:
     journal.inputs.take_in([arrival(1), arrival(2)])
     journal.commit([told(1), told(2)], [outgoing(2)], [2])
 
-    assert {1: b"content 1"} == journal.inputs.contents([1, 2])
-    assert ["s"] == journal.inputs.live_sessions()
+    assert journal.inputs.contents([1, 2]) == {1: b"content 1"}
+    assert journal.inputs.live_sessions() == ["s"]
 
     journal.commit([], [outgoing(1)], [1])
 
-    assert {} == journal.inputs.contents([1, 2])
-    assert [] == journal.inputs.live_sessions()
+    assert journal.inputs.contents([1, 2]) == {}
+    assert journal.inputs.live_sessions() == []
 
 
 def test_a_commit_happens_whole_or_not_at_all(journal: Journal) -> None:
@@ -180,7 +180,7 @@ def test_a_commit_happens_whole_or_not_at_all(journal: Journal) -> None:
         journal.commit([told(1)], [outgoing(1), broken], [1])
 
     assert journal.inputs.pending(10, 10) == [replace(arrival(1), id=1, digest=None)]
-    assert [] == journal.outbox.waiting(10, 100)
+    assert journal.outbox.waiting(10, 100) == []
 
 
 def test_whole_traces_are_given_up_oldest_first_and_counted(journal: Journal) -> None:
@@ -190,10 +190,10 @@ def test_whole_traces_are_given_up_oldest_first_and_counted(journal: Journal) ->
     journal.commit([], spans, [])
     limit = journal.size_bytes() - 1
 
-    assert 3 == journal.retention.give_up(limit)
+    assert journal.retention.give_up(limit) == 3
     assert [f"{n:016x}" for n in range(3, 12)] == [p.span_id for p in journal.outbox.waiting(99, 99 * big)]
     assert {"spans_given_up": Count(3, 0, 2)} == journal.counters.all()
-    assert 0 == journal.retention.give_up(limit)
+    assert journal.retention.give_up(limit) == 0
 
 
 def test_finished_sessions_are_forgotten_others_are_not(journal: Journal) -> None:
@@ -206,11 +206,14 @@ def test_finished_sessions_are_forgotten_others_are_not(journal: Journal) -> Non
     journal.commit([told(n, name) for n, name in rows], [outgoing(1, "done"), outgoing(3, "owing")], [1, 3, 5, 6])
     journal.outbox.acknowledge([outgoing(1)])
 
-    assert 1 == journal.retention.forget(now_ns=0, before_ns=100)
-    assert [[], ["open"], ["owing"], ["young", "young"]] == [
-        [name for _ in journal.inputs.told(name)] for name in ["done", "open", "owing", "young"]
+    assert journal.retention.forget(now_ns=0, before_ns=100) == 1
+    assert [[name for _ in journal.inputs.told(name)] for name in ["done", "open", "owing", "young"]] == [
+        [],
+        ["open"],
+        ["owing"],
+        ["young", "young"],
     ]
-    assert [4] == [item.id for item in journal.inputs.pending(100, 10)]
+    assert [item.id for item in journal.inputs.pending(100, 10)] == [4]
 
 
 def test_space_is_given_back(journal: Journal, tmp_path: Path) -> None:
@@ -268,8 +271,8 @@ def test_finished_sessions_go_before_spans_that_wait(journal: Journal) -> None:
     given_up = journal.retention.give_up(limit)
 
     left = [clock for clock in range(50) if any(journal.inputs.told(f"s{(clock * 43) % 50}"))]
-    assert (0, 20) == (given_up, len(journal.outbox.waiting(99, 1 << 30)))
-    assert {} == journal.counters.all()
+    assert (given_up, len(journal.outbox.waiting(99, 1 << 30))) == (0, 20)
+    assert journal.counters.all() == {}
     assert list(range(50 - len(left), 50)) == left
     assert 0.8 * limit < journal.size_bytes() <= 0.9 * limit
 
@@ -279,9 +282,9 @@ def test_fresh_spans_are_not_given_up_for_what_they_do_not_fill(journal: Journal
     journal.inputs.take_in([arrival(n, session="open") for n in range(1, 51)])
     journal.commit([told(n, "open", n, noise(10_000)) for n in range(1, 51)], [outgoing(99, size_bytes=1000)], [])
 
-    assert 0 == journal.retention.give_up(journal.size_bytes() - 1)
+    assert journal.retention.give_up(journal.size_bytes() - 1) == 0
     assert journal.outbox.waiting(9, 10_000) == [leaving(outgoing(99, size_bytes=1000))]
-    assert 50 == len(list(journal.inputs.told("open")))
+    assert len(list(journal.inputs.told("open"))) == 50
 
 
 class Owing(StrEnum):
@@ -378,15 +381,15 @@ def test_a_damaged_journal_is_set_aside_by_its_owner(damage: Callable[[Path], No
 
     with closing(Journal(path, owner=True)) as journal:
         counts = {what: count.count for what, count in journal.counters.all().items()}
-        assert ({"journals_set_aside": 1}, (0, 0)) == (counts, journal.backlog())
-        assert 1 == journal.inputs.take_in([arrival(1)])
+        assert (counts, journal.backlog()) == ({"journals_set_aside": 1}, (0, 0))
+        assert journal.inputs.take_in([arrival(1)]) == 1
 
     (aside,) = tmp_path.glob("journal.db.broken-*")
     # Opening it counts up in its header.
     assert damaged[100:] == aside.read_bytes()[100:]
     assert {"journal.db", aside.name} == {file.name for file in tmp_path.iterdir()}
     with closing(Journal(path, owner=True)) as journal:
-        assert 1 == len(journal.inputs.pending(10, 10))
+        assert len(journal.inputs.pending(10, 10)) == 1
 
 
 def test_damage_that_is_found_later_is_set_aside_at_the_next_start(tmp_path: Path) -> None:
@@ -403,9 +406,9 @@ def test_damage_that_is_found_later_is_set_aside_at_the_next_start(tmp_path: Pat
         journal.commit([], [outgoing(1000)], [])
     with closing(Journal(path, owner=True)) as journal:
         assert {"journals_set_aside"} == set(journal.counters.all())
-        assert (0, 0) == journal.backlog()
+        assert journal.backlog() == (0, 0)
 
-    assert 1 == len(list(tmp_path.glob("journal.db.broken-*")))
+    assert len(list(tmp_path.glob("journal.db.broken-*"))) == 1
 
 
 def test_one_damaged_journal_is_kept(tmp_path: Path) -> None:
@@ -415,4 +418,4 @@ def test_one_damaged_journal_is_kept(tmp_path: Path) -> None:
         path.write_bytes(content)
         Journal(path, owner=True).close()
 
-    assert [b"second " * 2000] == [file.read_bytes() for file in tmp_path.glob("journal.db.broken-*")]
+    assert [file.read_bytes() for file in tmp_path.glob("journal.db.broken-*")] == [b"second " * 2000]

@@ -52,7 +52,7 @@ class GrpcAnswer(Protocol):
     """What a TraceService does with a call."""
 
     def __call__(self, context: grpc.ServicerContext) -> bytes:
-        """Answer, or abort."""
+        """Return, or abort."""
 
 
 def succeed(answer: bytes = SUCCESS) -> GrpcAnswer:

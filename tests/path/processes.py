@@ -56,7 +56,7 @@ def start(*arguments: object, env: Mapping[str, str] = CLEAN) -> subprocess.Pope
 
 
 def recorded(name: str) -> list[dict[str, Any]]:
-    """Give the events of a recorded session."""
+    """Return the events of a recorded session."""
     return [json.loads(line) for line in (SESSIONS / f"{name}.jsonl").read_text("utf-8").splitlines()]
 
 
@@ -72,7 +72,7 @@ def record(
 
 
 def still_open(home: Path) -> list[str]:
-    """Give the events whose spans go on, as the agent's journal has it."""
+    """Return the events whose spans go on, as the agent's journal has it."""
     with closing(Journal(home / "journal.db")) as journal:
         return [event_of(item.fields, item.id).name for item in journal.inputs.live()]
 

@@ -140,8 +140,8 @@ def test_doctor_changes_nothing_of_what_it_looks_for(user: dict[str, str]) -> No
     (home / "record.sh").unlink()
     _, found = findings(user)
 
-    assert (False, "broken", "broken") == (existed, nowhere["hook script"]["state"], nowhere["spool"]["state"])
-    assert (False, "broken") == ((home / "record.sh").exists(), found["hook script"]["state"])
+    assert (existed, nowhere["hook script"]["state"], nowhere["spool"]["state"]) == (False, "broken", "broken")
+    assert ((home / "record.sh").exists(), found["hook script"]["state"]) == (False, "broken")
 
 
 def test_settings_of_claude_code_that_are_no_json_are_told_with_the_line(user: dict[str, str]) -> None:

@@ -72,7 +72,7 @@ def _run_and_kill(home: Path, endpoint: str, after_s: float) -> None:
 
 
 def _sessions(count: int) -> list[dict[str, Any]]:
-    """Give whole recorded sessions under ids of their own, at least that many events."""
+    """Return whole recorded sessions under ids of their own, at least that many events."""
     events: list[dict[str, Any]] = []
     names = ("basic", "subagent", "mcp", "parallel", "denied")
     for number in range(count):

@@ -12,14 +12,14 @@ from tests.path.processes import cc_otel, record, rows
 
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
-    """Give a model that answers."""
+    """Return a model that answers."""
     with endpoint_up() as served:
         yield served
 
 
 @pytest.fixture
 def home(tmp_path: Path, endpoint: Endpoint) -> Path:
-    """Give a home whose summaries that model writes."""
+    """Return a home whose summaries that model writes."""
     home = tmp_path / "h"
     home.mkdir(mode=0o700)
     (home / "config.toml").write_text(f'summary_model = "{MODEL}"\nsummary_timeout_s = 60\n')
@@ -35,9 +35,9 @@ def test_flush_waits_for_summaries_that_are_being_written(home: Path) -> None:
         record(home, payload)
     done = cc_otel("flush", "--home", home)
 
-    assert (0, b"") == (done.returncode, done.stderr)
+    assert (done.returncode, done.stderr) == (0, b"")
     labels = {it["name"]: it["label"] for it in rows(cc_otel("query", "spans", "--json", "--home", home))}
-    assert {
+    assert {name: label for name, label in labels.items() if not name.startswith("hook ")} == {
         "invoke_agent claude-code": "Did this: asked: make it pass.",
         "execute_tool Bash": "Did this: tool: Bash.",
-    } == {name: label for name, label in labels.items() if not name.startswith("hook ")}
+    }

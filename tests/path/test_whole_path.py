@@ -27,7 +27,7 @@ def up(home: Path) -> Iterator[Path]:
 
 
 def call(tool: str, *below: list[Any]) -> list[Any]:
-    """Give the shape of a call."""
+    """Return the shape of a call."""
     return [f"execute_tool {tool}", *below]
 
 
@@ -78,7 +78,7 @@ def test_the_old_one_liner_still_works(up: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert cc_otel("flush", "--home", up).returncode == 0
     found = rows(cc_otel("query", "spans", "--tool", "Bash", "--text", "ls -la", "--json", "--home", up))
-    assert [("hook PreToolUse", "test", "ls -la")] == [(s["name"], s["session_id"], s["command"]) for s in found]
+    assert [(s["name"], s["session_id"], s["command"]) for s in found] == [("hook PreToolUse", "test", "ls -la")]
 
 
 def test_what_a_receiver_missed_arrives_with_its_own_times(home: Path) -> None:
@@ -132,7 +132,7 @@ def test_bad_input_is_set_aside_and_counted(up: Path, payload: bytes) -> None:
 
     status = _status(up)
     assert (status["spool"]["events_failed"], status["counts"]["events_failed"]["count"]) == (1, 1)
-    assert ["good"] == [s["session_id"] for s in rows(cc_otel("query", "sessions", "--json", "--home", up))]
+    assert [s["session_id"] for s in rows(cc_otel("query", "sessions", "--json", "--home", up))] == ["good"]
 
 
 def test_odd_input_becomes_a_span_all_the_same(up: Path) -> None:
@@ -191,7 +191,7 @@ def test_flush_waits_for_what_a_killed_client_left_open(home: Path, *, running: 
         done = cc_otel("flush", "--home", home)
         tree = rows(cc_otel("query", "spans", "--status", "ERROR", "--json", "--home", home))
 
-    assert (0, b"Everything recorded is delivered.\n") == (done.returncode, done.stdout)
+    assert (done.returncode, done.stdout) == (0, b"Everything recorded is delivered.\n")
     assert {(span["name"], span["error_type"]) for span in tree} == {("invoke_agent claude-code", "process_gone")}
 
 
@@ -213,9 +213,9 @@ def test_flush_does_not_wait_for_a_client_that_lives(up: Path) -> None:
     record(up, prompt)
 
     done = cc_otel("flush", "--home", up)
-    assert (0, b"Everything recorded is delivered. Spans that go on: 1.\n") == (done.returncode, done.stdout)
-    assert 1 == _status(up)["journal"]["spans_open"]
-    assert ["session startup"] == [span["name"] for span in rows(cc_otel("query", "spans", "--json", "--home", up))]
+    assert (done.returncode, done.stdout) == (0, b"Everything recorded is delivered. Spans that go on: 1.\n")
+    assert _status(up)["journal"]["spans_open"] == 1
+    assert [span["name"] for span in rows(cc_otel("query", "spans", "--json", "--home", up))] == ["session startup"]
 
 
 def test_flush_that_cannot_deliver_says_so(home: Path) -> None:
@@ -236,7 +236,7 @@ def test_what_failed_can_be_tried_again(home: Path) -> None:
         cc_otel("replay", "--home", home, *failed.iterdir())
         cc_otel("flush", "--home", home)
 
-    assert 1 == len(list(failed.iterdir()))
+    assert len(list(failed.iterdir())) == 1
 
 
 def test_events_that_the_graph_will_not_keep_are_told(home: Path, tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_events_that_the_graph_will_not_keep_are_told(home: Path, tmp_path: Path
     told, kept = (cc_otel("replay", "--home", home, *more, stream) for more in ((), ("--retention-days", "0")))
 
     assert b"1 of them are older than retention_days (30)" in told.stderr
-    assert b"" == kept.stderr.strip()
+    assert kept.stderr.strip() == b""
 
 
 def test_recording_can_be_paused(home: Path) -> None:

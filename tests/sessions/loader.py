@@ -45,19 +45,19 @@ class Assembled:
 
 
 def records(name: str) -> list[dict[str, Any]]:
-    """Give the lines of a session as they were recorded."""
+    """Return the lines of a session as they were recorded."""
     return [json.loads(line) for line in (FOLDER / f"{name}.jsonl").read_text("utf-8").splitlines()]
 
 
 def load(name: str) -> list[HookEvent]:
-    """Give the events of a session in the order of their clocks, each with its evidence."""
+    """Return the events of a session in the order of their clocks, each with its evidence."""
     told = [_event(record, number) for number, record in enumerate(records(name), 1)]
     told.sort(key=lambda event: event.clock_ns)
     return [_with_evidence(event, told) for event in told]
 
 
 def expected_tree(name: str) -> str:
-    """Give the tree that the session must become."""
+    """Return the tree that the session must become."""
     return (FOLDER / f"{name}.tree").read_text("utf-8")
 
 

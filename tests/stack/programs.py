@@ -31,7 +31,7 @@ IN_MEMORY: Final = (
 )
 """Differences for a Jaeger that keeps spans as they came, in memory."""
 Built = Callable[[str], Path]
-"""Answer where the program of a part of ``stack/build.sh`` is."""
+"""Return where the program of a part of ``stack/build.sh`` is."""
 
 Send = Callable[[Destination, list[Span]], None]
 """Send spans as an agent does, in one request, and see them acknowledged."""

@@ -83,7 +83,7 @@ class RedisCache:
         return gone
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._redis.close()
 
     def _forget(self, keys: Sequence[Any], server: redis.Redis) -> None:

@@ -8,7 +8,7 @@ from cc_otel.agent.summary.rules.sentence import by_rule
 
 
 class Summaries(Protocol):
-    """Gives each finished span its sentence. One thread uses it."""
+    """Writes the sentence of each finished span. For use by one thread."""
 
     def offer(self, source: SpanSource) -> Summary | None:
         """

@@ -85,7 +85,7 @@ def delete(connection: sqlite3.Connection, keys: dict[str, list[str]]) -> Counte
 
 
 def give_back(connection: sqlite3.Connection) -> bool:
-    """Give some free pages back to the disk. Return whether more are left."""
+    """Return some free pages to the disk, and whether more are left."""
     connection.execute(f"PRAGMA incremental_vacuum({FREED_PAGES})").fetchall()
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
     can: int = connection.execute("PRAGMA auto_vacuum").fetchone()[0]

@@ -15,14 +15,14 @@ CALL_TIMEOUT_S = 2.0
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[Endpoint]:
-    """Give the endpoint of the whole run: the model process knows its address from its start."""
+    """Return the endpoint of the whole run: the model process knows its address from its start."""
     with endpoint_up() as endpoint:
         yield endpoint
 
 
 @pytest.fixture
 def endpoint(served: Endpoint) -> Iterator[Endpoint]:
-    """Give the endpoint as new."""
+    """Return the endpoint as new."""
     served.renew()
     yield served
     served.renew()
@@ -38,7 +38,7 @@ def write_credentials(path: Path, endpoint: Endpoint, **more: str) -> Path:
 
 @pytest.fixture(scope="session")
 def process(served: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelProcess]:
-    """Give the model process of the whole run: it takes seconds to start."""
+    """Return the model process of the whole run: it takes seconds to start."""
     folder = tmp_path_factory.mktemp("models")
     process = SharedProcess(Credentials(write_credentials(folder / "model.env", served)), call_timeout_s=CALL_TIMEOUT_S)
     yield process
@@ -58,7 +58,7 @@ class SharedProcess(ModelProcess):
 
 @pytest.fixture
 def homes(tmp_path: Path) -> Iterator[Callable[[Summarising | None], Home]]:
-    """Give a maker of homes in the test's folder, one after the other; all of them end with the test."""
+    """Return a maker of homes in the test's folder, one after the other; all of them end with the test."""
     made: list[Home] = []
 
     def make(parts: Summarising | None) -> Home:

@@ -67,7 +67,7 @@ class Endpoint:
         self._busy = set()
 
     def environment(self) -> dict[str, str]:
-        """Give the variables that point LiteLLM here, for every vendor."""
+        """Return the variables that point LiteLLM here, for every vendor."""
         return {
             "OPENAI_API_KEY": "key-of-openai",
             "OPENAI_BASE_URL": f"{self.address}/openai/v1",
@@ -81,11 +81,11 @@ class Endpoint:
         }
 
     def items(self) -> list[dict[str, str]]:
-        """Give all items that were asked about, in the order they came."""
+        """Return all items that were asked about, in the order they came."""
         return [item for received in self.received for item in _items(received.body)]
 
     def answer(self, path: str, headers: dict[str, str], body: str) -> Reply:
-        """Answer one request."""
+        """Return one request."""
         api, model = _api(path), _model(path, body)
         if api == "token":
             return Reply(200, {"access_token": "a-token", "expires_in": 3600, "token_type": "Bearer"})
@@ -153,7 +153,7 @@ def _model(path: str, body: str) -> str:
 
 
 def _items(body: str) -> list[dict[str, str]]:
-    """Give the items of a request, in whatever format they came."""
+    """Return the items of a request, in whatever format they came."""
     found = next(_fenced(json.loads(body)), None)
     return [] if found is None else list(json.loads(found)["items"])
 

@@ -94,7 +94,7 @@ class Home:
             pass
 
     def spans(self, count: int) -> dict[str, Span]:
-        """Go round until that many spans are in the outbox; give them by name, the last of each."""
+        """Go round until that many spans are in the outbox; return them by name, the last of each."""
         self.rounds()
         wait_for(lambda: self._round_until(count))
         spans = self.sent()
@@ -102,7 +102,7 @@ class Home:
         return {span.name: span for span in spans}
 
     def sent(self) -> list[Span]:
-        """Give the spans in the outbox."""
+        """Return the spans in the outbox."""
         return list(decode(request(self.journal.outbox.waiting(10_000, 1 << 30))).spans)
 
     def _round_until(self, count: int) -> bool:
@@ -126,14 +126,14 @@ def wait_for(true: Callable[[], bool]) -> None:
 
 
 def told(span: Span) -> tuple[object, object, object]:
-    """Give the sentence on a span, where it comes from, and the model that wrote it; `BY_RULE` for any rule's."""
+    """Return the sentence on a span, where it comes from, and the model that wrote it; `BY_RULE` for any rule's."""
     keys = (c.SUMMARY, c.SUMMARY_SOURCE, c.SUMMARY_MODEL)
     sentence, source, model = (span.attributes.get(key) for key in keys)
     return BY_RULE if (source, model) == ("rule", None) and sentence else (sentence, source, model)
 
 
 def event(name: str, session: str = "s", **fields: Any) -> dict[str, Any]:
-    """Give an event's payload."""
+    """Return an event's payload."""
     common = {"session_id": session, "hook_event_name": name, "cwd": "/home/u/project", "prompt_id": f"p-{session}"}
     return common | fields
 
@@ -141,13 +141,13 @@ def event(name: str, session: str = "s", **fields: Any) -> dict[str, Any]:
 def bash(
     command: str, output: str = "", *, session: str = "s", call: str = "t1", **fields: Any
 ) -> list[dict[str, Any]]:
-    """Give a Bash call, from its Pre to its Post."""
+    """Return a Bash call, from its Pre to its Post."""
     about = {"session": session, "tool_name": "Bash", "tool_use_id": call, "tool_input": {"command": command}} | fields
     return [event("PreToolUse", **about), event("PostToolUse", **about, tool_response={"stdout": output, "stderr": ""})]
 
 
 def turn(prompt: str, *calls: list[dict[str, Any]], last: str = "Done.", session: str = "s") -> list[dict[str, Any]]:
-    """Give a turn, from its prompt to its end."""
+    """Return a turn, from its prompt to its end."""
     return [
         event("UserPromptSubmit", session, prompt=prompt),
         *(payload for call in calls for payload in call),

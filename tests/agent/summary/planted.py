@@ -33,5 +33,5 @@ SHOWN = {
 
 
 def shown(kind: str) -> str:
-    """Give a secret as it would be written."""
+    """Return a secret as it would be written."""
     return SHOWN.get(kind, "{}").format(PLANTED[kind])

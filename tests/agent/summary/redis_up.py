@@ -15,7 +15,7 @@ DEADLINE_S = 30.0
 
 
 def need_redis() -> str:
-    """Give the server's program; where it is missing, skip and say how to get it, or fail if everything is required."""
+    """Return the server's program; where it is missing skip and say how to get it, or fail if all is required."""
     program = shutil.which("redis-server")
     if program:
         return program
@@ -26,7 +26,7 @@ def need_redis() -> str:
 
 
 def free_port() -> int:
-    """Give a port of the loopback interface that nobody listens on."""
+    """Return a port of the loopback interface that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

@@ -37,12 +37,12 @@ def test_model_writes_for_calls_and_turns(
 
     home.record(*turn("make it pass", bash("pytest -q", "3 failed, 1 passed")))
 
-    assert {
+    assert {name: told(span) for name, span in home.spans(4).items()} == {
         "invoke_agent claude-code": ("Did this: asked: make it pass.", "model", MODEL),
         "execute_tool Bash": ("Did this: tool: Bash.", "model", MODEL),
         "hook PostToolUse": BY_RULE,
         "hook Stop": BY_RULE,
-    } == {name: told(span) for name, span in home.spans(4).items()}
+    }
 
 
 def test_same_content_hits_in_another_session(
@@ -74,9 +74,9 @@ def test_turn_is_told_its_calls(tmp_path: Path, homes: Homes, process: ModelProc
     home.record(stop)
     home.spans(6)
 
-    assert [
+    assert [item["data"] for item in endpoint.items() if item["kind"] == "turn"] == [
         "asked: look around\ndone:\n- Did this: tool: Bash.\n- Did this: tool: Bash.\nlast words: There is one file."
-    ] == [item["data"] for item in endpoint.items() if item["kind"] == "turn"]
+    ]
 
 
 def test_session_is_told_its_turns(tmp_path: Path, homes: Homes, process: ModelProcess, endpoint: Endpoint) -> None:
@@ -89,8 +89,8 @@ def test_session_is_told_its_turns(tmp_path: Path, homes: Homes, process: ModelP
     spans = home.spans(4)
 
     assert told(spans["hook SessionEnd"]) == ("Did this: done:.", "model", MODEL)
-    assert ["done:\n- Did this: asked: say hello.\nended: logout"] == [
-        item["data"] for item in endpoint.items() if item["kind"] == "session"
+    assert [item["data"] for item in endpoint.items() if item["kind"] == "session"] == [
+        "done:\n- Did this: asked: say hello.\nended: logout"
     ]
 
 
@@ -207,8 +207,8 @@ def test_turn_knows_its_calls_after_a_restart(
     second.record(stop)
     second.spans(4)
 
-    assert ["asked: look\ndone:\n- Did this: tool: Bash.\nlast words: Done."] == [
-        item["data"] for item in endpoint.items() if item["kind"] == "turn"
+    assert [item["data"] for item in endpoint.items() if item["kind"] == "turn"] == [
+        "asked: look\ndone:\n- Did this: tool: Bash.\nlast words: Done."
     ]
 
 

@@ -23,7 +23,7 @@ def test_restart_goes_on_with_the_day() -> None:
     first.pay(None)
     again = Budget(WIDE, saved[-1], saved.append)
 
-    assert (2, 0.25, 1) == today(again)
+    assert today(again) == (2, 0.25, 1)
 
 
 def test_call_counts_before_it_ends() -> None:
@@ -31,15 +31,15 @@ def test_call_counts_before_it_ends() -> None:
     saved: list[str] = []
     Budget(WIDE, "", saved.append).take()
 
-    assert (1, 0.0, 0) == today(Budget(WIDE, saved[-1], saved.append))
+    assert today(Budget(WIDE, saved[-1], saved.append)) == (1, 0.0, 0)
 
 
 def test_new_day_begins_anew() -> None:
     """What was used on an earlier day does not count today."""
     budget = Budget(WIDE, '{"day":"2001-02-03","calls":100,"usd":1.0,"unpriced":0}', lambda _: None)
 
-    assert ("", True) == (budget.limited(), budget.take())
-    assert (1, 0.0, 0) == today(budget)
+    assert (budget.limited(), budget.take()) == ("", True)
+    assert today(budget) == (1, 0.0, 0)
 
 
 def test_clock_put_back_gives_no_second_day() -> None:
@@ -47,7 +47,7 @@ def test_clock_put_back_gives_no_second_day() -> None:
     tomorrow = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 86_400))
     budget = Budget(WIDE, f'{{"day":"{tomorrow}","calls":100,"usd":0.0,"unpriced":0}}', lambda _: None)
 
-    assert ("100 calls a day", False) == (budget.limited(), budget.take())
+    assert (budget.limited(), budget.take()) == ("100 calls a day", False)
 
 
 def test_clock_far_ahead_does_not_end_all_days() -> None:
@@ -55,8 +55,8 @@ def test_clock_far_ahead_does_not_end_all_days() -> None:
     saved: list[str] = []
     budget = Budget(WIDE, '{"day":"2999-02-03","calls":100,"usd":1.0,"unpriced":0}', saved.append)
 
-    assert ("", True) == (budget.limited(), budget.take())
-    assert (1, 0.0, 0) == today(Budget(WIDE, saved[-1], saved.append))
+    assert (budget.limited(), budget.take()) == ("", True)
+    assert today(Budget(WIDE, saved[-1], saved.append)) == (1, 0.0, 0)
 
 
 def test_limits_stand_in_words() -> None:
@@ -68,16 +68,19 @@ def test_limits_stand_in_words() -> None:
     taken = [budget.take() for budget in (by_minute, by_day, by_price) for _ in range(2)]
     by_price.pay(0.5)
 
-    assert [True] * 6 == taken
-    assert ["2 calls a minute", "2 calls a day", "$0.5 a day", "$0 a day"] == [
-        budget.limited() for budget in (by_minute, by_day, by_price, nothing)
+    assert taken == [True] * 6
+    assert [budget.limited() for budget in (by_minute, by_day, by_price, nothing)] == [
+        "2 calls a minute",
+        "2 calls a day",
+        "$0.5 a day",
+        "$0 a day",
     ]
-    assert [False] * 4 == [budget.take() for budget in (by_minute, by_day, by_price, nothing)]
+    assert [budget.take() for budget in (by_minute, by_day, by_price, nothing)] == [False] * 4
 
 
 def test_unreadable_savings_are_none() -> None:
     """What another version saved, or nobody, is a day on which nothing was used."""
-    assert [(0, 0.0, 0)] * 3 == [today(Budget(WIDE, saved, lambda _: None)) for saved in ("", "null", '{"x": 1}')]
+    assert [today(Budget(WIDE, saved, lambda _: None)) for saved in ("", "null", '{"x": 1}')] == [(0, 0.0, 0)] * 3
 
 
 def test_spent_is_whole() -> None:

@@ -22,26 +22,26 @@ ONE, TWO = Sentence("Ran ls.", "openai/a"), Sentence("Käse → ok", "b")
 
 
 def sqlite_cache(folder: Path, age_max_s: float = DAY_S, bytes_max: int = 1 << 20) -> SqliteCache:
-    """Give a cache in the folder."""
+    """Return a cache in the folder."""
     return SqliteCache(folder / "cache.db", age_max_s=age_max_s, bytes_max=bytes_max)
 
 
 @pytest.fixture(scope="module")
 def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Give the port of a server that has no CONFIG command."""
+    """Return the port of a server that has no CONFIG command."""
     port = free_port()
     with redis_up(tmp_path_factory.mktemp("redis"), port, "--rename-command", "CONFIG", ""):
         yield port
 
 
 def redis_cache(port: int, age_max_s: float = DAY_S, sentences_max: int = 10_000) -> RedisCache:
-    """Give a cache on that server."""
+    """Return a cache on that server."""
     return RedisCache(f"redis://127.0.0.1:{port}/0", age_max_s=age_max_s, sentences_max=sentences_max)
 
 
 @pytest.fixture(params=["sqlite", "redis"])
 def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cache]:
-    """Give each kind of cache, empty."""
+    """Return each kind of cache, empty."""
     made: Cache = (
         sqlite_cache(tmp_path) if request.param == "sqlite" else redis_cache(request.getfixturevalue("redis_port"))
     )
@@ -54,7 +54,7 @@ def test_keeps_what_it_was_given(cache: Cache) -> None:
     """Of the keys asked for, those that are kept come back with their sentences."""
     cache.put({"k1": ONE, "k2": TWO})
 
-    assert {"k1": ONE, "k2": TWO} == cache.get(["k1", "k3", "k2"])
+    assert cache.get(["k1", "k3", "k2"]) == {"k1": ONE, "k2": TWO}
 
 
 def test_later_sentence_replaces(cache: Cache) -> None:
@@ -62,7 +62,7 @@ def test_later_sentence_replaces(cache: Cache) -> None:
     cache.put({"k1": ONE})
     cache.put({"k1": TWO})
 
-    assert {"k1": TWO} == cache.get(["k1"])
+    assert cache.get(["k1"]) == {"k1": TWO}
     assert cache.stats().sentences == 1
 
 
@@ -71,7 +71,7 @@ def test_clear_forgets_everything(cache: Cache) -> None:
     cache.put({f"k{number}": ONE for number in range(2500)})
 
     assert cache.clear() == 2500
-    assert {} == cache.get(["k1"])
+    assert cache.get(["k1"]) == {}
     assert cache.stats().sentences == 0
 
 
@@ -107,7 +107,7 @@ def test_sqlite_survives_a_restart(tmp_path: Path) -> None:
     first.put({"k1": ONE})
     first.close()
 
-    assert {"k1": ONE} == sqlite_cache(tmp_path).get(["k1"])
+    assert sqlite_cache(tmp_path).get(["k1"]) == {"k1": ONE}
 
 
 def test_sqlite_file_is_private(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_sqlite_lets_old_sentences_go(tmp_path: Path) -> None:
     cache = sqlite_cache(tmp_path, age_max_s=0.0)
     cache.put({"k1": ONE})
 
-    assert {} == cache.get(["k1"])
+    assert cache.get(["k1"]) == {}
     assert cache.trim() == 1
     assert cache.stats().sentences == 0
 
@@ -179,7 +179,7 @@ def test_redis_survives_a_restart_with_password(tmp_path: Path) -> None:
     with redis_up(tmp_path, port, "--requirepass", "open up"):
         found = cache.get(["k1"])
 
-    assert {"k1": ONE} == found
+    assert found == {"k1": ONE}
 
 
 def test_redis_over_tls(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_redis_over_tls(tmp_path: Path) -> None:
         with pytest.raises(CacheUnavailable, match="certificate verify failed"):
             RedisCache(url, age_max_s=DAY_S, sentences_max=10).get(["k1"])
 
-    assert {"k1": ONE} == found
+    assert found == {"k1": ONE}
 
 
 def test_redis_errors_hold_no_password(tmp_path: Path) -> None:
@@ -253,8 +253,8 @@ def test_shared_cache_serves_another_machine(tmp_path: Path, redis_port: int) ->
     here, there = caches
     here.put({"k1": ONE})
 
-    assert {} == there.get(["k1"])
-    assert {"k1": ONE} == there.get_remote(["k1"])
+    assert there.get(["k1"]) == {}
+    assert there.get_remote(["k1"]) == {"k1": ONE}
 
 
 @pytest.mark.parametrize(

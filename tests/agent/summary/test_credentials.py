@@ -21,8 +21,11 @@ def test_variables_are_read(tmp_path: Path) -> None:
     text = "# keys\n\nA_KEY=abc=def\nexport B_KEY = 'with space'\n  C_KEY=\"q\"  \nD_KEY=\n"
     variables = write(tmp_path / "model.env", text).environment()
 
-    assert {"A_KEY": "abc=def", "B_KEY": "with space", "C_KEY": "q", "D_KEY": ""} == {
-        name: value for name, value in variables.items() if name.endswith("_KEY")
+    assert {name: value for name, value in variables.items() if name.endswith("_KEY")} == {
+        "A_KEY": "abc=def",
+        "B_KEY": "with space",
+        "C_KEY": "q",
+        "D_KEY": "",
     }
 
 

@@ -35,7 +35,7 @@ def test_data_stays_inside_its_fence(text: str) -> None:
 
 
 def say(text: str) -> Write:
-    """Answer with a text, whatever was asked."""
+    """Return with a text, whatever was asked."""
     return lambda _: text
 
 
@@ -100,7 +100,7 @@ def test_no_event_sees_another_session(tmp_path: Path, homes: Homes, process: Mo
     mine = ["echo mine" in received.body for received in endpoint.received]
     yours = ["echo yours" in received.body for received in endpoint.received]
 
-    assert ([False, True], [False, True]) == (sorted(mine), sorted(yours))
+    assert (sorted(mine), sorted(yours)) == ([False, True], [False, True])
     assert mine != yours
 
 
@@ -108,8 +108,8 @@ def test_question_is_within_its_budget() -> None:
     """As many items go into one question as its tokens and its length allow, at least one."""
     small, large = Subject("call", "x" * 30, ""), Subject("turn", "ä" * 30_000, "")
 
-    assert [8, 1, 1, 0] == [fitting([small] * 20), fitting([large, small]), fitting([small, large]), fitting([])]
-    assert [1, 11, 21] == [tokens(""), tokens("x" * 30), tokens("ä" * 30)]
+    assert [fitting([small] * 20), fitting([large, small]), fitting([small, large]), fitting([])] == [8, 1, 1, 0]
+    assert [tokens(""), tokens("x" * 30), tokens("ä" * 30)] == [1, 11, 21]
 
 
 def test_version_is_of_the_prompt() -> None:

@@ -34,7 +34,7 @@ class Asking:
         self._answers.append(self._process.ask("openai/hangs", messages, SCHEMA, 10))
 
     def pid(self, other: int = 0) -> int:
-        """Wait for the process that it asks, which is not the other; give its pid."""
+        """Wait for the process that it asks, which is not the other; return its pid."""
         wait_for(lambda: pid_of(self._process) not in {0, other})
         return pid_of(self._process)
 
@@ -45,7 +45,7 @@ class Asking:
 
 
 def pid_of(process: ModelProcess) -> int:
-    """Give the pid of the process that it has started, 0 where none is up."""
+    """Return the pid of the process that it has started, 0 where none is up."""
     child = process._child
     return child.process.pid if child else 0
 
@@ -64,8 +64,8 @@ def test_killed_process_is_replaced(tmp_path: Path, endpoint: Endpoint) -> None:
     outcomes += [second.outcome(), Asking(process).outcome()]
 
     assert killed != stopped
-    assert [ENDED, ENDED, ("unreachable", "no model process: it was stopped")] == outcomes
-    assert (0, 0) == (pid_of(process), process.memory_bytes())
+    assert outcomes == [ENDED, ENDED, ("unreachable", "no model process: it was stopped")]
+    assert (pid_of(process), process.memory_bytes()) == (0, 0)
 
 
 def test_new_credentials_are_used_at_once(tmp_path: Path, endpoint: Endpoint) -> None:
@@ -77,8 +77,8 @@ def test_new_credentials_are_used_at_once(tmp_path: Path, endpoint: Endpoint) ->
     write_credentials(path, endpoint, ANOTHER_KEY="x")
     os.utime(path, ns=(1, 1))
 
-    assert (False, True) == before
-    assert (True, 0, False) == (process.end_if_idle(), process.memory_bytes(), process.end_if_idle())
+    assert before == (False, True)
+    assert (process.end_if_idle(), process.memory_bytes(), process.end_if_idle()) == (True, 0, False)
     process.stop()
 
 
@@ -91,7 +91,7 @@ def test_mended_credentials_are_noticed(tmp_path: Path, endpoint: Endpoint) -> N
     before = process.end_if_idle()
     path.chmod(0o600)
 
-    assert [False, True, False] == [before, process.end_if_idle(), process.end_if_idle()]
+    assert [before, process.end_if_idle(), process.end_if_idle()] == [False, True, False]
     process.stop()
 
 
@@ -114,7 +114,7 @@ def test_process_ends_with_its_agent(tmp_path: Path) -> None:
     pid = int(run.stdout)
     wait_for(lambda: has_ended(pid))
 
-    assert (-signal.SIGKILL, True) == (run.returncode, has_ended(pid))
+    assert (run.returncode, has_ended(pid)) == (-signal.SIGKILL, True)
 
 
 def has_ended(pid: int) -> bool:

@@ -89,7 +89,7 @@ def send(folder: Path, case: Case, payload: dict[str, Any]) -> None:
     options = ["--home", str(folder), "--no-start", "--source-app", "test", "--event-type", case.event_type]
     result = CliRunner().invoke(main, ["send", *options, *case.options], input=orjson.dumps(payload))
 
-    assert ("", 0) == (result.output, result.exit_code)
+    assert (result.output, result.exit_code) == ("", 0)
 
 
 @pytest.mark.parametrize("source", ["model", "cache", "rule"])

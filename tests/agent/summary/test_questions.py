@@ -9,7 +9,7 @@ RULE, SENTENCE = Summary("by rule"), Summary("Ran it.", "model", "m")
 
 
 def questions(timeout_s: float = 60.0, batch_max: int = 8) -> Questions:
-    """Give an empty waiting room."""
+    """Return an empty waiting room."""
     return Questions(Pace(timeout_s, batch_max))
 
 
@@ -19,7 +19,7 @@ def add(room: Questions, span_id: str, content: str, session_id: str = "s", *, n
 
 
 def asked(room: Questions) -> list[str]:
-    """Give the contents of the next call."""
+    """Return the contents of the next call."""
     return [question.subject.text for question in room.next_batch(5.0)]
 
 
@@ -31,9 +31,9 @@ def test_equal_contents_are_one_question() -> None:
     added += [add(room, "3", "x"), add(room, "4", "x", new=False)]
     room.settle(question, SENTENCE)
 
-    assert [True] * 4 == added
+    assert added == [True] * 4
     assert [(span_id, SENTENCE) for span_id in "1234"] == room.settled()
-    assert ([], 0) == (room.settled(), room.spans_waiting)
+    assert (room.settled(), room.spans_waiting) == ([], 0)
 
 
 def test_backlog_does_not_wait() -> None:
@@ -44,7 +44,7 @@ def test_backlog_does_not_wait() -> None:
     room.settle(question, SENTENCE)
     room.settled()
 
-    assert [True] * WAITING_MAX + [False] == added
+    assert added == [True] * WAITING_MAX + [False]
     assert add(room, "next", "next")
 
 
@@ -71,8 +71,8 @@ def test_time_runs_out() -> None:
     add(room, "2", "x", new=False)
     room.settle(question, SENTENCE)
 
-    assert [("1", RULE)] == left
-    assert [("2", SENTENCE)] == room.settled()
+    assert left == [("1", RULE)]
+    assert room.settled() == [("2", SENTENCE)]
 
 
 def test_calls_hold_one_session() -> None:
@@ -81,7 +81,7 @@ def test_calls_hold_one_session() -> None:
     for span_id, session_id in (("1", "a"), ("2", "b"), ("3", "a"), ("4", "b")):
         add(room, span_id, span_id, session_id)
 
-    assert [["1", "3"], ["2", "4"]] == [asked(room), asked(room)]
+    assert [asked(room), asked(room)] == [["1", "3"], ["2", "4"]]
 
 
 def test_spoilt_answer_is_asked_alone_once() -> None:
@@ -96,7 +96,7 @@ def test_spoilt_answer_is_asked_alone_once() -> None:
     [again] = room.next_batch(5.0)
     room.ask_alone(again, was_alone=True)
 
-    assert [("2", SENTENCE), ("1", RULE)] == room.settled()
+    assert room.settled() == [("2", SENTENCE), ("1", RULE)]
     assert not add(room, "3", "x")
 
 
@@ -112,7 +112,7 @@ def test_trying_has_an_end() -> None:
         room.end_call(batch, call)
 
     assert tries == TRIES_MAX
-    assert [("1", RULE)] == room.settled()
+    assert room.settled() == [("1", RULE)]
 
 
 def test_call_that_failed_leaves_nothing_behind() -> None:
@@ -122,5 +122,5 @@ def test_call_that_failed_leaves_nothing_behind() -> None:
     batch = room.next_batch(5.0)
     room.end_call(batch, batch[0].call)
 
-    assert [("1", RULE)] == room.settled()
+    assert room.settled() == [("1", RULE)]
     assert add(room, "2", "x")

@@ -16,7 +16,7 @@ Homes = Callable[[Summarising | None], Home]
 
 
 def events_with(secret: str, number: int) -> list[dict[str, object]]:
-    """Give a turn that has the secret in its prompt, a command, an output, a file, a URL, an error and its end."""
+    """Return a turn that has the secret in its prompt, a command, an output, a file, a URL, an error and its end."""
     session = f"s{number}"
     write = {"tool_name": "Edit", "tool_use_id": f"w{number}", "tool_input": {"file_path": "/a", "new_string": secret}}
     fetch = {"tool_name": "WebFetch", "tool_use_id": f"f{number}", "tool_input": {"url": f"https://h/p?token={secret}"}}
@@ -51,12 +51,12 @@ def test_no_secret_leaves(
     }
 
     assert len(endpoint.items()) >= 4 * len(PLANTED) / 2
-    assert [] == [
+    assert [
         (kind, place)
         for kind, secret in PLANTED.items()
         for place, data in places.items()
         if secret.encode() in data or json.dumps(secret)[1:-1].encode() in data
-    ]
+    ] == []
 
 
 def test_secret_that_a_model_writes_is_taken_out(

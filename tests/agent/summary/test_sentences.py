@@ -11,12 +11,12 @@ IDS = ("a", "b", "c")
 
 
 def answer(*entries: object) -> str:
-    """Give an answer with these entries."""
+    """Return an answer with these entries."""
     return json.dumps({"summaries": entries})
 
 
 def entry(id_: object, text: object) -> dict[str, object]:
-    """Give an entry."""
+    """Return an entry."""
     return {"id": id_, "text": text}
 
 

@@ -25,7 +25,7 @@ def finding(
 
 
 def call(tool: str, tool_input: dict[str, Any], response: object, **about: Any) -> SpanSource:
-    """Give a finished call."""
+    """Return a finished call."""
     payload = {"tool_name": tool, "tool_input": tool_input, "cwd": "/w"}
     about = {"closed_by": "PostToolUse"} | about
     return finding(Role.TOOL, "PreToolUse", payload, {"tool_response": response}, tool_name=tool, **about)

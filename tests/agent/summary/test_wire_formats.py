@@ -27,7 +27,7 @@ WRITTEN = {"a1": "Did this: tool: Bash.", "b2": "Did this: tool: Grep."}
 
 
 def chain_of(process: ModelProcess, *models: str) -> Chain:
-    """Give a chain of models that may ask as often as it likes."""
+    """Return a chain of models that may ask as often as it likes."""
     return Chain(models, process, Budget(PLENTY, "", lambda _: None))
 
 
@@ -62,7 +62,7 @@ def test_vertex_ai_with_a_service_account(tmp_path: Path, endpoint: Endpoint) ->
     process.stop()
 
     assert Written("vertex_ai/gemini-3.1-flash-lite", WRITTEN) == written
-    assert ["vertex", "Bearer a-token"] == [endpoint.received[0].api, endpoint.received[0].headers["authorization"]]
+    assert [endpoint.received[0].api, endpoint.received[0].headers["authorization"]] == ["vertex", "Bearer a-token"]
     assert list(SUBJECTS) == [item["id"] for item in endpoint.items()]
 
 
@@ -130,7 +130,7 @@ def test_answers_of_another_form_are_a_failure(process: ModelProcess, endpoint: 
     written = chain.write(Prompt(SUBJECTS))
 
     assert written == Written("openai/gpt-5-nano", WRITTEN)
-    assert {"openai/talks": "the model cannot be used: its answers are not of the form asked for"} == chain.errors()
+    assert chain.errors() == {"openai/talks": "the model cannot be used: its answers are not of the form asked for"}
 
 
 def test_import_is_quiet(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ answers.write(repr((connections, litellm.telemetry, os.environ.get("OPENAI_BASE_
 """
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, env={}, cwd=tmp_path, check=True)
 
-    assert (b"([], False, None)", b"") == (run.stdout, run.stderr)
+    assert (run.stdout, run.stderr) == (b"([], False, None)", b"")
 
 
 def ask(process: ModelProcess, model: str) -> Answer:

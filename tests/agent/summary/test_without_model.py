@@ -47,8 +47,11 @@ def test_agent_without_a_model_is_as_before(tmp_path: Path) -> None:
 
     assert run.returncode == 0, run.stderr
     told = json.loads(run.stdout)
-    assert {"spans": 1, "files": [], "litellm": [], "note": None} == {
-        key: told[key] for key in told.keys() - {"threads"}
+    assert {key: told[key] for key in told.keys() - {"threads"}} == {
+        "spans": 1,
+        "files": [],
+        "litellm": [],
+        "note": None,
     }
     assert [name for name in told["threads"] if "summar" in name or "model" in name] == []
 

@@ -121,8 +121,8 @@ def test_a_request_that_failed_is_an_error_of_its_turn() -> None:
         "http.response.status_code": 429,
         "cc_otel.request.id": "req_b76e391ec9a540edaa294da5",
     }
-    assert ("chat", Encoded.SPAN_KIND_CLIENT) == (span.name, span.kind)
-    assert (Status.STATUS_CODE_ERROR, "Request rejected (429) · rate") == (span.status.code, span.status.message)
+    assert (span.name, span.kind) == ("chat", Encoded.SPAN_KIND_CLIENT)
+    assert (span.status.code, span.status.message) == (Status.STATUS_CODE_ERROR, "Request rejected (429) · rate")
     assert span.parent_span_id.hex() == span_id_of("turn", session, "a167332d-04c6-4639-9465-9c1715afb5ef")
 
 

@@ -12,7 +12,7 @@ Held = dict[tuple[str, str], Document]
 
 
 def held(standin: StandIn) -> Held:
-    """Answer everything that the server holds, without what it adds."""
+    """Return everything that the server holds, without what it adds."""
     added = ("_key", "_id", "_rev", "stored_ms")
     return {
         (name, key): {field: value for field, value in document.items() if field not in added}

@@ -96,7 +96,7 @@ def graphs(draw: st.DrawFn) -> list[Span]:
 
 @pytest.fixture(scope="module")
 def standin() -> Iterator[StandIn]:
-    """Give a stand-in for many databases."""
+    """Return a stand-in for many databases."""
     with running(StandIn()) as standin:
         yield standin
 

@@ -20,12 +20,12 @@ LABEL = "invoke_agent claude-code"
 
 
 def row_of_turn(trace_id: str, number: int, session: str, seconds: float) -> Mapping[str, Any]:
-    """Answer a row of the newest turns."""
+    """Return a row of the newest turns."""
     return {"start": f"spans/{trace_id}-{span_id(number)}", "label": LABEL, "session": session, "seconds": seconds}
 
 
 def row_of_tool(tool: str, calls: int, failed: int, total_ms: float, longest_ms: float) -> Mapping[str, Any]:
-    """Answer a row of where the time goes."""
+    """Return a row of where the time goes."""
     return {"tool": tool, "calls": calls, "failed": failed, "total_ms": total_ms, "longest_ms": longest_ms}
 
 
@@ -58,7 +58,7 @@ def test_a_query_of_the_document_answers(number: int) -> None:
         status, _, _, answer = send(standin, "POST", "/_db/cc_otel/_api/cursor", body)
     rows = [row.get("_key", row) for row in answer.get("result", [])]
 
-    assert (501, []) == (status, rows) if "TOKENS" in query else (201, ANSWERS[number]) == (status, rows)
+    assert (status, rows) == (501, []) if "TOKENS" in query else (201, ANSWERS[number]) == (status, rows)
 
 
 def test_every_query_of_the_document_is_tried() -> None:

@@ -44,14 +44,14 @@ FAULTS: dict[str, tuple[Fault, str]] = {
 
 @pytest.fixture
 def standin() -> Iterator[StandIn]:
-    """Give a stand-in."""
+    """Return a stand-in."""
     with running(StandIn()) as standin:
         yield standin
 
 
 @pytest.fixture
 def store(standin: StandIn) -> Iterator[ArangoStore]:
-    """Give a prepared store on the stand-in."""
+    """Return a prepared store on the stand-in."""
     store = ArangoStore(standin.url, standin.password)
     store.prepare()
     yield store
@@ -70,7 +70,7 @@ def test_a_fault_is_told_after_one_request(standin: StandIn, store: ArangoStore,
     standin.heal()
     ACTIONS[action](store)
 
-    assert 1 == requests
+    assert requests == 1
 
 
 @pytest.mark.parametrize("fault", [*(fault for fault, _ in FAULTS.values()), faults.Reset(committed=True)], ids=str)
@@ -141,8 +141,8 @@ def test_a_wrong_password_is_told_with_what_to_do(standin: StandIn, action: str)
         ACTIONS[action](store)
 
     assert (
-        "ArangoDB lets user 'root' not into database 'cc_otel': check CC_OTEL_ARANGO_PASSWORD and the user's rights"
-        == str(raised.value)
+        str(raised.value)
+        == "ArangoDB lets user 'root' not into database 'cc_otel': check CC_OTEL_ARANGO_PASSWORD and the user's rights"
     )
 
 
@@ -152,7 +152,7 @@ def test_a_password_may_hold_any_character() -> None:
         store = ArangoStore(standin.url, standin.password)
         store.prepare()
 
-        assert [] == ask(store, "sessions")
+        assert ask(store, "sessions") == []
 
 
 def test_a_certificate_that_is_not_trusted_is_not_talked_to() -> None:
@@ -165,7 +165,7 @@ def test_a_certificate_that_is_not_trusted_is_not_talked_to() -> None:
         with pytest.raises(StoreUnavailable, match="certificate verify failed"):
             ArangoStore(standin.url, standin.password).prepare()
 
-        assert [] == ask(trusting, "sessions")
+        assert ask(trusting, "sessions") == []
 
 
 def test_the_environment_leads_nowhere_else(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +177,7 @@ def test_the_environment_leads_nowhere_else(standin: StandIn, monkeypatch: pytes
         monkeypatch.delenv("NO_PROXY", raising=False)
         ArangoStore(standin.url, standin.password).prepare()
 
-        assert (True, []) == (standin.requests != [], proxy.requests)
+        assert (standin.requests != [], proxy.requests) == (True, [])
 
 
 def test_a_host_that_refuses_is_passed_over(standin: StandIn, store: ArangoStore) -> None:
@@ -225,17 +225,17 @@ def test_a_reader_that_has_had_enough(standin: StandIn, store: ArangoStore) -> N
     open_before = len(standin.routes.cursors)
     del rows
 
-    assert (1, 0) == (open_before, len(standin.routes.cursors))
+    assert (open_before, len(standin.routes.cursors)) == (1, 0)
 
 
 def contents(standin: StandIn) -> dict[str, list[str]]:
-    """Answer the keys that the stand-in holds, by collection."""
+    """Return the keys that the stand-in holds, by collection."""
     collections = standin.engine.databases["cc_otel"].collections
     return {name: sorted(collection.documents) for name, collection in collections.items()}
 
 
 def expected_contents() -> dict[str, list[str]]:
-    """Answer the keys of the batch, by collection."""
+    """Return the keys of the batch, by collection."""
     expected: dict[str, list[str]] = {
         "spans": [],
         "sessions": [],

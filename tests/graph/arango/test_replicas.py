@@ -60,21 +60,21 @@ class Replica:
         self._process.communicate()
 
     def buried(self) -> list[Path]:
-        """Answer the files of what could not be stored."""
+        """Return the files of what could not be stored."""
         dead = self._home / "dead"
         return list(dead.iterdir()) if dead.exists() else []
 
 
 @pytest.fixture
 def standin() -> Iterator[StandIn]:
-    """Give a server whose commits take long enough for writers to meet."""
+    """Return a server whose commits take long enough for writers to meet."""
     with running(StandIn(commit_s=0.01)) as standin:
         yield standin
 
 
 @pytest.fixture
 def replicas(standin: StandIn, home: Path) -> Iterator[list[Replica]]:
-    """Give two graph-exporters on one server."""
+    """Return two graph-exporters on one server."""
     made: list[Replica] = []
     try:
         for name in ("a", "b"):
@@ -131,7 +131,7 @@ def test_replicas_fed_the_same_spans_leave_one_copy(standin: StandIn, replicas: 
     assert stored == expected(received)
     # Killed all the time on a busy machine, the two may never meet.
     assert kills or standin.engine.conflicts > 0
-    assert [[], []] == [replica.buried() for replica in replicas]
+    assert [replica.buried() for replica in replicas] == [[], []]
 
 
 def kill_everything(standin: StandIn, replicas: Sequence[Replica], done: threading.Event) -> None:

@@ -23,21 +23,21 @@ WORDS = ["label", "summary", "command", "status_message"]
 
 @pytest.fixture
 def standin() -> Iterator[StandIn]:
-    """Give a stand-in."""
+    """Return a stand-in."""
     with running(StandIn()) as standin:
         yield standin
 
 
 @pytest.fixture
 def store(standin: StandIn) -> Iterator[ArangoStore]:
-    """Give a store on the stand-in, where nothing has been made yet."""
+    """Return a store on the stand-in, where nothing has been made yet."""
     store = ArangoStore(standin.url, standin.password)
     yield store
     store.close()
 
 
 def database(standin: StandIn, name: str = "cc_otel") -> StandardDatabase:
-    """Answer the driver's own view."""
+    """Return the driver's own view."""
     return ArangoClient(f"http://{standin.host}").db(name, standin.user, standin.password)
 
 
@@ -99,7 +99,7 @@ def test_everything_is_made(standin: StandIn, store: ArangoStore) -> None:
     """Database, collections, indexes and the named graph are there after the first prepare."""
     store.prepare()
 
-    assert EVERYTHING == made(standin)
+    assert made(standin) == EVERYTHING
 
 
 def test_everything_is_made_once(standin: StandIn, store: ArangoStore) -> None:
@@ -108,7 +108,7 @@ def test_everything_is_made_once(standin: StandIn, store: ArangoStore) -> None:
     store.prepare()
     ArangoStore(standin.url, standin.password).prepare()
 
-    assert EVERYTHING == made(standin)
+    assert made(standin) == EVERYTHING
 
 
 def test_replicas_may_start_at_once(standin: StandIn) -> None:
@@ -117,14 +117,14 @@ def test_replicas_may_start_at_once(standin: StandIn) -> None:
         for done in [pool.submit(ArangoStore(standin.url, standin.password).prepare) for _ in range(4)]:
             done.result(60)
 
-    assert EVERYTHING == made(standin)
+    assert made(standin) == EVERYTHING
 
 
 def test_the_database_lies_on_one_server_of_a_cluster(standin: StandIn, store: ArangoStore) -> None:
     """The database is made for walks that stay on one machine."""
     store.prepare()
 
-    assert {"sharding": "single"} == standin.engine.databases["cc_otel"].options
+    assert standin.engine.databases["cc_otel"].options == {"sharding": "single"}
 
 
 def test_a_prepare_that_broke_off_is_finished_by_the_next(standin: StandIn, store: ArangoStore) -> None:
@@ -134,7 +134,7 @@ def test_a_prepare_that_broke_off_is_finished_by_the_next(standin: StandIn, stor
         store.prepare()
     store.prepare()
 
-    assert EVERYTHING == made(standin)
+    assert made(standin) == EVERYTHING
 
 
 def test_a_graph_of_an_older_version_is_brought_up_to_date(standin: StandIn, store: ArangoStore) -> None:
@@ -171,7 +171,7 @@ def test_what_was_dropped_is_made_again_by_a_write(standin: StandIn, store: Aran
     refusals = store.write(mapping.of(two_sessions()))
 
     assert ([], EVERYTHING["collections"]) == (refusals, made(standin)["collections"])
-    assert 10 == len(ask(store, "spans"))
+    assert len(ask(store, "spans")) == 10
 
 
 @pytest.mark.parametrize("dropped", DROPS)
@@ -182,7 +182,7 @@ def test_what_was_dropped_is_made_again_by_a_question(standin: StandIn, store: A
     counts = store.prune(NEVER_S, dry_run=True)
 
     assert EVERYTHING["collections"] == made(standin)["collections"]
-    assert 0 == sum(counts.values())
+    assert sum(counts.values()) == 0
 
 
 def test_the_server_removes_what_expires_with_its_edges(standin: StandIn, store: ArangoStore) -> None:
@@ -192,7 +192,7 @@ def test_the_server_removes_what_expires_with_its_edges(standin: StandIn, store:
     standin.engine.expire(T0_S + 86_400 + 60)
     left = {name: len(found.documents) for name, found in standin.engine.databases["cc_otel"].collections.items()}
 
-    assert {"spans": 1, "sessions": 1, "part_of": 1} == {name: number for name, number in left.items() if number}
+    assert {name: number for name, number in left.items() if number} == {"spans": 1, "sessions": 1, "part_of": 1}
 
 
 def test_every_collection_of_the_mapping_is_known() -> None:

@@ -22,7 +22,7 @@ EDGES = "/_db/cc/_api/document/parent_of"
 
 @pytest.fixture
 def standin() -> Iterator[StandIn]:
-    """Give a stand-in with a database, a vertex and an edge collection."""
+    """Return a stand-in with a database, a vertex and an edge collection."""
     with running(StandIn()) as standin:
         send(standin, "POST", "/_db/_system/_api/database", {"name": "cc"})
         send(standin, "POST", "/_db/cc/_api/collection", {"name": "spans", "type": 2})
@@ -31,7 +31,7 @@ def standin() -> Iterator[StandIn]:
 
 
 def error(status: int, number: int, message: str) -> tuple[int, Any]:
-    """Answer an error as it comes: status and body."""
+    """Return an error as it comes: status and body."""
     return status, {"code": status, "error": True, "errorMessage": message, "errorNum": number}
 
 
@@ -146,9 +146,15 @@ def test_an_array_is_answered_item_by_item(standin: StandIn) -> None:
     items = [{"_key": "1"}, {"_key": "no/slash"}, {"_key": 7}, {"_key": "é"}, {"_key": "2"}, ["list"], {"_key": "1"}]
     status, _, headers, answer = send(standin, "POST", DOCUMENTS, items)
 
-    assert (202, '{"1221":3,"1227":1,"1210":1}') == (status, headers["x-arango-error-codes"])
-    assert ["spans/1", 1221, 1221, 1221, "spans/2", 1227, 1210] == [
-        one.get("_id", one.get("errorNum")) for one in answer
+    assert (status, headers["x-arango-error-codes"]) == (202, '{"1221":3,"1227":1,"1210":1}')
+    assert [one.get("_id", one.get("errorNum")) for one in answer] == [
+        "spans/1",
+        1221,
+        1221,
+        1221,
+        "spans/2",
+        1227,
+        1210,
     ]
 
 
@@ -161,7 +167,7 @@ def test_edges_need_ends_in_form_only(standin: StandIn) -> None:
     ]
     _, _, _, answer = send(standin, "POST", EDGES, edges)
 
-    assert ["parent_of/1", 1233, 1233] == [one.get("_id", one.get("errorNum")) for one in answer]
+    assert [one.get("_id", one.get("errorNum")) for one in answer] == ["parent_of/1", 1233, 1233]
 
 
 OVERWRITING: list[tuple[str, dict[str, Any] | int]] = [
@@ -205,8 +211,10 @@ def test_an_index_asked_for_again_is_the_one_that_is_there(standin: StandIn) -> 
         for index in (INDEX, INDEX, {**INDEX, "fields": ["b"]})
     ]
 
-    assert [(201, True), (200, False), (409, None)] == [
-        (status, body.get("isNewlyCreated")) for status, _, _, body in answers
+    assert [(status, body.get("isNewlyCreated")) for status, _, _, body in answers] == [
+        (201, True),
+        (200, False),
+        (409, None),
     ]
 
 
@@ -214,7 +222,7 @@ def test_a_graph_can_be_made_once(standin: StandIn) -> None:
     """The second of two equal graphs is refused as there already."""
     statuses = [send(standin, "POST", "/_db/cc/_api/gharial", GRAPH)[0] for _ in range(2)]
 
-    assert [202, 409] == statuses
+    assert statuses == [202, 409]
 
 
 def test_two_arrays_that_meet_conflict_item_by_item() -> None:
@@ -241,7 +249,7 @@ def test_a_cursor_is_read_batch_by_batch(standin: StandIn) -> None:
     cursor = database.aql.execute(query, batch_size=2)
     standin.restart()
 
-    assert ["0", "1", "2", "3", "4"] == rows
+    assert rows == ["0", "1", "2", "3", "4"]
     with pytest.raises(Exception, match="cursor not found"):
         cursor.fetch()  # type: ignore[union-attr]
 
@@ -250,7 +258,7 @@ def test_the_password_is_asked_for(standin: StandIn) -> None:
     """Without the password the answer is 401 with the number 11, before anything is looked at."""
     status, _, headers, body = send(standin, "GET", "/_db/gone/_api/collection", password="wrong")
 
-    assert (401, 11, True) == (status, body["errorNum"], "www-authenticate" in headers)
+    assert (status, body["errorNum"], "www-authenticate" in headers) == (401, 11, True)
 
 
 def test_what_was_committed_survives_a_restart(standin: StandIn) -> None:
@@ -258,7 +266,7 @@ def test_what_was_committed_survives_a_restart(standin: StandIn) -> None:
     send(standin, "POST", DOCUMENTS, [{"_key": "1"}])
     standin.restart()
 
-    assert 200 == send(standin, "GET", f"{DOCUMENTS}/1")[0]
+    assert send(standin, "GET", f"{DOCUMENTS}/1")[0] == 200
 
 
 def test_a_reset_after_the_commit_leaves_the_document(standin: StandIn) -> None:
@@ -269,7 +277,7 @@ def test_a_reset_after_the_commit_leaves_the_document(standin: StandIn) -> None:
         with pytest.raises(ConnectionError):
             send(standin, "POST", DOCUMENTS, [{"_key": key}])
 
-    assert [200, 404] == [send(standin, "GET", f"{DOCUMENTS}/{key}")[0] for key in ("1", "2")]
+    assert [send(standin, "GET", f"{DOCUMENTS}/{key}")[0] for key in ("1", "2")] == [200, 404]
 
 
 QUERIES: list[tuple[str, Any]] = [
@@ -315,9 +323,9 @@ def test_a_walk_prunes_after_the_vertex_and_crosses_missing_ones(standin: StandI
 
     from_nowhere = walk.format("").replace("spans/a", "spans/c") + "RETURN v"
 
-    assert [["a", 0], ["b", 1], [None, 2], ["d", 3]] == whole[3]["result"]
-    assert [] == send(standin, "POST", "/_db/cc/_api/cursor", {"query": from_nowhere})[3]["result"]
-    assert ["a", "b", None] == pruned[3]["result"]
+    assert whole[3]["result"] == [["a", 0], ["b", 1], [None, 2], ["d", 3]]
+    assert send(standin, "POST", "/_db/cc/_api/cursor", {"query": from_nowhere})[3]["result"] == []
+    assert pruned[3]["result"] == ["a", "b", None]
 
 
 def test_expired_documents_go_by_the_index(standin: StandIn) -> None:
@@ -334,8 +342,9 @@ def test_expired_documents_go_by_the_index(standin: StandIn) -> None:
     standin.engine.expire(10)
     collections = standin.engine.databases["cc"].collections
 
-    assert {"spans": ["new", "ever"], "parent_of": ["old"]} == {
-        name: list(c.documents) for name, c in collections.items()
+    assert {name: list(c.documents) for name, c in collections.items()} == {
+        "spans": ["new", "ever"],
+        "parent_of": ["old"],
     }
 
 

@@ -29,7 +29,7 @@ class TestOnTheStandIn(StoreContract):
 
     @pytest.fixture
     def store(self) -> Iterator[ArangoStore]:
-        """Give an empty store on a server of its own."""
+        """Return an empty store on a server of its own."""
         with running(StandIn()) as standin:
             store = ArangoStore(standin.url, standin.password)
             store.prepare()
@@ -43,7 +43,7 @@ def test_a_real_server_is_there() -> None:
     with fresh_database() as store:
         store.write(mapping.of(two_sessions()))
 
-        assert 2 == len(ask(store, "sessions"))
+        assert len(ask(store, "sessions")) == 2
 
 
 class TestOnARealServer(StoreContract):
@@ -54,14 +54,14 @@ class TestOnARealServer(StoreContract):
 
     @pytest.fixture
     def store(self) -> Iterator[ArangoStore]:
-        """Give an empty store on the real server."""
+        """Return an empty store on the real server."""
         with fresh_database() as store:
             yield store
 
 
 @contextmanager
 def fresh_database() -> Iterator[ArangoStore]:
-    """Give an empty store in a database of its own, which is dropped again."""
+    """Return an empty store in a database of its own, which is dropped again."""
     password = os.environ.get(REAL_PASSWORD, "")
     url = urlsplit(os.environ[REAL_URL])._replace(path=f"/cc_otel_test_{uuid4().hex}").geturl()
     store = ArangoStore(url, password)

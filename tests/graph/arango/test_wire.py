@@ -30,7 +30,7 @@ Call = tuple[str, str, Any]
 
 
 def document(key: str, **more: Any) -> Call:
-    """Answer the call that stores a document."""
+    """Return the call that stores a document."""
     return ("POST", "/_api/document/products", {"_key": key, **more})
 
 
@@ -103,7 +103,7 @@ VOLATILE_HEADERS = frozenset({"content-length", "location"})
 
 @cache
 def recorded() -> Mapping[str, list[dict[str, Any]]]:
-    """Answer the recordings by name, in the order of their steps."""
+    """Return the recordings by name, in the order of their steps."""
     found: dict[str, list[dict[str, Any]]] = {}
     for line in RECORDINGS.read_text().splitlines():
         pair = json.loads(line)
@@ -113,7 +113,7 @@ def recorded() -> Mapping[str, list[dict[str, Any]]]:
 
 @pytest.fixture
 def standin() -> Iterator[StandIn]:
-    """Give a stand-in of its own."""
+    """Return a stand-in of its own."""
     with running(StandIn()) as standin:
         yield standin
 
@@ -145,7 +145,7 @@ def plain(status: int, reason: str, headers: Mapping[str, str], body: Any) -> di
 
 
 def without_volatile(value: Any, name: str = "") -> Any:
-    """Answer a body with its volatile values, or the names of what was generated, made equal."""
+    """Return a body with its volatile values, or the names of what was generated, made equal."""
     if name == "identifiers":
         return [without_volatile(one) for one in value.values()]
     if name == "result" and isinstance(value, list) and any("globallyUniqueId" in str(one) for one in value):

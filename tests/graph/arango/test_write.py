@@ -18,14 +18,14 @@ INSERTS = "POST /_db/cc_otel/_api/document/"
 
 @pytest.fixture
 def standin() -> Iterator[StandIn]:
-    """Give a stand-in."""
+    """Return a stand-in."""
     with running(StandIn()) as standin:
         yield standin
 
 
 @pytest.fixture
 def store(standin: StandIn) -> Iterator[ArangoStore]:
-    """Give a prepared store on the stand-in."""
+    """Return a prepared store on the stand-in."""
     store = ArangoStore(standin.url, standin.password)
     store.prepare()
     yield store
@@ -63,7 +63,7 @@ def test_poison_is_refused_alone(standin: StandIn, store: ArangoStore, poison: s
     (refusal,) = store.write(GraphBatch(vertices, edges))
 
     assert (item, True) == (refusal.item, bool(re.search(reason, refusal.reason)))
-    assert (["good"], ["good"]) == (list(documents(standin, "spans")), list(documents(standin, "parent_of")))
+    assert (list(documents(standin, "spans")), list(documents(standin, "parent_of"))) == (["good"], ["good"])
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_what_spoils_a_request_is_found_by_halving(standin: StandIn, store: Aran
 
     # Four, the first two, the first: three refused requests, of which the last held one document.
     assert [vertices[0]] == [refusal.item for refusal in refusals]
-    assert ["v-1", "v-2", "v-3"] == sorted(documents(standin, "spans"))
+    assert sorted(documents(standin, "spans")) == ["v-1", "v-2", "v-3"]
 
 
 def test_a_bad_request_that_is_not_arangodbs_refuses_nothing(standin: StandIn, store: ArangoStore) -> None:
@@ -113,7 +113,7 @@ def test_conflicts_are_tried_again_alone(standin: StandIn, store: ArangoStore) -
     standin.requests.clear()
     refusals = store.write(GraphBatch([GOOD]))
 
-    assert ([], ["good"], 4) == (refusals, list(documents(standin, "spans")), standin.count(INSERTS))
+    assert (refusals, list(documents(standin, "spans")), standin.count(INSERTS)) == ([], ["good"], 4)
 
 
 def test_conflicts_without_end_are_unavailability(standin: StandIn, store: ArangoStore) -> None:
@@ -131,7 +131,7 @@ def test_a_request_holds_so_many_documents(standin: StandIn, store: ArangoStore)
     standin.requests.clear()
     store.write(GraphBatch([Vertex("spans", f"{number}", {}) for number in range(DOCUMENTS_MAX + 1)]))
 
-    assert (2, DOCUMENTS_MAX + 1) == (standin.count(INSERTS), len(documents(standin, "spans")))
+    assert (standin.count(INSERTS), len(documents(standin, "spans"))) == (2, DOCUMENTS_MAX + 1)
 
 
 def test_a_request_holds_so_many_bytes(standin: StandIn, store: ArangoStore) -> None:
@@ -153,14 +153,14 @@ def test_threads_may_share_a_store(standin: StandIn, store: ArangoStore) -> None
     with ThreadPoolExecutor(16) as pool:
         found = list(pool.map(work, range(64)))
 
-    assert ([1] * 64, 64) == (found, len(documents(standin, "spans")))
+    assert (found, len(documents(standin, "spans"))) == ([1] * 64, 64)
 
 
 def test_what_is_no_number_in_json_is_null(standin: StandIn, store: ArangoStore) -> None:
     """NaN and Infinity, which would spoil the whole request, never leave."""
     store.write(GraphBatch([Vertex("spans", "n", {"size": float("nan"), "list": [float("inf")]})]))
 
-    assert {"n": {"size": None, "list": [None]}} == documents(standin, "spans")
+    assert documents(standin, "spans") == {"n": {"size": None, "list": [None]}}
 
 
 def test_a_document_replaces_the_one_before(standin: StandIn, store: ArangoStore) -> None:
@@ -168,7 +168,7 @@ def test_a_document_replaces_the_one_before(standin: StandIn, store: ArangoStore
     store.write(GraphBatch([Vertex("spans", "1", {"label": "first", "tool": "Bash", "attributes": {"a": 1}})]))
     store.write(GraphBatch([Vertex("spans", "1", {"label": "second", "attributes": {"b": None}})]))
 
-    assert {"1": {"label": "second", "attributes": {"b": None}}} == documents(standin, "spans")
+    assert documents(standin, "spans") == {"1": {"label": "second", "attributes": {"b": None}}}
 
 
 def test_what_spans_share_expires_with_the_last(standin: StandIn, store: ArangoStore) -> None:
@@ -176,7 +176,7 @@ def test_what_spans_share_expires_with_the_last(standin: StandIn, store: ArangoS
     for expire_at in (20, 30, 10):
         store.write(GraphBatch([Vertex("sessions", "s", {"label": "session", "expire_at": expire_at})]))
 
-    assert {"s": {"label": "session", "expire_at": 30}} == documents(standin, "sessions")
+    assert documents(standin, "sessions") == {"s": {"label": "session", "expire_at": 30}}
 
 
 def test_every_write_is_synced(standin: StandIn, store: ArangoStore) -> None:

@@ -301,7 +301,7 @@ def test_a_long_command_leaves_room_for_its_end() -> None:
         "PreToolUse", {**BASH, "tool_input": {"command": "x" * 500}}, {"error": "Exit code 1\n3 failed in 1s"}
     )
 
-    assert "Ran " + "x" * 97 + "…: exit 1, 3 failed" == told
+    assert told == "Ran " + "x" * 97 + "…: exit 1, 3 failed"
 
 
 def test_a_sentence_is_one_printable_line() -> None:

@@ -74,7 +74,7 @@ class Reader:
         return self.take().text
 
     def bound(self, name: str) -> Value:
-        """Answer the value of a bind parameter."""
+        """Return the value of a bind parameter."""
         self.used.add(name)
         if name not in self.parameters:
             raise Problem(400, 1551, f"no value specified for declared bind parameter '{name}' (while parsing)")

@@ -8,13 +8,13 @@ from tests.graph.arango.standin.engine import Value
 
 
 def rank(value: Value) -> int:
-    """Answer where the value's type stands: null < bool < number < string < array < object."""
+    """Return where the value's type stands: null < bool < number < string < array < object."""
     types: tuple[type | tuple[type, ...], ...] = (type(None), bool, (int, float), str, list, dict)
     return next(place for place, kind in enumerate(types) if isinstance(value, kind))
 
 
 def compare(left: Value, right: Value) -> int:
-    """Answer -1, 0 or 1; values of different types compare by type."""
+    """Return -1, 0 or 1; values of different types compare by type."""
     if rank(left) != rank(right):
         return -1 if rank(left) < rank(right) else 1
     if isinstance(left, list):
@@ -30,7 +30,7 @@ sort_key = cmp_to_key(compare)
 
 
 def is_in(value: Value, array: Value) -> bool:
-    """Answer whether an array holds the value."""
+    """Return whether an array holds the value."""
     if isinstance(value, str) and isinstance(array, list):
         return value in array
     return isinstance(array, list) and any(compare(value, one) == 0 for one in array)
@@ -52,19 +52,19 @@ def number(value: Value) -> float:
 
 
 def text(value: Value) -> str:
-    """Answer the value as a text; null is empty."""
+    """Return the value as a text; null is empty."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)
 
 
 def attribute(value: Value, name: str) -> Value:
-    """Answer an attribute; there is none in what is no object."""
+    """Return an attribute; there is none in what is no object."""
     return value.get(name) if isinstance(value, dict) else None
 
 
 def element(value: Value, index: Value) -> Value:
-    """Answer ``value[index]``: of an object by name, of an array by position."""
+    """Return ``value[index]``: of an object by name, of an array by position."""
     if isinstance(value, list) and isinstance(index, int | float):
         position = int(index)
         return value[position] if -len(value) <= position < len(value) else None

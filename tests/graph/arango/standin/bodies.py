@@ -46,7 +46,7 @@ def version() -> Document:
 
 
 def listed(collection: Collection) -> Document:
-    """Answer a collection as lists have it."""
+    """Return a collection as lists have it."""
     return {
         "id": collection.id,
         "name": collection.name,
@@ -58,7 +58,7 @@ def listed(collection: Collection) -> Document:
 
 
 def properties(collection: Collection) -> Document:
-    """Answer a collection with everything about it."""
+    """Return a collection with everything about it."""
     return {
         "writeConcern": 1,
         "waitForSync": collection.wait_for_sync,
@@ -78,7 +78,7 @@ def properties(collection: Collection) -> Document:
 
 
 def built_in(collection: str, number: int, kind: str, fields: list[str], *, unique: bool) -> Document:
-    """Answer an index that every collection, or every edge collection, has."""
+    """Return an index that every collection, or every edge collection, has."""
     return {
         "fields": fields,
         "id": f"{collection}/{number}",
@@ -91,7 +91,7 @@ def built_in(collection: str, number: int, kind: str, fields: list[str], *, uniq
 
 
 def index_of(wanted: Document, identifier: str) -> Document:
-    """Answer an index as it was asked for, with what the server adds."""
+    """Return an index as it was asked for, with what the server adds."""
     common: dict[str, Any] = {"id": identifier, "type": wanted["type"]}
     common["name"] = wanted.get("name") or f"idx_{identifier.partition('/')[2]}"
     match wanted["type"]:
@@ -122,7 +122,7 @@ def _inverted_field(wanted: Value) -> Document:
 
 
 def graph_body(graph: Document) -> Document:
-    """Answer a named graph."""
+    """Return a named graph."""
     name = graph["name"]
     return {
         "_key": name,

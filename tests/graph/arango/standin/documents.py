@@ -62,7 +62,7 @@ def remove(transaction: Transaction, collection: Collection, key: str) -> Docume
 
 
 def merged(old: Document, changes: Document, options: Options) -> Document:
-    """Answer the old document with the changes laid over it."""
+    """Return the old document with the changes laid over it."""
     result = dict(old)
     for name, value in changes.items():
         if value is None and not options.keep_null:

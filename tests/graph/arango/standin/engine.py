@@ -71,7 +71,7 @@ class Engine:
         self.conflicts = 0
 
     def now_ms(self) -> int:
-        """Answer the server's time."""
+        """Return the server's time."""
         return time.time_ns() // 1_000_000
 
     def next_id(self) -> str:

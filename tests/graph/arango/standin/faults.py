@@ -27,12 +27,12 @@ class Answer:
 
 
 def problem(status: int, number: int, message: str) -> Answer:
-    """Answer an error as the server's own error body."""
+    """Return an error as the server's own error body."""
     return Answer(status, Problem(status, number, message).body())
 
 
 def early_problem(status: int, number: int, message: str, headers: dict[str, str] | None = None) -> Answer:
-    """Answer an error as the connection layer words it, before anything is looked at."""
+    """Return an error as the connection layer words it, before anything is looked at."""
     body = {"error": True, "errorNum": number, "errorMessage": message, "code": status}
     return Answer(status, body, headers or {})
 

@@ -105,7 +105,7 @@ class StandIn:
         self._healed.clear()
 
     def count(self, word: str) -> int:
-        """Answer how many requests contained the word in their method or path."""
+        """Return how many requests contained the word in their method or path."""
         return sum(word in request for request in list(self.requests))
 
     def fault_for(self, request: str) -> Fault | None:
