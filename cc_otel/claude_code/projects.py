@@ -1,20 +1,7 @@
-"""Claude Code's projects folders: where its transcripts are, and which of those that events name are not read."""
+"""Claude Code's projects folders: where its transcripts are."""
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-
-from cc_otel.claude_code.transcript.files import Transcripts, Unread
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadTranscripts:
-    """Transcripts that are not read for one reason; ``folder`` is what would have to be known to read them."""
-
-    reason: Unread
-    folder: Path
-    count: int
 
 
 def folders(text: str) -> tuple[Path, ...]:
@@ -29,17 +16,6 @@ def with_folder(text: str, folder: Path) -> str:
     if folder in [Path(name).expanduser() for name in known]:
         return text
     return os.pathsep.join([*known, str(folder)])
-
-
-def unread(paths: Iterable[str], projects: Sequence[Path]) -> list[UnreadTranscripts]:
-    """Return which of these transcripts are not read, by reason and folder, the most first."""
-    transcripts, found = Transcripts(*projects), dict[tuple[Unread, Path], int]()
-    for path in dict.fromkeys(paths):
-        if path and (reason := transcripts.reason_unread(path)):
-            key = reason, folder_of(Path(path)) if reason is Unread.OUTSIDE else Path(path).parent
-            found[key] = found.get(key, 0) + 1
-    rows = [UnreadTranscripts(*key, count) for key, count in found.items()]
-    return sorted(rows, key=lambda row: row.count, reverse=True)
 
 
 def folder_of(transcript: Path) -> Path:

@@ -7,8 +7,8 @@ from contextlib import closing
 from typing import Final
 
 from cc_otel.claude_code.payload import event_of
-from cc_otel.claude_code.projects import UnreadTranscripts, unread
 from cc_otel.claude_code.transcript.files import Unread
+from cc_otel.claude_code.transcript.unread import UnreadTranscripts, unread
 from cc_otel.cli.compose.sending import projects
 from cc_otel.cli.doctor.checks import BROKEN, NOTE, OK, Check, command
 from cc_otel.config import Home, Settings
