@@ -25,7 +25,8 @@ def prune(home: Home, settings: Settings, ahead: float, dry_run: bool, as_json: 
     now_s = time.time() + ahead * 86_400
     try:
         with closing(open_store(home, settings)) as store:
-            store.prepare()
+            if not dry_run:
+                store.prepare()
             counts = store.prune(now_s, dry_run=dry_run)
     except StoreUnavailable as error:
         fail(str(error))

@@ -77,14 +77,22 @@ def sessions_of(name: str) -> set[str]:
 def drawn(name: str) -> list[Place]:
     """Return the tree that a person drew and checked for a recording."""
     lines = filter(None, map(_LINE.match, loader.expected_tree(name).splitlines()))
-    return [Place(len(line[1]) // 2, line[2], line[3], line[4]) for line in lines]
+    return _at_one_time([Place(len(line[1]) // 2, line[2], line[3], line[4]) for line in lines])
 
 
 def drawing(name: str, spans: Iterable[Span]) -> list[Place]:
     """Draw a recording's spans in the same way, without model calls."""
     origin_ns = min(record["t_ns"] for record in loader.records(name))
     below = _by_parent(spans)
-    return [place for root in below[None] for place in _draw(root, below, origin_ns, depth=0)]
+    return _at_one_time([place for root in below[None] for place in _draw(root, below, origin_ns, depth=0)])
+
+
+def _at_one_time(places: list[Place]) -> list[Place]:
+    """Put siblings of one time, a batch and the calls that it alone names, in an order of their own."""
+    groups = groupby(places, lambda place: (place.depth, place.start_ms))
+    return [
+        place for _, group in groups for place in sorted(group, key=lambda place: (place.took, str(place.error_type)))
+    ]
 
 
 def shape(spans: Iterable[Span]) -> list[object]:

@@ -165,6 +165,8 @@ class SqliteStore:
     def prune(self, now_s: float, *, dry_run: bool = False, steps: int = 0) -> Mapping[str, int]:
         """See GraphStore. Each step is a transaction; a dry run only reads."""
         if dry_run:
+            if not self._path.exists():
+                return dict.fromkeys(COLLECTIONS, 0)
             with self._reporting(), closing(self._reader()) as connection:
                 return prune.count(connection, now_s)
         counts: Counter[str] = Counter(dict.fromkeys(COLLECTIONS, 0))

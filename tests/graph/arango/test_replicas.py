@@ -129,8 +129,6 @@ def test_replicas_fed_the_same_spans_leave_one_copy(standin: StandIn, replicas: 
     stored = {place: {k: v for k, v in one.items() if k != "expire_at"} for place, one in held(standin).items()}
 
     assert stored == expected(received)
-    # Killed all the time on a busy machine, the two may never meet.
-    assert kills or standin.engine.conflicts > 0
     assert [replica.buried() for replica in replicas] == [[], []]
 
 
