@@ -12,7 +12,7 @@ from typing import Final
 
 from cc_otel.agent import launching
 from cc_otel.agent.placement import ModelCallPlace, parent_of, place_of_model_call, scope, turn_links
-from cc_otel.agent.tree import Closing, Draft, Held, Node, Process, Reference, Role, Session, Step
+from cc_otel.agent.tree import Closing, Draft, Held, Node, Process, Role, Session, Step
 from cc_otel.event import Call, Cause, Handler, HookEvent, ModelCall, Observation, Occurrence
 from cc_otel.span import INSTANT_NS, span_id_of, trace_id_of
 
@@ -187,7 +187,8 @@ class Assembler:
         if place is ModelCallPlace.OLDER or session.was_known(call):
             self._step.older.append(call.id)
             return
-        links = tuple(filter(None, (_asked_for(session, parent, tool_use_id) for tool_use_id in call.asked_for)))
+        asked = (session.tools.get(tool_use_id) for tool_use_id in call.asked_for)
+        links = tuple(tool.reference("asked_for") for tool in asked if tool and not tool.undecided())
         end_ns = max(call.ended_ns, call.clock_ns + INSTANT_NS)
         chat = Draft(Role.CHAT, call, "", span_id, None, call.clock_ns, end_ns, error_type=call.error_type, links=links)
         self._emit_below(parent, chat)
@@ -482,15 +483,6 @@ def _found_gone(event: HookEvent, pid: int) -> Observation:
 
 def _chat_id(call: ModelCall) -> str:
     return span_id_of("chat", call.digest)
-
-
-def _asked_for(session: Session, parent: Node | None, tool_use_id: str) -> Reference | None:
-    """Return a link to a call that a model asked for. Its events may come later; its id and its trace are known."""
-    if tool := session.tools.get(tool_use_id):
-        return None if tool.undecided() else tool.reference("asked_for")
-    if parent is None or parent.undecided():
-        return None
-    return Reference("asked_for", parent.trace_id(), span_id_of("tool", session.session_id, tool_use_id))
 
 
 def _is_root(event: HookEvent | ModelCall) -> bool:

@@ -66,6 +66,7 @@ class Home:
     folder: Path
     summaries: Summariser | None
     stop: threading.Event = field(default_factory=threading.Event)
+    _clock_ns: int = 0
 
     def __post_init__(self) -> None:
         self.spool = Spool(self.folder / "spool", 1 << 30)
@@ -82,10 +83,10 @@ class Home:
             self.summaries.run(self.stop)
 
     def record(self, *payloads: Mapping[str, Any]) -> None:
-        """Put events into the spool, a millisecond apart."""
-        start_ns = time.time_ns()
-        for number, payload in enumerate(payloads):
-            self.spool.write(json.dumps(payload).encode(), {"CLAUDE_PID": "1"}, start_ns + number * 1_000_000)
+        """Put events into the spool, a millisecond apart at least, also from those of the call before."""
+        for payload in payloads:
+            self._clock_ns = max(time.time_ns(), self._clock_ns + 1_000_000)
+            self.spool.write(json.dumps(payload).encode(), {"CLAUDE_PID": "1"}, self._clock_ns)
 
     def rounds(self) -> None:
         """Go round until nothing is left that can be done now."""
