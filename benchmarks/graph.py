@@ -65,7 +65,7 @@ exporter.stop(30)
 LOOP = "import sys; from benchmarks.graph import loop; loop(*sys.argv[1:])"
 TABLES = ("spans", "parent_of", "part_of", "sessions")
 
-SCHEMA = (Path(__file__).parent / "schema_1.sql").read_text("utf-8")
+SCHEMA = (Path(__file__).parents[1] / "tests" / "graph" / "schema_1.sql").read_text("utf-8")
 """The tables of the first release, which the loops write to whatever the store's have become."""
 
 with closing(sqlite3.connect(":memory:")) as _database:
