@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from cc_otel.claude_code import json_text
-from cc_otel.claude_code.event_table import wired_rows
+from cc_otel.claude_code.event_table import USUAL, Choice, wired_rows
 from cc_otel.claude_code.hook import wired_command, wired_home
 from cc_otel.claude_code.json_text import Container
 
@@ -24,14 +24,13 @@ class NotWirable(ValueError):
     """These settings cannot take our wiring; the text says why and where."""
 
 
-def groups(home: Path, *, messages: bool = False, compactions: bool = False) -> dict[str, dict[str, object]]:
+def groups(home: Path, choice: Choice = USUAL) -> dict[str, dict[str, object]]:
     """Return what is wired: for each event the group, with one handler in it, that is added to the event's list."""
-    return {event: _group(command) for event, command in _commands(home, messages, compactions).items()}
+    return {event: _group(command) for event, command in _commands(home, choice).items()}
 
 
-def _commands(home: Path, messages: bool, compactions: bool) -> dict[str, str]:
-    rows = wired_rows(messages=messages, compactions=compactions)
-    return {row.name: wired_command(home, starts_agent=row.starts_agent) for row in rows}
+def _commands(home: Path, choice: Choice) -> dict[str, str]:
+    return {row.name: wired_command(home, starts_agent=row.starts_agent) for row in wired_rows(choice)}
 
 
 def _group(command: str) -> dict[str, object]:
@@ -54,9 +53,20 @@ def wired(text: str, home: Path | None = None) -> dict[str, list[object]]:
     return found
 
 
+def named(text: str) -> set[str]:
+    """Return the events that these settings have hooks for, ours or not. Raises NotWirable where they are none."""
+    if json_text.is_blank(text):
+        return set()
+    _check(text)
+    hooks = json_text.container(text, json_text.root(text)).last("hooks")
+    if hooks is None or text[hooks.value] != "{":
+        return set()
+    return {part.key for part in json_text.container(text, hooks.value).parts}
+
+
 def is_outdated(text: str, home: Path) -> bool:
     """Whether a handler of a home's is not as it would be wired now. Raises NotWirable where these are no settings."""
-    now = groups(home, messages=True, compactions=True)
+    now = groups(home, Choice(messages=True, compactions=True))
     return any(
         group != json_text.parse(json.dumps(now.get(event)))
         for event, found in wired(text, home).items()
@@ -69,7 +79,7 @@ def homes(text: str) -> set[Path]:
     return {home for trail in _trails(text) if (home := _home(text, trail))}
 
 
-def wire(text: str, home: Path, *, messages: bool = False, compactions: bool = False, before: str | None = None) -> str:
+def wire(text: str, home: Path, choice: Choice = USUAL, *, before: str | None = None) -> str:
     """
     Return the settings with our wiring. Twice is the same as once.
 
@@ -80,7 +90,7 @@ def wire(text: str, home: Path, *, messages: bool = False, compactions: bool = F
         NotWirable: there is no place for it in these settings.
 
     """
-    commands = _commands(home, messages, compactions)
+    commands = _commands(home, choice)
     wanted = {event: _group(command) for event, command in commands.items()}
     text = _renewed(text, commands)
     text = _without_others(text, {event: json_text.parse(json.dumps(group)) for event, group in wanted.items()}, before)

@@ -16,6 +16,8 @@ from cc_otel import toml_text
 from cc_otel.agent.lock import is_locked
 from cc_otel.claude_code import json_text
 from cc_otel.claude_code.client_settings import obstacles
+from cc_otel.claude_code.client_version import Version, is_intolerant, version, written
+from cc_otel.claude_code.event_table import Choice
 from cc_otel.claude_code.hook import install_script, install_starter
 from cc_otel.claude_code.installed import PLUGIN, Installed
 from cc_otel.claude_code.projects import with_folder
@@ -103,7 +105,9 @@ def install(
         settings = _check_home(home, scope, stack=stack)
         memory = Installed(home.path)
         own = _configure(home, stack, projects, memory)
-        plan = _plan(home, memory, scope, own, messages=messages, compactions=compactions)
+        client = version()
+        choice = Choice(messages=messages, compactions=compactions, early=is_intolerant(client))
+        plan = _plan(home, memory, scope, own, choice)
         for change in plan.changes:
             if change.needed:
                 change.file.check_writable()
@@ -127,6 +131,8 @@ def install(
         click.echo(f"Also written, in {home.path}: record.sh and start. Nothing was changed.", err=True)
     else:
         _tell(home, plan, memory.backup(plan.target))
+        if choice.early and plan.events:
+            _say_early(client, plan.events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +150,13 @@ class Plan:
     changes: list[Change]
 
 
-def _plan(home: Home, memory: Installed, scope: str, own: Change, *, messages: bool, compactions: bool) -> Plan:
+def _plan(home: Home, memory: Installed, scope: str, own: Change, choice: Choice) -> Plan:
     """Look at everything and change nothing; ``own`` is the change of the home's own settings."""
     if scope == PLUGIN:
         return Plan(Path(PLUGIN), None, [], [own])
     file = SettingsFile(settings_path(scope))
-    before, wiring = _wire(file, home, memory, messages=messages, compactions=compactions)
-    return Plan(file.path, before, list(groups(home.path, messages=messages, compactions=compactions)), [own, wiring])
+    before, wiring = _wire(file, home, memory, choice)
+    return Plan(file.path, before, list(groups(home.path, choice)), [own, wiring])
 
 
 def _check_home(home: Home, scope: str, *, stack: bool) -> Settings:
@@ -188,15 +194,13 @@ def settings_path(scope: str) -> Path:
     return Path(".claude").absolute() / ("settings.json" if scope == "project" else "settings.local.json")
 
 
-def _wire(
-    file: SettingsFile, home: Home, memory: Installed, *, messages: bool, compactions: bool
-) -> tuple[str | None, Change]:
+def _wire(file: SettingsFile, home: Home, memory: Installed, choice: Choice) -> tuple[str | None, Change]:
     """Return what the settings are without us, and how to wire them."""
     old = file.read()
     before = memory.before(file.path)
     try:
         bare = unwire(old or "", before)
-        new = wire(old or "", home.path, messages=messages, compactions=compactions, before=before)
+        new = wire(old or "", home.path, choice, before=before)
     except NotWirable as error:
         raise Unusable(f"{file.path}, {error}. Mend it, and run the command again") from None
     was_there = old is not None and (memory.was_there(file.path) or not json_text.is_blank(bare))
@@ -259,6 +263,15 @@ def _tell(home: Home, plan: Plan, backup: Path | None) -> None:
     else:
         click.echo(f"{home.path} is ready for the plugin: what Claude Code tells it is recorded there.")
     click.echo("`cc-otel status` tells how it is, `cc-otel query sessions` what happened; `cc-otel uninstall` ends it.")
+
+
+def _say_early(client: Version | None, events: list[str]) -> None:
+    version = written(client) if client else "this one"
+    say(
+        f"Claude Code {version} drops all hooks over an event it does not know, so the {len(events)} that it knows are "
+        "wired. Run `cc-otel install` again when you have a newer one.",
+        err=True,
+    )
 
 
 def show_diff(changes: list[Change]) -> str:

@@ -11,9 +11,9 @@ from hypothesis import assume, given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from cc_otel.claude_code.event_table import EVENTS, wired_rows
+from cc_otel.claude_code.event_table import EVENTS, Choice, wired_rows
 from cc_otel.claude_code.hook import wired_command, wired_home
-from cc_otel.claude_code.wiring import NotWirable, groups, homes, unwire, wire, wired
+from cc_otel.claude_code.wiring import NotWirable, groups, homes, named, unwire, wire, wired
 from tests.settings_texts import THEIRS, parsed, settings, values
 
 MANY = limits(max_examples=100, deadline=None)
@@ -53,8 +53,8 @@ def test_events() -> None:
     asked_for = {"MessageDisplay", "PreCompact", "PostCompact"}
 
     assert groups(HOME).keys() == EVENTS.keys() - {"WorktreeCreate"} - asked_for
-    assert groups(HOME, messages=True).keys() == groups(HOME).keys() | {"MessageDisplay"}
-    assert groups(HOME, compactions=True).keys() == groups(HOME).keys() | {"PreCompact", "PostCompact"}
+    assert groups(HOME, Choice(messages=True)).keys() == groups(HOME).keys() | {"MessageDisplay"}
+    assert groups(HOME, Choice(compactions=True)).keys() == groups(HOME).keys() | {"PreCompact", "PostCompact"}
 
 
 def test_handlers() -> None:
@@ -101,7 +101,7 @@ def test_twice_is_once(before: str) -> None:
 @given(settings(), st.booleans())
 def test_replaces_older(before: str, messages: bool) -> None:
     """Whatever wiring of ours is there, of another home or of other events, gives way to the new one."""
-    older = wire(before, OTHER_HOME, messages=messages)
+    older = wire(before, OTHER_HOME, Choice(messages=messages))
 
     assert wire(before, HOME) == wire(older, HOME, before=before)
     assert {OTHER_HOME} == homes(older)
@@ -111,14 +111,14 @@ def test_replaces_older(before: str, messages: bool) -> None:
 @given(settings(), st.sampled_from(RELEASED), st.booleans())
 def test_replaces_released_forms(before: str, form: str, compactions: bool) -> None:
     """A command of ours as any release has written it is replaced where it stands, and is taken out like today's."""
-    now = wire(before, HOME, compactions=compactions)
+    now = wire(before, HOME, Choice(compactions=compactions))
     older = now
     for starts in (True, False):
         command = wired_command(HOME, starts_agent=starts)
         theirs = form.format(quoted(HOME), "s=1; " if starts else "")
         older = older.replace(json.dumps(command, ensure_ascii=False), json.dumps(theirs, ensure_ascii=False))
 
-    assert wire(older, HOME, compactions=compactions, before=before) == now
+    assert wire(older, HOME, Choice(compactions=compactions), before=before) == now
     assert unwire(older, before) == before
     assert homes(older) == {HOME}
 
@@ -135,7 +135,7 @@ def test_replaces_in_place() -> None:
 
 def test_compactions_go_again() -> None:
     """The events of compactions go, and nothing else moves, where they are not asked for any more."""
-    with_compactions = wire("", HOME, compactions=True)
+    with_compactions = wire("", HOME, Choice(compactions=True))
 
     assert wire(with_compactions, HOME) == wire("", HOME)
 
@@ -343,3 +343,22 @@ def test_not_ours(command: str) -> None:
 
     assert text == unwire(text)
     assert wired(text) == {}
+
+
+def test_a_client_that_drops_what_it_does_not_know_gets_what_it_knows() -> None:
+    """For a client before 2.1.101 only events of its own are wired; newer wiring gives way to it, and back."""
+    early = Choice(early=True)
+
+    assert groups(HOME, early).keys() == {name for name in groups(HOME) if EVENTS[name].early}
+    assert "PostToolBatch" not in named(wire("", HOME, early))
+    assert wire(wire("", HOME), HOME, early) == wire("", HOME, early)
+    assert named(wire(wire("", HOME, early), HOME)) == set(groups(HOME))
+
+
+@pytest.mark.parametrize(
+    ("text", "events"),
+    [("", set()), ("{}", set()), ('{"hooks": []}', set()), ('{"hooks": {"Stop": [], "Else": 3}}', {"Stop", "Else"})],
+)
+def test_names_all_events_that_settings_have_hooks_for(text: str, events: set[str]) -> None:
+    """Hooks of others count too: the client drops the file over any name."""
+    assert named(text) == events

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cc_otel.claude_code.event_table import Choice
 from tests.client.script import bash, calls, says
 from tests.client.trees import golden
 from tests.client.world import World
@@ -13,14 +14,21 @@ from tests.stack.programs import Built
 pytestmark = pytest.mark.stack
 
 
-@pytest.fixture(params=["claude_2_1_191"])
-def world(request: pytest.FixtureRequest, built: Built, enter: tuple[str, ...], tmp_path: Path) -> Iterator[World]:
-    """Return a person with an older client."""
-    with World(tmp_path / "world", built(request.param), enter) as person:
+@pytest.fixture(params=["claude_2_1_76", "claude_2_1_191"])
+def client(request: pytest.FixtureRequest) -> str:
+    """Return the name of an older client."""
+    return str(request.param)
+
+
+@pytest.fixture
+def world(client: str, built: Built, enter: tuple[str, ...], tmp_path: Path) -> Iterator[World]:
+    """Return a person with that client."""
+    choice = Choice(compactions=True, early=client == "claude_2_1_76")
+    with World(tmp_path / "world", built(client), enter, choice=choice) as person:
         yield person
 
 
-def test_each_model_call_is_in_its_turn(world: World) -> None:
+def test_each_model_call_is_in_its_turn(world: World, client: str) -> None:
     """Hooks name no prompt, transcripts may: each model call belongs to the turn that was going on when it was made."""
     world.scripted({"the errand": [calls(bash("one", "echo hello")), says("done")], "more": [says("more")]}).installed()
     with world.talk("--allowedTools", "Bash") as say:
@@ -29,4 +37,4 @@ def test_each_model_call_is_in_its_turn(world: World) -> None:
         say("and more")
         world.wait_for("Stop", 2)
 
-    assert world.tree() == golden("a_turn_of_an_older_client")
+    assert world.tree() == golden(f"a_turn_of_{client}")

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from cc_otel.claude_code.event_table import wired_rows
+from cc_otel.claude_code.event_table import Choice, wired_rows
 from tests.client.script import bash, calls, says
 from tests.client.terminal import CTRL_D, ENTER, ESCAPE, at_prompt, at_terminal
 from tests.client.trees import golden
@@ -41,7 +41,7 @@ def test_a_turn_at_a_terminal_is_one_trace(world: World) -> None:
 
 def test_messages_are_told_where_one_asks_for_them(world: World) -> None:
     """With `install --messages`, what the client shows of an answer is an instant in the turn."""
-    world.noting(*(row.name for row in wired_rows(messages=True, compactions=True)))
+    world.noting(*(row.name for row in wired_rows(Choice(messages=True, compactions=True))))
     world.scripted({"prompt 1": [says("done")]}).installed("--messages")
     with at_terminal(world, *MANUAL) as person:
         person.says("prompt 1")

@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 
 import psutil
 
-from cc_otel.claude_code.event_table import wired_rows
+from cc_otel.claude_code.event_table import Choice, wired_rows
 from tests.client.script import Script
 from tests.client.trees import render
 from tests.stack.process import DEADLINE_S, wait_for
@@ -24,6 +24,8 @@ from tests.stack.process import DEADLINE_S, wait_for
 MODEL: Final = "claude-opus-5-5"
 KEY: Final = "sk-ant-api03-nobodys"
 STANDIN: Final = Path(__file__).with_name("standin.py")
+
+NOTED: Final = Choice(compactions=True)
 
 MakeWorld = Callable[[], "World"]
 """Make a person, always at the same place: who was there before is gone."""
@@ -34,7 +36,8 @@ class World:
     """
     The person; ``enter`` goes before each command, so that it runs in the namespace; ``command`` is cc-otel.
 
-    ``retries`` is how often their client asks again what the API did not answer.
+    ``retries`` is how often their client asks again what the API did not answer; ``choice`` which events the other hook
+    notes.
     """
 
     folder: Path
@@ -42,16 +45,20 @@ class World:
     enter: tuple[str, ...]
     command: tuple[str, ...] = (sys.executable, "-P", "-m", "cc_otel")
     retries: int = 0
+    choice: Choice = NOTED
     _parts: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
         """Make the folders, and a hook of somebody else's that notes each event."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        for folder in (self.project, self.fired_folder, self.settings.parent):
+        for folder in (self.project, self.fired_folder, self.settings.parent, self.folder / "bin"):
             folder.mkdir(parents=True)
+        claude = self.folder / "bin" / "claude"
+        claude.write_text(f'#!/bin/sh\nexec {self.client} "$@"\n')
+        claude.chmod(0o755)
         # Git says nothing of a folder outside: what the model is told is the same on all machines.
         (self.project / ".git").mkdir()
-        self.noting(*(row.name for row in wired_rows(compactions=True)))
+        self.noting(*(row.name for row in wired_rows(self.choice)))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -87,7 +94,12 @@ class World:
     @property
     def environment(self) -> dict[str, str]:
         """What their shell exports: nothing of whoever runs the tests."""
-        return {"PATH": os.defpath, "HOME": str(self.home), "LANG": "C.UTF-8", "SHELL": "/bin/sh"}
+        return {
+            "PATH": f"{self.folder / 'bin'}:{os.defpath}",
+            "HOME": str(self.home),
+            "LANG": "C.UTF-8",
+            "SHELL": "/bin/sh",
+        }
 
     def configure(self, settings: Mapping[str, Any]) -> None:
         """Write their settings."""

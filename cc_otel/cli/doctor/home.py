@@ -11,8 +11,9 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from cc_otel.claude_code import hook, wiring
+from cc_otel.claude_code import client_version, hook, wiring
 from cc_otel.claude_code.client_settings import obstacles
+from cc_otel.claude_code.event_table import EVENTS, Choice
 from cc_otel.claude_code.installed import Installed
 from cc_otel.claude_code.settings_file import SettingsFile, Unusable
 from cc_otel.cli.compose.home import clean_environment
@@ -56,6 +57,7 @@ def _wired_in(home: Home, path: Path) -> Iterator[Check]:
         return
     faults = [
         *([f"{path} lacks {', '.join(missing)}"] if (missing := _missing(home, events)) else []),
+        *([_unknown(path, unknown)] if (unknown := _not_early(text)) else []),
         *([f"{path} records {', '.join(twice)} twice"] if (twice := _twice(events)) else []),
     ]
     for fault in faults:
@@ -72,7 +74,21 @@ def _wired_in(home: Home, path: Path) -> Iterator[Check]:
 
 
 def _missing(home: Home, events: Mapping[str, list[object]]) -> list[str]:
-    return sorted(wiring.groups(home.path).keys() - events.keys())
+    early = client_version.is_intolerant(client_version.version())
+    return sorted(wiring.groups(home.path, Choice(early=early)).keys() - events.keys())
+
+
+def _not_early(text: str) -> list[str]:
+    """Return the events over which the client on the PATH drops all hooks of these settings."""
+    if not client_version.is_intolerant(client_version.version()):
+        return []
+    return sorted(wiring.named(text) - {row.name for row in EVENTS.values() if row.early})
+
+
+def _unknown(path: Path, events: list[str]) -> str:
+    version = client_version.version()
+    client = client_version.written(version) if version else "the client"
+    return f"Claude Code {client} drops all hooks of {path}, because it does not know {', '.join(events)}"
 
 
 def _twice(events: Mapping[str, list[object]]) -> list[str]:
@@ -212,14 +228,15 @@ def _used_bytes(path: Path) -> int:
 
 def client(_: Home) -> Iterator[Check]:
     """Look which Claude Code there is."""
-    claude = shutil.which("claude")
-    if claude is None:
+    if shutil.which("claude") is None:
         yield Check("claude", NOTE, "not on the PATH")
         return
     try:
-        told = subprocess.run([claude, "--version"], capture_output=True, text=True, timeout=PROGRAM_S, check=False)
+        version = client_version.answer()
     except (OSError, subprocess.TimeoutExpired) as error:
         yield Check("claude", NOTE, f"does not answer: {error}")
         return
     left_out = "WorktreeCreate (a hook on it breaks worktrees) and MessageDisplay (it holds back what you read)"
-    yield Check("claude", OK, f"{told.stdout.strip() or 'unknown version'}; not wired: {left_out}")
+    if client_version.is_intolerant(client_version.parsed(version)):
+        left_out = "the events that it does not know, because it would drop all hooks of the settings"
+    yield Check("claude", OK, f"{version or 'unknown version'}; not wired: {left_out}")
