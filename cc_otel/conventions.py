@@ -1,28 +1,35 @@
 """
 Names that others see: attribute keys, span names, resource keys.
 
-OpenTelemetry's own names come first (GenAI conventions, development channel 1.42; core conventions 1.44);
-ours live under ``cc_otel.``. They are kept here rather than taken from the published constants packages,
-which lag behind both the conventions and their readers.
+OpenTelemetry's own names come first (semantic-conventions-genai 0.1.0, core conventions 1.45); ours live under
+``cc_otel.``. They are kept here rather than taken from the published constants packages, which lag behind both the
+conventions and their readers.
 """
 
 from typing import Final
 
 SCOPE_NAME: Final = "cc_otel"
-SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.44.0"
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.45.0"
 SERVICE_NAME_VALUE: Final = "claude-code"
 
 # Resource
 SERVICE_NAME: Final = "service.name"
 SERVICE_VERSION: Final = "service.version"
+SERVICE_INSTANCE_ID: Final = "service.instance.id"
 HOST_NAME: Final = "host.name"
+PROCESS_PID: Final = "process.pid"
+DOCTOR: Final = "cc-otel-doctor"
+"""The service, and the session, of doctor's test events."""
 
 # GenAI: open-telemetry/semantic-conventions-genai, model/gen-ai/spans.yaml
 OPERATION_NAME: Final = "gen_ai.operation.name"
 AGENT_NAME: Final = "gen_ai.agent.name"
+AGENT_VERSION: Final = "gen_ai.agent.version"
 CONVERSATION_ID: Final = "gen_ai.conversation.id"
+CONVERSATION_COMPACTED: Final = "gen_ai.conversation.compacted"
 PROVIDER_NAME: Final = "gen_ai.provider.name"
 REQUEST_MODEL: Final = "gen_ai.request.model"
+REQUEST_REASONING_LEVEL: Final = "gen_ai.request.reasoning.level"
 RESPONSE_MODEL: Final = "gen_ai.response.model"
 RESPONSE_ID: Final = "gen_ai.response.id"
 RESPONSE_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
@@ -52,7 +59,6 @@ MCP_METHOD_NAME: Final = "mcp.method.name"
 ERROR_TYPE: Final = "error.type"
 SESSION_ID: Final = "session.id"
 FILE_PATH: Final = "file.path"
-PROCESS_PID: Final = "process.pid"
 PROCESS_EXIT_CODE: Final = "process.exit.code"
 PROCESS_WORKING_DIRECTORY: Final = "process.working_directory"
 HTTP_STATUS_CODE: Final = "http.response.status_code"
@@ -74,6 +80,8 @@ INTERRUPTED: Final = "cc_otel.interrupted"
 LATE: Final = "cc_otel.late"
 LAST_SEEN: Final = "cc_otel.last_seen"
 LINK: Final = "cc_otel.link"
+# The trace that a link of this kind leads to, ``cc_otel.link.session``: Jaeger does not show the kinds of links.
+LINK_PREFIX: Final = "cc_otel.link."
 TOOL_OUTCOME: Final = "cc_otel.tool.outcome"
 TOOL_WAIT_MS: Final = "cc_otel.tool.wait_ms"
 TOOL_EXECUTION_MS: Final = "cc_otel.tool.execution_ms"

@@ -105,7 +105,7 @@ class HookEvent:
     payload's. ``subagent_type`` and ``agent_name`` are of the subagent that a call asks for, ``launches_many`` says
     that it may launch several, also after it has ended. ``launched_agent_id`` is the subagent that a result names,
     ``transcript_folder`` where it says that the transcripts of its subagents are. ``tasks_running``: tasks of the
-    session go on in the background.
+    session go on in the background. ``model`` is the one that the session uses from then on, where the event says so.
 
     The last fields are evidence that was gathered when the event was taken in, so that assembling it again decides
     the same: clients that are gone and when each was last seen alive (ns), interruptions in the transcript, the call
@@ -150,6 +150,7 @@ class HookEvent:
     interruptions: tuple[Interruption, ...] = ()
     agent_tool_use_id: str = ""
     agent_folder: str = ""
+    model: str = ""
     forgotten_ns: int = 0
 
     def to_json(self) -> bytes:

@@ -190,8 +190,11 @@ class Assembler:
         asked = (session.tools.get(tool_use_id) for tool_use_id in call.asked_for)
         links = tuple(tool.reference("asked_for") for tool in asked if tool and not tool.undecided())
         end_ns = max(call.ended_ns, call.clock_ns + INSTANT_NS)
+        start = session.process(call.pid, call.clock_ns).start
+        compacted = not call.agent_id and 0 < session.compacted_ns <= call.clock_ns
         chat = Draft(Role.CHAT, call, "", span_id, None, call.clock_ns, end_ns, error_type=call.error_type, links=links)
-        self._emit_below(parent, chat)
+        around = parent or start
+        self._emit_below(parent, replace(chat, context=around.event if around else None, compacted=compacted))
 
     def _prompt(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
         if parent is not None:
@@ -206,6 +209,7 @@ class Assembler:
         turn = self._open(Role.TURN, event, None, span_id_of("turn", session.session_id, key))
         turn.root_trace_id = trace_id_of("turn", session.session_id, key)
         turn.links = tuple(turn_links(session, process, event))
+        turn.model = process.model
         session.turns[key] = session.last_turn = process.turn = turn
 
     def _tool(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
@@ -327,6 +331,7 @@ class Assembler:
         self._close_earlier(session, process, event)
         if process.start or process.over:
             process = session.next_process(event.pid, event.clock_ns)
+            process.model = event.model
         start = self._open(Role.SESSION, event, None, span_id)
         if session.last_start:
             start.links = (session.last_start.reference("resumed_from"),)
@@ -347,8 +352,11 @@ class Assembler:
             self._close_process(session, process, closing)
 
     def _session_end(self, session: Session, event: HookEvent, parent: Node | None, span_id: str) -> None:
-        self._instant(session, event, parent, span_id)
         process = session.process(event.pid, event.clock_ns)
+        # The bar of the whole session: two instants would show nothing of it.
+        began_ns = process.start.start_ns if process.start and parent is process.start else 0
+        end = Draft(Role.HOOK, event, "", span_id, None, event.clock_ns, event.clock_ns + INSTANT_NS, began_ns=began_ns)
+        self._emit_below(parent, end)
         closing = process.over = replace(Closing.by(event), end_ns=event.clock_ns)
         self._close_process(session, process, closing)
 

@@ -9,7 +9,9 @@ carries which is the table of docs/spans.md.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
+from uuid import NAMESPACE_OID, uuid5
 
 import orjson
 
@@ -31,6 +33,18 @@ PAYLOAD_KEYS_MAX: Final = 64
 """How many fields of a payload become attributes of their own; the SDK's limit for all is 128."""
 
 STATUS_MESSAGE_BYTES_MAX: Final = 256
+
+PROVIDER: Final = "anthropic"
+
+STOP: Final = "stop"
+_FINISH_REASONS: Final = {
+    "end_turn": STOP,
+    "stop_sequence": STOP,
+    "tool_use": "tool_call",
+    "max_tokens": "length",
+    "refusal": "content_filter",
+}
+"""Anthropic's stop reasons in the words of the GenAI conventions' JSON schema of output messages."""
 
 _VERSION: Final = re.compile(r"_(\d+(?:-\d+)+)(?:_|\Z)")
 
@@ -145,7 +159,8 @@ class Describer:
             parent_id=draft.parent_id,
             kind=Kind.CLIENT if draft.role is Role.CHAT else Kind.INTERNAL,
             name=text(name_of(draft, with_content=self.with_content), STATUS_MESSAGE_BYTES_MAX),
-            start_ns=draft.start_ns,
+            # The end of a session shows all of it: two instants would show nothing.
+            start_ns=min(draft.began_ns or draft.start_ns, draft.start_ns),
             end_ns=draft.end_ns,
             status=StatusCode.ERROR if draft.error_type else StatusCode.UNSET,
             status_message=self._status_message(source),
@@ -153,14 +168,27 @@ class Describer:
                 [content.truncated for content in source.contents], cut_short=draft.event.truncated
             ),
             links=tuple(Link(link.trace_id, link.span_id, {c.LINK: link.kind}) for link in draft.links),
-            resource=self._resource | _service_version(draft.event.client),
+            resource=self._resource_of(draft),
             scope_name=c.SCOPE_NAME,
         )
 
+    def _resource_of(self, draft: Draft) -> dict[str, str | int]:
+        """Return what produced the span: the client's process, derived, so that a span sent again is the same span."""
+        event = draft.event
+        process = f"{self._resource.get(c.HOST_NAME, '')} {event.session_id} {event.pid}"
+        made: dict[str, str | int] = {c.SERVICE_INSTANCE_ID: _instance_id(process), **self._resource}
+        if event.pid:
+            made[c.PROCESS_PID] = event.pid
+        if version := _client_version(draft):
+            made[c.SERVICE_VERSION] = version
+        if event.session_id == c.DOCTOR:
+            made[c.SERVICE_NAME] = c.DOCTOR
+        return made
+
     def _payload(self, source: SpanSource) -> Iterator[tuple[str, Any]]:
         fields = [(key, value) for key, value in source.opener.payload.items() if key not in _NAMED]
-        if isinstance(effort := source.opener.payload.get("effort"), dict):
-            yield "effort", str(effort.get("level"))
+        if source.draft.role is not Role.CHAT and (level := _effort(source.opener.payload)):
+            yield "effort", level
         for key, value in fields[:PAYLOAD_KEYS_MAX]:
             if value in (None, "", [], {}) or _repeats(source.draft, key):
                 continue
@@ -212,7 +240,6 @@ def _identity(draft: Draft, summary: Summary) -> Iterator[tuple[str, Any]]:
         c.PROMPT_ID: event.prompt_id,
         c.SOURCE_APP: event.source_app,
         c.AGENT_ID: event.agent_id,
-        c.PROCESS_PID: event.pid,
         c.CLOSED_BY: draft.closed_by,
         # Core conventions, error.type: few values, and `_OTHER` for what is none of them.
         c.ERROR_TYPE: draft.error_type and word_or(draft.error_type, OTHER),
@@ -222,10 +249,24 @@ def _identity(draft: Draft, summary: Summary) -> Iterator[tuple[str, Any]]:
         c.TOOL_OUTCOME: _outcome_in_batch(draft),
     }
     yield from ((key, value) for key, value in optional.items() if value)
+    yield from _links(draft)
     if draft.wait_ms is not None:
         yield c.TOOL_WAIT_MS, draft.wait_ms
     if draft.role is Role.TOOL and draft.closer and draft.closer.duration_ms >= 0:
         yield c.TOOL_EXECUTION_MS, draft.closer.duration_ms
+
+
+@lru_cache(64)
+def _instance_id(process: str) -> str:
+    """Return an id that no other process has; the same at any time."""
+    return str(uuid5(NAMESPACE_OID, process))
+
+
+def _links(draft: Draft) -> Iterator[tuple[str, str]]:
+    """Return the traces that links lead to, by kind. Jaeger shows links without their attributes."""
+    for link in draft.links:
+        if link.trace_id != draft.trace_id:
+            yield c.LINK_PREFIX + link.kind, link.trace_id
 
 
 def _outcome_in_batch(draft: Draft) -> str:
@@ -240,15 +281,25 @@ def _outcome_in_batch(draft: Draft) -> str:
 def _genai(draft: Draft, payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     if isinstance(draft.event, ModelCall):
         yield from _model_call(draft.event, payload)
+        if draft.event.agent_id and draft.context and draft.context.agent_type:
+            yield c.AGENT_NAME, draft.context.agent_type
+        if draft.compacted:
+            yield c.CONVERSATION_COMPACTED, True
         return
     event = draft.event
     match draft.role:
         case Role.TURN:
             yield c.OPERATION_NAME, c.OPERATION_INVOKE_AGENT
+            yield c.PROVIDER_NAME, PROVIDER
             yield c.AGENT_NAME, c.SERVICE_NAME_VALUE
+            if version := _client_version(draft):
+                yield c.AGENT_VERSION, version
+            if draft.model:
+                yield c.REQUEST_MODEL, draft.model
             yield c.CONVERSATION_ID, event.session_id
         case Role.SUBAGENT:
             yield c.OPERATION_NAME, c.OPERATION_INVOKE_AGENT
+            yield c.PROVIDER_NAME, PROVIDER
             yield c.AGENT_NAME, event.agent_type or "subagent"
             yield c.CONVERSATION_ID, event.session_id
         case Role.TOOL:
@@ -269,8 +320,10 @@ def _genai(draft: Draft, payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]
 
 def _model_call(call: ModelCall, payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield c.OPERATION_NAME, c.OPERATION_CHAT
-    yield c.PROVIDER_NAME, "anthropic"
+    yield c.PROVIDER_NAME, PROVIDER
     yield c.CONVERSATION_ID, call.session_id
+    if level := _effort(payload):
+        yield c.REQUEST_REASONING_LEVEL, level
     if request_id := payload.get("request_id"):
         yield c.REQUEST_ID, request_id
     if resend_count := payload.get("resend_count"):
@@ -348,13 +401,14 @@ def _outcome(source: SpanSource) -> Iterator[tuple[str, Any]]:
 def _messages(source: SpanSource) -> Iterator[tuple[str, Any]]:
     payload = source.opener.payload
     if source.draft.role is Role.CHAT and (blocks := list_of(payload.get("blocks"))):
-        yield c.OUTPUT_MESSAGES, [{"role": "assistant", "parts": [_part(b) for b in blocks if isinstance(b, dict)]}]
+        parts = [_part(block) for block in blocks if isinstance(block, dict)]
+        yield c.OUTPUT_MESSAGES, [{"role": "assistant", "parts": parts, "finish_reason": _finish_reason(payload)}]
     if source.draft.role in {Role.TURN, Role.SUBAGENT}:
         if isinstance(prompt := payload.get("prompt"), str):
             yield c.INPUT_MESSAGES, _message("user", prompt)
         last = source.closer.payload.get("last_assistant_message") if source.closer else None
         if isinstance(last, str):
-            yield c.OUTPUT_MESSAGES, _message("assistant", last)
+            yield c.OUTPUT_MESSAGES, _message("assistant", last, finish_reason=STOP)
 
 
 def _repeats(draft: Draft, key: str) -> bool:
@@ -368,9 +422,20 @@ def _structure(value: object) -> object:
     return value if isinstance(value, str | dict | list) else orjson.dumps(value).decode()
 
 
-def _message(role: str, content: str) -> list[dict[str, Any]]:
-    # GenAI conventions, message JSON schemas: a message has a role and parts.
-    return [{"role": role, "parts": [{"type": "text", "content": content}]}]
+def _message(role: str, content: str, **more: str) -> list[dict[str, Any]]:
+    # GenAI conventions, message JSON schemas: a message has a role and parts, one of the model a finish reason, too.
+    return [{"role": role, "parts": [{"type": "text", "content": content}], **more}]
+
+
+def _finish_reason(payload: Mapping[str, Any]) -> str:
+    """Return why the model stopped, in the words of the conventions' schema; its own where that has none."""
+    reason = str(payload.get("stop_reason") or "")
+    return _FINISH_REASONS.get(reason, reason)
+
+
+def _effort(payload: Mapping[str, Any]) -> str:
+    effort = payload.get("effort")
+    return str(effort.get("level") or "") if isinstance(effort, dict) else ""
 
 
 def _part(block: Mapping[str, Any]) -> dict[str, Any]:
@@ -378,7 +443,8 @@ def _part(block: Mapping[str, Any]) -> dict[str, Any]:
         case "text":
             return {"type": "text", "content": block.get("text")}
         case "tool_use":
-            return {"type": "tool_call", "id": block.get("id"), "name": block.get("name")}
+            part = {"type": "tool_call", "id": block.get("id"), "name": block.get("name")}
+            return part | ({"arguments": block["input"]} if "input" in block else {})
         case "thinking":
             return {"type": "reasoning", "content": block.get("thinking")}
         case other:
@@ -390,6 +456,7 @@ def _file_path(holder: Mapping[str, Any]) -> str:
     return next((path for path in paths if isinstance(path, str)), "")
 
 
-def _service_version(client: str) -> dict[str, str]:
-    found = _VERSION.search(client)
-    return {c.SERVICE_VERSION: found[1].replace("-", ".")} if found else {}
+def _client_version(draft: Draft) -> str:
+    """Return the version of the client that made the span, empty where it is not known."""
+    found = _VERSION.search(draft.event.client or (draft.context.client if draft.context else ""))
+    return found[1].replace("-", ".") if found else ""

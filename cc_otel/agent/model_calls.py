@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from itertools import islice
 from typing import Any, Final, cast
 
 from cc_otel import event as events
@@ -19,6 +20,9 @@ AHEAD_NS_MAX: Final = 60_000_000_000
 
 CONTENT_BYTES_MAX: Final = 1 << 18
 ASKED_MAX: Final = 64
+ARGUMENTS_MAX: Final = 8
+ARGUMENT_CHARS_MAX: Final = 256
+"""How long an argument of a call may be to stand on the model call that asked for it, too."""
 
 
 def arrival_of(decided: DecidedCall, session_id: str, pid: int, now_ns: int) -> JournalInput:
@@ -97,6 +101,19 @@ def _named(call: ModelCall) -> dict[str, Any]:
     }
 
 
+def _with_short_arguments(block: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a block of an answer, with the short ones of a call's arguments: the call's own span has them all."""
+    if "input" not in block:
+        return dict(block)
+    short = {key: value for key, value in object_of(block["input"]).items() if _is_short(value)}
+    return {**block, "input": dict(islice(short.items(), ARGUMENTS_MAX))}
+
+
+def _is_short(value: object) -> bool:
+    # Whole or not at all: of a text that was cut, redaction might no longer know a secret.
+    return len(value) <= ARGUMENT_CHARS_MAX if isinstance(value, str) else isinstance(value, bool | int | float)
+
+
 def _said(call: ModelCall) -> dict[str, Any]:
     return {
         "response_id": call.message_id,
@@ -107,6 +124,5 @@ def _said(call: ModelCall) -> dict[str, Any]:
         "usage": call.usage,
         "resend_count": call.resend_count,
         "failure": call.failure and asdict(call.failure),
-        # The arguments of a call stand on its own span.
-        "blocks": [{key: value for key, value in block.items() if key != "input"} for block in call.blocks],
+        "blocks": [_with_short_arguments(block) for block in call.blocks],
     }

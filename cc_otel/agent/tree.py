@@ -9,7 +9,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from cc_otel.event import ANY_AGENT, DENIED, Cause, Handler, HookEvent, Interruption, ModelCall, Observation, Occurrence
+from cc_otel.event import (
+    ANY_AGENT,
+    DENIED,
+    Anchor,
+    Cause,
+    Handler,
+    HookEvent,
+    Interruption,
+    ModelCall,
+    Observation,
+    Occurrence,
+)
 from cc_otel.span import INSTANT_NS, span_id_of, trace_id_of
 
 DUPLICATE_WINDOW_NS: Final = 2_000_000_000
@@ -53,7 +64,9 @@ class Draft:
     A finished span before it has content: where it stands, when it ran, how it ended.
 
     ``event`` is the one it belongs to, ``closer`` the one that brought its result, if any did. ``last_seen``: its
-    client died, and it ends when that was last seen alive. Times are ns.
+    client died, and it ends when that was last seen alive. Times are ns. Of a model call, ``context`` is the event of
+    what it hangs from, and ``compacted`` says that its conversation had been compacted; of a turn, ``model`` is what
+    the session used when it began; of a session's end, ``began_ns`` is when that began, if it is known.
     """
 
     role: Role
@@ -71,6 +84,10 @@ class Draft:
     wait_ms: float | None = None
     links: tuple[Reference, ...] = ()
     last_seen: bool = False
+    context: HookEvent | None = None
+    model: str = ""
+    compacted: bool = False
+    began_ns: int = 0
 
     @property
     def without_opener(self) -> bool:
@@ -190,6 +207,7 @@ class Node:
     proven: bool = False
     folder: str = ""
     last_seen: bool = False
+    model: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -274,6 +292,7 @@ class Node:
             wait_ms=(wait.end_ns - wait.start_ns) / 1e6 if wait and wait.end_ns else None,
             links=self.links,
             last_seen=self.last_seen,
+            model=self.model,
         )
 
     def draft_so_far(self) -> Draft:
@@ -311,6 +330,7 @@ class Process:
     open: dict[Node, None] = field(default_factory=dict)
     waiting: list[tuple[HookEvent | ModelCall, str]] = field(default_factory=list)
     transcript_path: str = ""
+    model: str = ""
     over: Closing | None = None
 
     def was_out_of_sight(self, clock_ns: int) -> bool:
@@ -324,6 +344,8 @@ class Process:
         self.last_event_ns = max(self.last_event_ns, told.clock_ns)
         if isinstance(told, HookEvent) and told.transcript_path:
             self.transcript_path = told.transcript_path
+        if isinstance(told, HookEvent) and told.model:
+            self.model = told.model
         if self.was_out_of_sight(told.clock_ns):
             self.over = None
 
@@ -356,18 +378,21 @@ class Session:
     # Tools that were seen to launch a subagent although nothing in their calls says so.
     launching: set[str] = field(default_factory=set)
     first_ns: int = 0
+    compacted_ns: int = 0
     forgotten_ns: int = 0
     last_turn: Node | None = None
     last_start: Node | None = None
     recent: dict[tuple[int, str], list[Recent]] = field(default_factory=dict)
 
     def note(self, told: Occurrence) -> None:
-        """Note when the session was first recorded, and up to when it was known before it was forgotten."""
+        """Note when it was first recorded and compacted, and up to when it was known before it was forgotten."""
         if isinstance(told, Observation):
             return
         self.forgotten_ns = max(self.forgotten_ns, told.forgotten_ns)
         if isinstance(told, HookEvent):
             self.first_ns = min(self.first_ns or told.clock_ns, told.clock_ns)
+            if told.anchor is Anchor.COMPACTION:
+                self.compacted_ns = min(self.compacted_ns or told.clock_ns, told.clock_ns)
 
     def was_known(self, event: HookEvent | ModelCall) -> bool:
         """Whether the event may have been sent already, by an agent that has forgotten the session since."""

@@ -26,6 +26,8 @@ NAME_LENGTH_MAX: Final = 512
 """Longest id or name kept, characters. Real ones have at most 60."""
 
 _NOTIFIED: Final = re.compile(r"<tool-use-id>([^<\s]{1,200})</tool-use-id>")
+_MODEL_IN: Final = {"SessionStart": "model", "PostModelSwitch": "to_model"}
+"""Which field of which event names the model that the session uses from then on."""
 _EXIT_CODE: Final = re.compile(r"\AExit code (-?\d{1,10})\b")
 
 
@@ -171,6 +173,7 @@ def read(
         notified_by=_notified_by(name, payload.get("prompt")),
         truncated=truncated,
         agent_folder=text_in(payload.get("agent_transcript_path")).rpartition("/")[0],
+        model=text_of(payload, _MODEL_IN.get(name, "")),
     )
 
 

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final, Protocol
 
+from cc_otel.conventions import DOCTOR
 from cc_otel.graph.store import GraphStore, Query
 
 LAST: Final = "last"
 """The name of the session that was active last."""
 
-DOCTOR_SESSION: Final = "cc-otel-doctor"
+DOCTOR_SESSION: Final = DOCTOR
 """The session of doctor's test events, which is never the newest."""
 
 ID_CHARS: Final = 8

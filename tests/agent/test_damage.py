@@ -114,7 +114,7 @@ def test_a_damaged_span_is_a_dead_letter_and_the_others_are_sent(workshop: Damag
 def test_a_damaged_resource_costs_the_spans_it_was_of(workshop: Damaged) -> None:
     """Spans whose resource is damaged are set aside, and the sender goes on."""
     workshop.settle(100_000)
-    workshop.damage("UPDATE resources SET resource = x'ffff'")
+    workshop.damage("UPDATE resources SET resource = CAST(x'ff' || id AS BLOB)")
     outbox = JournalOutbox(workshop.journal, workshop.home / "dead")
 
     assert outbox.waiting(100, 1 << 20) == []

@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,11 +78,16 @@ def test_what_is_open_is_shown_before_the_upgrade(build: Build) -> None:
     assert [row["name"] for row in rows if row.get("open")][:1] == ["invoke_agent claude-code"]
 
 
+def without_bars(spans: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Return spans without the start of a session's end: up to 0.1 it was an instant, since then it shows the session."""
+    return {key: [*row[:2], None, *row[3:]] if row[1] == "hook SessionEnd" else row for key, row in spans.items()}
+
+
 def test_everything_is_delivered_once_after_the_upgrade(build: Build, name: str) -> None:
     """Spool, open turns and outbox of the earlier build become the spans that it would have delivered, no more."""
     build.run("flush")
 
-    assert spans_of(build) == json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
+    assert without_bars(spans_of(build)) == without_bars(json.loads((FOLDER / f"{name}.json").read_text("utf-8")))
 
 
 def test_events_of_before_the_upgrade_are_known_after_it(build: Build, name: str) -> None:
@@ -91,7 +97,7 @@ def test_events_of_before_the_upgrade_are_known_after_it(build: Build, name: str
         build.replay((SESSIONS / f"{session}.jsonl").read_text("utf-8").splitlines())
     build.run("flush")
 
-    assert spans_of(build) == json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
+    assert without_bars(spans_of(build)) == without_bars(json.loads((FOLDER / f"{name}.json").read_text("utf-8")))
 
 
 def test_what_was_set_aside_is_still_there_after_the_upgrade(build: Build) -> None:

@@ -28,7 +28,7 @@ from cc_otel.span import (
 from tests.otlp.sdk import readable
 from tests.otlp.senders import FULL
 
-SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
+SCHEMA_URL = "https://opentelemetry.io/schemas/1.45.0"
 PLAIN = Span("00" * 15 + "01", "00" * 7 + "02", "plain", 1, 2)
 
 

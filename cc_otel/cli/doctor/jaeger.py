@@ -37,7 +37,7 @@ def read_back(url: str, clock_ns: int) -> Check:
 def _search(clock_ns: int) -> dict[str, str]:
     began = datetime.fromtimestamp(clock_ns / 1e9, UTC)
     return {
-        "query.service_name": conventions.SERVICE_NAME_VALUE,
+        "query.service_name": conventions.DOCTOR,
         "query.start_time_min": _stamp(began - timedelta(milliseconds=1)),
         "query.start_time_max": _stamp(began + timedelta(minutes=5)),
         "query.attributes": json.dumps({conventions.SESSION_ID: DOCTOR_SESSION}),

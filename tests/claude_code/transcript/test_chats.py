@@ -112,7 +112,6 @@ def test_a_request_that_failed_is_an_error_of_its_turn() -> None:
         "session.id": session,
         "gen_ai.conversation.id": session,
         "cc_otel.prompt.id": "a167332d-04c6-4639-9465-9c1715afb5ef",
-        "process.pid": 2755,
         "cc_otel.summary": "Request failed: Request rejected (429) · rate",
         "cc_otel.summary.source": "rule",
         "gen_ai.operation.name": "chat",
