@@ -19,10 +19,15 @@ def golden(name: str, **parts: str) -> str:
 def render(spans: Iterable[Span], *, in_order: bool = True) -> str:
     """Draw all traces, each from its root down; siblings in the order of their starts, or by what their lines say."""
     children: dict[str | None, list[Span]] = defaultdict(list)
-    for span in sorted(spans, key=lambda it: (it["start_ms"], it["span_id"])):
+    for span in sorted(spans, key=_place):
         children[span["parent_id"] or None].append(span)
     blocks = [_block(root, children, in_order) for root in children[None]]
     return "\n".join("".join(f"{line}\n" for line in block) for block in blocks)
+
+
+def _place(span: Span) -> tuple[float, str]:
+    # The end of a session covers it all; it stands where it was recorded.
+    return span["end_ms" if span["name"] == "hook SessionEnd" else "start_ms"], span["span_id"]
 
 
 def _block(span: Span, children: dict[str | None, list[Span]], in_order: bool) -> list[str]:

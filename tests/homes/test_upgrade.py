@@ -79,7 +79,7 @@ def test_what_is_open_is_shown_before_the_upgrade(build: Build) -> None:
 
 
 def without_bars(spans: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """Return spans without the start of a session's end: up to 0.1 it was an instant, since then it shows the session."""
+    """Return spans without the start of a session's end: it was an instant up to 0.1, and covers the session since."""
     return {key: [*row[:2], None, *row[3:]] if row[1] == "hook SessionEnd" else row for key, row in spans.items()}
 
 

@@ -85,6 +85,28 @@ def test_rows_say_what_happened_and_services_say_who(
     }
 
 
+def test_services_are_few(collector: MakeCollector, jaeger: Jaeger, sink: Receiver, send: Send) -> None:
+    """A tool that a model made up is no service, and all teammates are one."""
+    made_up = call("Compile")
+    made_up = replace(made_up, attributes={**made_up.attributes, c.ERROR_TYPE: "unknown_tool"})
+    mate = replace(
+        plain("mate", 1),
+        name="invoke_agent bob",
+        parent_id="00f067aa0ba902b7",
+        attributes={
+            c.OPERATION_NAME: c.OPERATION_INVOKE_AGENT,
+            c.AGENT_NAME: "bob",
+            c.AGENT_ID: "abob-cfe0dadfd39cf7bc",
+            c.SUMMARY: "Bob did it",
+        },
+    )
+    send(collector(sink.endpoint, jaeger.endpoint, **VIEW).destination(), [made_up, mate])
+    seen = shown(jaeger, [made_up, mate])
+
+    assert seen[made_up.span_id] == ("claude-code", "execute_tool Compile: Compile did it")
+    assert seen[mate.span_id] == ("agent teammate", "invoke_agent bob: Bob did it")
+
+
 def test_long_summaries_are_cut_between_characters(
     collector: MakeCollector, jaeger: Jaeger, sink: Receiver, send: Send
 ) -> None:
