@@ -171,12 +171,12 @@ class World:
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         }
 
-    def start(self, *arguments: str, talking: bool = False) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, talking: bool = False, folder: Path | None = None) -> subprocess.Popen[str]:
         """Start the client, headless; with nothing on its standard input, unless somebody is ``talking`` to it."""
         process = self._parts.enter_context(
             subprocess.Popen(
                 self.command_line(*arguments),
-                cwd=self.project,
+                cwd=folder or self.project,
                 env=self.client_environment(),
                 stdin=subprocess.PIPE if talking else subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL if talking else subprocess.PIPE,

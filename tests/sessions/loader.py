@@ -3,7 +3,8 @@ The sessions kept here, as inputs of the assembler, with the evidence that the a
 
 ``<name>.jsonl`` is what the hook recorded: one ``{t_ns, env, payload}`` a line, ``env`` being the recorded variables.
 ``<name>.tree`` is the tree it must become. ``made_*`` were written by hand from what is known of the client, the others
-were recorded from Claude Code 2.1.330. ``projects/`` holds what their transcripts prove.
+were recorded from Claude Code 2.1.330; ``tests/client/stories.py`` says what happens in ``story_*``. ``projects/``
+holds what their transcripts prove.
 
 ``python -m tests.sessions.loader NAME`` draws a session's tree, to be checked by hand before it is kept.
 """
