@@ -10,7 +10,7 @@ from cc_otel.agent.describe import Content
 from cc_otel.agent.redaction.redact import redact
 from cc_otel.agent.truncation import fit
 from cc_otel.claude_code.payload import Payload, event_of, text_of
-from cc_otel.claude_code.transcript.chats import ModelCall
+from cc_otel.claude_code.transcript.chats import TranscriptCall
 from cc_otel.claude_code.transcript.owners import DecidedCall
 from cc_otel.journal.inputs import InputKind, JournalInput
 from cc_otel.json_values import Json, object_of
@@ -91,7 +91,7 @@ def is_known(decided: DecidedCall, session_id: str, known: Mapping[str, JournalI
         return True
 
 
-def _named(call: ModelCall) -> dict[str, Any]:
+def _named(call: TranscriptCall) -> dict[str, Any]:
     return {
         "prompt_id": call.prompt_id,
         "agent_id": call.agent_id,
@@ -114,7 +114,7 @@ def _is_short(value: object) -> bool:
     return len(value) <= ARGUMENT_CHARS_MAX if isinstance(value, str) else isinstance(value, bool | int | float)
 
 
-def _said(call: ModelCall) -> dict[str, Any]:
+def _said(call: TranscriptCall) -> dict[str, Any]:
     return {
         "response_id": call.message_id,
         "requested_model": call.requested_model,

@@ -16,7 +16,7 @@ from cc_otel import event as events
 from cc_otel.agent.guard import Guard
 from cc_otel.agent.model_calls import arrival_of, digests_of, is_known
 from cc_otel.agent.processes import alive
-from cc_otel.claude_code.transcript.chats import QUIET_NS, ModelCall, Transcript
+from cc_otel.claude_code.transcript.chats import QUIET_NS, Transcript, TranscriptCall
 from cc_otel.claude_code.transcript.files import TranscriptFile, Transcripts
 from cc_otel.claude_code.transcript.owners import DecidedCall, DecidedCalls, SessionCalls, advisor_calls
 from cc_otel.event import Cause, HookEvent, Occurrence
@@ -103,7 +103,7 @@ class _Session:
         if event.transcript_folder:
             _remember(self.folders, event.transcript_folder)
 
-    def is_settled(self, call: ModelCall, agent_id: str) -> bool:
+    def is_settled(self, call: TranscriptCall, agent_id: str) -> bool:
         """Whether an answer ended, or something was recorded that comes after all of it."""
         over_ns = max(self.over_ns.get(agent_id, 0), self.over_ns.get(None, 0))
         return bool(call.stop_reason) or call.end_ns <= over_ns
@@ -235,7 +235,7 @@ class TranscriptIntake:
             if is_known(decided, session_id, known):
                 continue
             for call in (decided, *advisor_calls(decided)):
-                with self._guard.around(Counter.CALLS_NOT_READ, "ModelCall", session_id, call.identity):
+                with self._guard.around(Counter.CALLS_NOT_READ, "TranscriptCall", session_id, call.identity):
                     arrivals.append(arrival_of(call, session_id, pid, now_ns))
         self._journal.inputs.take_in(arrivals)
 
@@ -292,7 +292,7 @@ class TranscriptIntake:
             self._add(key, file.transcript.feed(data))
         return len(data)
 
-    def _add(self, key: _Key, calls: Iterable[ModelCall]) -> None:
+    def _add(self, key: _Key, calls: Iterable[TranscriptCall]) -> None:
         session = self._sessions[key[0]]
         for call in calls:
             session.calls.add(key[1], call)

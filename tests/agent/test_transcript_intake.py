@@ -30,7 +30,7 @@ from cc_otel.agent.transcript_intake import (
     TranscriptIntake,
 )
 from cc_otel.claude_code.payload import event_of
-from cc_otel.claude_code.transcript.chats import ModelCall
+from cc_otel.claude_code.transcript.chats import TranscriptCall
 from cc_otel.claude_code.transcript.files import Transcripts
 from cc_otel.claude_code.transcript.owners import DecidedCall
 from cc_otel.claude_code.transcript.records import timestamp_ns
@@ -371,9 +371,9 @@ def test_a_clock_that_is_set_back_stops_nothing(room: Room) -> None:
 # Whatever a file holds, however much
 
 
-def call(**changed: Any) -> ModelCall:
+def call(**changed: Any) -> TranscriptCall:
     """Return a call of ten seconds."""
-    return replace(ModelCall("m", "claude-x", NOW_NS, NOW_NS + 10 * SECOND_NS), **changed)
+    return replace(TranscriptCall("m", "claude-x", NOW_NS, NOW_NS + 10 * SECOND_NS), **changed)
 
 
 @pytest.mark.parametrize(

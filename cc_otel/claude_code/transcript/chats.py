@@ -33,7 +33,7 @@ _SYNTHETIC: Final = "<synthetic>"
 
 
 @dataclass(frozen=True, slots=True)
-class ModelCall:
+class TranscriptCall:
     """
     One API response, or one request that got none and says why in ``failure``. Times are ns since the epoch.
 
@@ -68,7 +68,7 @@ class ModelCall:
         """Return what decides which of two records says more of the same answer."""
         return bool(self.stop_reason), output_tokens(self.usage)
 
-    def continues(self, earlier: "ModelCall") -> bool:
+    def continues(self, earlier: "TranscriptCall") -> bool:
         """Whether this, read later from the same file, is part of the same answer by its ids, usage and stop reason."""
         if self.message_id != earlier.message_id:
             return False
@@ -95,16 +95,16 @@ class _Request:
 class _Open:
     """An answer that may go on: what is known of it, its last record, and the ids of its records."""
 
-    call: ModelCall
-    last: ModelCall
+    call: TranscriptCall
+    last: TranscriptCall
     uuids: set[str]
 
-    def is_continued_by(self, record: ModelCall, parent_uuid: str) -> bool:
+    def is_continued_by(self, record: TranscriptCall, parent_uuid: str) -> bool:
         if not record.message_id and not self.call.message_id:
             return parent_uuid in self.uuids
         return bool(record.message_id) and record.continues(self.last)
 
-    def add(self, record: ModelCall) -> None:
+    def add(self, record: TranscriptCall) -> None:
         known = self.call
         best = record if record.rank >= known.rank else known
         self.call = replace(
@@ -152,7 +152,7 @@ class Transcript:
         """Return the message ids of the answers that may go on."""
         return {answer.call.message_id for answer in self._open}
 
-    def feed(self, data: bytes) -> Iterator[ModelCall]:
+    def feed(self, data: bytes) -> Iterator[TranscriptCall]:
         """Read on; return the calls that are complete by what follows them."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > LINE_BYTES_MAX:
@@ -160,13 +160,13 @@ class Transcript:
         for line in lines:
             yield from self._record(object_of(json_of(line)), len(line))
 
-    def finish(self, is_complete: Callable[[ModelCall], object] = lambda _: True) -> Iterator[ModelCall]:
+    def finish(self, is_complete: Callable[[TranscriptCall], object] = lambda _: True) -> Iterator[TranscriptCall]:
         """Return the open calls that are complete, all unless told otherwise: no record of them is to come."""
         calls = [answer.call for answer in self._open if is_complete(answer.call)]
         self._open = [answer for answer in self._open if not is_complete(answer.call)]
         yield from calls
 
-    def _record(self, record: dict[str, Any], size: int) -> Iterator[ModelCall]:
+    def _record(self, record: dict[str, Any], size: int) -> Iterator[TranscriptCall]:
         kind, uuid = record.get("type"), text_of(record, "uuid")
         clock_ns = timestamp_ns(record.get("timestamp"))
         prompt_id = text_of(record, "promptId") or self._prompts.get(text_of(record, "parentUuid"), "")
@@ -188,7 +188,7 @@ class Transcript:
             if kind == "user":
                 yield from self._user(message)
 
-    def _user(self, message: dict[str, Any]) -> Iterator[ModelCall]:
+    def _user(self, message: dict[str, Any]) -> Iterator[TranscriptCall]:
         if self._is_copying:
             self._is_copying = False
             yield from self.finish()
@@ -196,14 +196,16 @@ class Transcript:
         elif not any(block.get("type") == "tool_result" for block in _blocks(message)):
             yield from self.finish()
 
-    def _fail(self, record: dict[str, Any], failure: Failure, clock_ns: int, prompt_id: str) -> Iterator[ModelCall]:
+    def _fail(
+        self, record: dict[str, Any], failure: Failure, clock_ns: int, prompt_id: str
+    ) -> Iterator[TranscriptCall]:
         yield from self.finish()
         request, self._unanswered = self._unanswered, None
         if failure.retry_ms is None:
             self._sent_count = 0
         # The client also says in this way that it gives up on answers it did get: those are calls of their own.
         if request and clock_ns and (record_id := text_of(record, "uuid")):
-            yield ModelCall(
+            yield TranscriptCall(
                 message_id="",
                 model="",
                 start_ns=request.clock_ns,
@@ -218,10 +220,10 @@ class Transcript:
 
     def _part(
         self, record: dict[str, Any], message: dict[str, Any], clock_ns: int, prompt_id: str, size: int
-    ) -> ModelCall:
+    ) -> TranscriptCall:
         known = self._requests.get(text_of(record, "requestRef"))
         request = known or _Request(clock_ns, 0)
-        return ModelCall(
+        return TranscriptCall(
             message_id=text_of(message, "id"),
             model=text_of(message, "model"),
             start_ns=request.clock_ns,
@@ -242,7 +244,7 @@ class Transcript:
             size=size,
         )
 
-    def _answer(self, record: dict[str, Any], part: ModelCall) -> Iterator[ModelCall]:
+    def _answer(self, record: dict[str, Any], part: TranscriptCall) -> Iterator[TranscriptCall]:
         if not part.message_id and not part.uuid:
             # Nothing would tell it from itself when the file is read again.
             return

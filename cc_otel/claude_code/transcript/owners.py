@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Final
 
 from cc_otel.claude_code.payload import text_of
-from cc_otel.claude_code.transcript.chats import ModelCall
+from cc_otel.claude_code.transcript.chats import TranscriptCall
 from cc_otel.json_values import objects_of
 
 HELD_BYTES_MAX: Final = 16 << 20
@@ -36,12 +36,12 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 class DecidedCall:
     """A call with its identity, and the identities that it may have in single files."""
 
-    call: ModelCall
+    call: TranscriptCall
     identity: str
     aliases: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, call: ModelCall) -> "DecidedCall":
+    def of(cls, call: TranscriptCall) -> "DecidedCall":
         """Return a call that no other file holds."""
         return cls(call, identity(call))
 
@@ -50,13 +50,13 @@ class DecidedCall:
 class _Group:
     """What is the same call: its states by the file that holds them, and the request ids that these have."""
 
-    members: dict[str, ModelCall] = field(default_factory=dict)
+    members: dict[str, TranscriptCall] = field(default_factory=dict)
     request_ids: set[str] = field(default_factory=set)
 
-    def has(self, path: str, call: ModelCall) -> bool:
+    def has(self, path: str, call: TranscriptCall) -> bool:
         return any(_is_same(call, path, known, other) for other, known in self.members.items())
 
-    def add(self, path: str, call: ModelCall) -> None:
+    def add(self, path: str, call: TranscriptCall) -> None:
         known = self.members.get(path)
         if known is None or call.rank >= known.rank:
             self.members[path] = call
@@ -77,7 +77,7 @@ class _Group:
     def decided(self, main: str) -> DecidedCall:
         """Return the call as its owner has it, with the counts and the model of the state that says most."""
 
-        def is_owner(item: tuple[str, ModelCall]) -> tuple[object, ...]:
+        def is_owner(item: tuple[str, TranscriptCall]) -> tuple[object, ...]:
             path, call = item
             return call.has_request, not call.is_copy, call.rank, path == main
 
@@ -99,7 +99,7 @@ class _Group:
         return DecidedCall(call, identity(call), frozenset(identity(state) for state in states))
 
 
-def identity(call: ModelCall) -> str:
+def identity(call: TranscriptCall) -> str:
     """Return what tells a call from all others, whichever session's file it was read from: a uuid or a hash."""
     if call.message_id:
         return _hash(f"{call.message_id}\0{call.request_id or call.uuid}")
@@ -124,7 +124,7 @@ def _hash(text: str) -> str:
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _is_same(call: ModelCall, path: str, known: ModelCall, known_path: str) -> bool:
+def _is_same(call: TranscriptCall, path: str, known: TranscriptCall, known_path: str) -> bool:
     if (call.request_id and known.request_id) or path == known_path:
         return call.continues(known)
     return call.message_id == known.message_id and not call.clocks.isdisjoint(known.clocks)
@@ -137,7 +137,7 @@ class DecidedCalls:
         """Begin with none."""
         self._groups: OrderedDict[tuple[str, str], list[_Group]] = OrderedDict()
 
-    def has(self, session_id: str, path: str, call: ModelCall) -> bool:
+    def has(self, session_id: str, path: str, call: TranscriptCall) -> bool:
         """Whether a call of a session is one of them."""
         return any(group.has(path, call) for group in self._groups.get((session_id, call.message_id), ()))
 
@@ -163,10 +163,10 @@ class SessionCalls:
         self._undecided: dict[_Group, str] = {}
         # By message id and request id: a relay may give all its answers one message id.
         self._groups: dict[str, dict[str, list[_Group]]] = {}
-        self._unshared: list[ModelCall] = []
+        self._unshared: list[TranscriptCall] = []
         self._held_bytes = 0
 
-    def add(self, path: str, call: ModelCall) -> None:
+    def add(self, path: str, call: TranscriptCall) -> None:
         """Take a call as one of the session's files holds it."""
         if not call.message_id:
             # Nothing but its own file can tell of it, and a copy is the other file's.
@@ -203,7 +203,7 @@ class SessionCalls:
         for group in list(self._undecided):
             yield self._decide(group, main)
 
-    def _candidates(self, call: ModelCall) -> Iterator[_Group]:
+    def _candidates(self, call: TranscriptCall) -> Iterator[_Group]:
         known = self._groups.get(call.message_id, {})
         for request_id in {call.request_id, ""} if call.request_id else known:
             yield from known.get(request_id, ())

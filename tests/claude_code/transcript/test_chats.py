@@ -13,7 +13,7 @@ from cc_otel.agent.describe import Describer
 from cc_otel.agent.model_calls import arrival_of
 from cc_otel.agent.prices import Usage
 from cc_otel.agent.rehearsal import rehearse
-from cc_otel.claude_code.transcript.chats import ModelCall, Transcript
+from cc_otel.claude_code.transcript.chats import Transcript, TranscriptCall
 from cc_otel.claude_code.transcript.owners import DecidedCall
 from cc_otel.span import span_id_of
 from cc_otel.spool import Spool
@@ -24,7 +24,7 @@ MAIN: Final = TRANSCRIPTS / "-home-dev-project" / "7e8235e8-bb2b-408e-8c16-b8052
 CLIENT_PROJECTS: Final = "/home/dev/.claude/projects"
 
 
-def calls(data: bytes, step: int = 1 << 20) -> list[ModelCall]:
+def calls(data: bytes, step: int = 1 << 20) -> list[TranscriptCall]:
     """Read a transcript in pieces of that many bytes."""
     transcript = Transcript()
     pieces = [data[start : start + step] for start in range(0, len(data), step)]

@@ -14,7 +14,7 @@ from cc_otel.agent.model_calls import arrival_of
 from cc_otel.agent.summary.rules.sentence import by_rule
 from cc_otel.agent.tree import Draft, Role
 from cc_otel.claude_code.payload import event_of
-from cc_otel.claude_code.transcript.chats import ModelCall, Transcript
+from cc_otel.claude_code.transcript.chats import Transcript, TranscriptCall
 from cc_otel.claude_code.transcript.failures import Failure, failure_of
 from cc_otel.claude_code.transcript.owners import DecidedCall
 
@@ -25,13 +25,13 @@ Attempt = tuple[int, str, Failure | None]
 """How often it had been asked before, why the answer ended, or why there was none."""
 
 
-def calls(name: str) -> list[ModelCall]:
+def calls(name: str) -> list[TranscriptCall]:
     """Read a recorded transcript."""
     transcript = Transcript()
     return [*transcript.feed((RECORDED / f"{name}.jsonl").read_bytes()), *transcript.finish()]
 
 
-def finding(call: ModelCall) -> SpanSource:
+def finding(call: TranscriptCall) -> SpanSource:
     """Return what the agent would know of the call's span."""
     arrival = arrival_of(DecidedCall.of(call), "s", 1, call.end_ns)
     event = event_of(arrival.fields, 1)
@@ -77,7 +77,7 @@ def test_a_failure_runs_from_its_request_to_the_word_that_it_failed() -> None:
     """A failed request has the time it took, the prompt it was for, and the id of the record that tells of it."""
     failed, *_ = calls("retried")
 
-    assert failed == ModelCall(
+    assert failed == TranscriptCall(
         message_id="",
         uuid="8059c260-e8a3-46b9-ad12-9d9d27835fe5",
         model="",

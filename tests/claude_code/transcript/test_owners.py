@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cc_otel.claude_code.transcript.chats import ModelCall, Transcript
+from cc_otel.claude_code.transcript.chats import Transcript, TranscriptCall
 from cc_otel.claude_code.transcript.owners import HELD_BYTES_MAX, DecidedCall, DecidedCalls, SessionCalls, identity
 
 Record = dict[str, Any]
@@ -54,7 +54,7 @@ def decided(files: dict[str, list[Record]], order: Iterable[str] | None = None) 
     return [*found, *calls.decide(MAIN, (), is_complete=True)]
 
 
-def read(path: str, records: Iterable[Record]) -> list[ModelCall]:
+def read(path: str, records: Iterable[Record]) -> list[TranscriptCall]:
     """Return the calls of one file."""
     transcript = Transcript("" if path == MAIN else path)
     data = b"".join(json.dumps(record).encode() + b"\n" for record in records)
