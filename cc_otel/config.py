@@ -19,6 +19,7 @@ FILE_NAME: Final = "config.toml"
 
 GRAPH_PORT: Final = 4327
 COLLECTOR_PORT: Final = 4317
+UI_PORT: Final = 8002
 
 NUMBER_MAX: Final = 1_000_000_000
 HOURS_MAX: Final = 876_000
@@ -237,6 +238,11 @@ class Home:
     def model_credentials(self) -> Path:
         """Keys and addresses of the models that write summaries; for its owner alone."""
         return self.path / "model.env"
+
+    @property
+    def ui_token(self) -> Path:
+        """What the page asks for; for its owner alone."""
+        return self.path / "ui-token"
 
     @property
     def uninstalled(self) -> Path:

@@ -18,3 +18,13 @@ IMAGE_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 
 image-lock: $(READY)
 	$(IMAGE_COMPILE) --extra arango pyproject.toml -o requirements/image.txt
 	echo hatchling | $(IMAGE_COMPILE) - -o requirements/image-build.txt
+
+.PHONY: vendor vendor-check
+
+# What others wrote of the page, out of npm's packages; only who changes stack/vendor.json needs it, and Node.
+vendor: $(READY)
+	$(BIN)/python stack/vendor.py
+
+# The same fetched again and compared with the tree.
+vendor-check: $(READY)
+	$(BIN)/python stack/vendor.py --check

@@ -9,7 +9,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # comes with detect-secrets, without types
 
 from cc_otel.cli.install import STACK
-from cc_otel.config import COLLECTOR_PORT, GRAPH_PORT, SETTINGS, variable
+from cc_otel.config import COLLECTOR_PORT, GRAPH_PORT, SETTINGS, UI_PORT, variable
 from cc_otel.graph.arango.address import PORT_DEFAULT
 from tests.stack.programs import COLLECTOR_CONFIG, JAEGER_CONFIG, ROOT, defaults
 
@@ -34,6 +34,7 @@ PORTS: Final = {
     13133: "the Collector's health",
     8888: "the Collector's metrics",
     GRAPH_PORT: "the graph-exporter, where it listens on TCP",
+    UI_PORT: "the page",
     14317: "Jaeger: OTLP over gRPC, beside the Collector's",
     16685: "Jaeger: gRPC API",
     16686: "Jaeger: UI and HTTP API",

@@ -11,7 +11,7 @@ _BROUGHT: Final = {"config.toml", "model.env", "off", "lost+found"}
 
 _MADE: Final = {
     *("spool", "record.sh", "installed.json", "agent.lock", "journal.db", "graph.db", "cache.db", "dead"),
-    *("cc-otel.log", "graph-exporter.log"),
+    *("cc-otel.log", "graph-exporter.log", "ui.log", "ui-token"),
 }
 """What marks a home that has been used. A folder that was there for something else is not ours to make private."""
 
