@@ -152,11 +152,15 @@ def _socket(
             return
         asked = {"after": websocket.query_params.get("after"), **asked}
         both = [asyncio.create_task(serve(socket, asked)), asyncio.create_task(_until_gone(websocket))]
-        done, left = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        try:
+            done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in both:
+                task.cancel()
+        await asyncio.wait(both)
         for task in done:
+            if task.cancelled():
+                continue
             if isinstance(error := task.exception(), TimeoutError):
                 await socket.drop("too slow: a message was not taken in time")
             elif isinstance(error, StoreUnavailable):
