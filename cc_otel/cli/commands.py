@@ -36,7 +36,7 @@ COMMANDS: Final = tuple(
     Entry(*row)
     for row in (
         ("demo", "demo.demo:demo", DAILY, "Play a recorded session through everything; show its tree."),
-        ("ui", "ui:ui", DAILY, "Show it all in a browser: sessions, live, and what they did."),
+        ("ui", "ui:ui", DAILY, "Show it all in a browser: what sessions do, and what they did."),
         ("status", "status:status", DAILY, "Show how recording and delivery stand, and what was lost."),
         ("query", "query:query", DAILY, "Ask the graph what happened, and what it cost."),
         ("doctor", "doctor.doctor:doctor", DAILY, "Try every part, and say what mends what is broken."),

@@ -48,7 +48,7 @@ def _url(_context: click.Context, _parameter: click.Parameter, value: str) -> st
 )
 def ui(home: Home, settings: Settings, listen: tuple[str, int | None], public_url: str, accept_events: bool) -> None:
     """
-    Show it all in a browser: sessions, what they do now, and what they did.
+    Show it all in a browser: what sessions do, and what they did.
 
     Prints the address with its token; who has it may read. It only reads: nothing that records depends on it.
     """
