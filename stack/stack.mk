@@ -16,7 +16,7 @@ IMAGE_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 
 
 # What the Dockerfile installs: the lock's versions, without litellm and the tools for developing.
 image-lock: $(READY)
-	$(IMAGE_COMPILE) --extra arango pyproject.toml -o requirements/image.txt
+	$(IMAGE_COMPILE) --extra arango --extra ui pyproject.toml -o requirements/image.txt
 	echo hatchling | $(IMAGE_COMPILE) - -o requirements/image-build.txt
 
 .PHONY: vendor vendor-check

@@ -27,9 +27,10 @@ def test_the_image_has_the_versions_of_the_lock(name: str) -> None:
 
 
 def test_the_image_has_what_the_package_asks_for() -> None:
-    """Every dependency of the package and of the ArangoDB backend is installed in the image."""
+    """Every dependency of the package, of the ArangoDB backend and of the page is installed in the image."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    asked = [*project["dependencies"], *project["optional-dependencies"]["arango"]]
+    extras = project["optional-dependencies"]
+    asked = [*project["dependencies"], *extras["arango"], *extras["ui"]]
 
     assert not {found[0] for line in asked if (found := _NAME.match(line))} - versions("image.txt").keys()
 

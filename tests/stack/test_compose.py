@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cc_otel.config import COLLECTOR_PORT, GRAPH_PORT, SETTINGS, variable
+from cc_otel.config import COLLECTOR_PORT, GRAPH_PORT, SETTINGS, UI_PORT, variable
 from tests.stack.programs import COLLECTOR_CONFIG, JAEGER_CONFIG, JAEGER_UI, ROOT, Built, defaults
 
 pytestmark = pytest.mark.stack
@@ -53,7 +53,7 @@ def test_everything_is_published_on_this_machine_alone(model: dict[str, Any]) ->
 
     assert {port["host_ip"] for port in ports} == {"127.0.0.1"}
     assert {str(port["target"]) for port in ports} == {port["published"] for port in ports}
-    assert {port["target"] for port in ports} == {COLLECTOR_PORT, 4318, 6379, 8529, 8888, 13133, 16686}
+    assert {port["target"] for port in ports} == {COLLECTOR_PORT, UI_PORT, 4318, 6379, 8529, 8888, 13133, 16686}
 
 
 def test_images_are_pinned_by_version(model: dict[str, Any]) -> None:
