@@ -87,7 +87,7 @@ def test_the_programs_of_the_pod_find_each_other(model: dict[str, Any]) -> None:
     collector = defaults(COLLECTOR_CONFIG) | services["collector"]["environment"]
     jaeger = defaults(JAEGER_CONFIG) | services["jaeger"]["environment"]
 
-    assert in_pod == {"collector", "jaeger", "arangodb", "graph-exporter"}
+    assert in_pod == {"collector", "jaeger", "arangodb", "graph-exporter", "page"}
     assert collector["CC_OTEL_GRAPH_ENDPOINT"] == graph["CC_OTEL_GRAPH_LISTEN"] == f"127.0.0.1:{GRAPH_PORT}"
     assert collector["CC_OTEL_JAEGER_ENDPOINT"] == jaeger["CC_OTEL_JAEGER_ENDPOINT"]
     assert collector["CC_OTEL_COLLECTOR_GRPC_LISTEN"] == f"0.0.0.0:{COLLECTOR_PORT}"
@@ -99,6 +99,7 @@ def test_every_setting_that_is_given_is_one(model: dict[str, Any]) -> None:
         "collector": set(defaults(COLLECTOR_CONFIG)),
         "jaeger": set(defaults(JAEGER_CONFIG)),
         "graph-exporter": {variable(name) for name in SETTINGS},
+        "page": {variable(name) for name in SETTINGS},
     }
     given = {name: model["services"][name]["environment"] for name in read}
 
