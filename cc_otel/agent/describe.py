@@ -17,6 +17,7 @@ import orjson
 
 from cc_otel import conventions as c
 from cc_otel.agent.attributes import SpanAttributes
+from cc_otel.agent.facts.of_span import facts_of
 from cc_otel.agent.prices import Usage, cost_usd
 from cc_otel.agent.tree import Draft, Role
 from cc_otel.agent.truncation import text
@@ -58,15 +59,21 @@ _NAMED: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What an event said, redacted and cut: the payload, how much was redacted, what was cut (true sizes, bytes)."""
+    """
+    What an event said, redacted and cut: the payload, how much was redacted, what was cut (true sizes, bytes).
+
+    ``repository`` is what was read of the one that it happened in when it was taken in.
+    """
 
     payload: Mapping[str, Any] = field(default_factory=dict)
     redactions: int = 0
     truncated: Mapping[str, int] = field(default_factory=dict)
+    repository: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """Return it as JSON for the journal."""
-        return orjson.dumps({"payload": self.payload, "redactions": self.redactions, "truncated": self.truncated})
+        stored = {"payload": self.payload, "redactions": self.redactions, "truncated": self.truncated}
+        return orjson.dumps(stored | {"repository": self.repository} if self.repository else stored)
 
     @classmethod
     def from_json(cls, data: bytes) -> "Content":
@@ -80,7 +87,7 @@ class Content:
                 shared = {key: value for key, value in self.payload.items() if key != "tool_calls"}
                 path = f"tool_calls.{number}."
                 cuts = {key.removeprefix(path): size for key, size in self.truncated.items() if key.startswith(path)}
-                return Content(shared | call, self.redactions, cuts)
+                return Content(shared | call, self.redactions, cuts, self.repository)
         return self
 
 
@@ -148,6 +155,8 @@ class Describer:
         if self.with_content:
             for key, value in _content(source):
                 values.add(key, value)
+        for key, value in facts_of(source, with_content=self.with_content):
+            values.add(key, value)
         for key, value in self._payload(source):
             values.add(c.PAYLOAD_PREFIX + key, value)
         redactions = sum(content.redactions for content in source.contents)

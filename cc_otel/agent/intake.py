@@ -12,17 +12,20 @@ from hashlib import blake2b
 from typing import Final, cast
 
 from cc_otel.agent.describe import Content
+from cc_otel.agent.facts.repository import Repositories
 from cc_otel.agent.guard import Guard
 from cc_otel.agent.redaction.redact import redact, redact_text
 from cc_otel.agent.truncation import fit
 from cc_otel.claude_code import payload as payloads
 from cc_otel.claude_code.payload import Unreadable
 from cc_otel.complaints import Complaints
+from cc_otel.event import Handler
 from cc_otel.files import FileEntry
 from cc_otel.journal.counters import Counter
 from cc_otel.journal.database import JournalUnavailable
 from cc_otel.journal.inputs import InputKind, JournalInput
 from cc_otel.journal.journal import Journal
+from cc_otel.json_values import text_in
 from cc_otel.spool import Spool, SpoolFile
 from cc_otel.spool import Unreadable as UnreadableFile
 
@@ -70,6 +73,7 @@ class Intake:
         self._journal = journal
         self._guard = guard
         self._complaints = Complaints()
+        self._repositories = Repositories()
         self._listed: list[FileEntry] = []
         self._unlisted = False
 
@@ -140,7 +144,7 @@ class Intake:
             return None
         try:
             with self._guard.around(Counter.EVENTS_NOT_READ, recorded.name, "", recorded.digest):
-                return arrival_of(recorded, now_ns)
+                return arrival_of(recorded, now_ns, self._repositories)
         except Unreadable as error:
             self._fail(recorded, str(error))
         else:
@@ -157,9 +161,11 @@ class Intake:
             log.warning("an event was set aside in failed/: %s", reason)
 
 
-def arrival_of(recorded: SpoolFile, now_ns: int) -> JournalInput:
+def arrival_of(recorded: SpoolFile, now_ns: int, repositories: Repositories) -> JournalInput:
     """
     Read one recorded event: its fields, and its content redacted and cut. A clock ahead of ``now_ns`` is put back.
+
+    The repository that it happened in is read now, and kept with it: later its files may say something else.
 
     Raises:
         Unreadable: it cannot become an event.
@@ -180,7 +186,12 @@ def arrival_of(recorded: SpoolFile, now_ns: int) -> JournalInput:
         digest=blake2b(recorded.payload, digest_size=16).hexdigest(),
         truncated=not whole or recorded.payload_bytes > len(recorded.payload),
     )
-    content = Content(cast(payloads.Payload, fitted.value), redacted.count, fitted.truncated)
+    found = None
+    if event.handler is not Handler.INSTANT:
+        found = repositories.of(event.session_id, text_in(safe.get("cwd")), event.clock_ns, now_ns)
+    content = Content(
+        cast(payloads.Payload, fitted.value), redacted.count, fitted.truncated, found.to_stored() if found else {}
+    )
     return JournalInput(
         InputKind.EVENT,
         event.session_id,

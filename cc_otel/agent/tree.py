@@ -66,7 +66,8 @@ class Draft:
     ``event`` is the one it belongs to, ``closer`` the one that brought its result, if any did. ``last_seen``: its
     client died, and it ends when that was last seen alive. Times are ns. Of a model call, ``context`` is the event of
     what it hangs from, and ``compacted`` says that its conversation had been compacted; of a turn, ``model`` is what
-    the session used when it began; of a session's end, ``began_ns`` is when that began, if it is known.
+    the session used when it began; of a session's end, ``began_ns`` is when that began, if it is known; of a subagent,
+    ``launched_by`` is the span of the call that is proven to have launched it.
     """
 
     role: Role
@@ -88,6 +89,7 @@ class Draft:
     model: str = ""
     compacted: bool = False
     began_ns: int = 0
+    launched_by: str = ""
 
     @property
     def without_opener(self) -> bool:
@@ -255,6 +257,11 @@ class Node:
         return asked == ANY_AGENT or agent_type in {asked, self.event.agent_name}
 
     @property
+    def is_launched(self) -> bool:
+        """Whether it is a subagent below the call that is proven to have launched it."""
+        return self.role is Role.SUBAGENT and self.proven and self.parent is not None and self.parent.role is Role.TOOL
+
+    @property
     def in_background(self) -> bool:
         """Whether it is a subagent that outlives what it hangs from."""
         return self.role is Role.SUBAGENT and self.parent is not None and not self.parent.is_open
@@ -293,6 +300,7 @@ class Node:
             links=self.links,
             last_seen=self.last_seen,
             model=self.model,
+            launched_by=self.parent.span_id if self.is_launched and self.parent else "",
         )
 
     def draft_so_far(self) -> Draft:

@@ -40,6 +40,11 @@ _CLASSES: Final = (
 """A few classes, by what the text says (`error.type` has few values); the first that matches counts."""
 
 _KNOWN: Final = tuple((name, re.compile(pattern)) for name, pattern in _CLASSES)
+_DENIED: Final = re.compile(
+    r"\A(Permission to use \S+|Claude requested permissions to \S+|Permission (?:for|to) \S+)\s.*?"
+    r"((?:has|was) been denied|but you haven't granted it yet|was denied)",
+    re.DOTALL,
+)
 _READ_MAX: Final = 2000
 """How much of a text is looked at, characters: what is wrong stands first, arguments may follow."""
 
@@ -53,8 +58,18 @@ def refusal_class(response: object) -> str:
     """Return the class of the reason for which the client did not make a call; empty for any other response."""
     if not isinstance(response, str) or not response.startswith(_TAG):
         return ""
-    reason = refusal_reason(response)[:_READ_MAX]
-    return next((name for name, pattern in _KNOWN if pattern.search(reason)), REFUSED)
+    return reason_class(refusal_reason(response)) or REFUSED
+
+
+def reason_class(reason: str) -> str:
+    """Return the class of what the client, or a tool of its own, says is wrong; empty where none is known."""
+    return next((name for name, pattern in _KNOWN if pattern.search(reason[:_READ_MAX])), "")
+
+
+def denial_line(reason: str) -> str:
+    """Return how a denial begins, without the command or path that was not allowed."""
+    found = _DENIED.match(reason[:_READ_MAX])
+    return f"{found[1]} … {found[2]}" if found else reason[:_READ_MAX].partition("\n")[0]
 
 
 def refusal_reason(response: str) -> str:
