@@ -11,7 +11,7 @@ from cc_otel.config import Home, Settings
 @click.command()
 @with_settings(*SENDING, "graph_listen", "log_level")
 def agent(home: Home, settings: Settings) -> None:
-    """Run the agent alone: from the spool to an OTLP endpoint."""
+    """Run the agent alone: from recorded events to OTLP."""
     stop = stop_on_signals()
     with only_agent(home, settings) as parts:
         daemon = enter(parts, agent_at_work(home, settings))

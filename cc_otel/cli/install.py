@@ -94,7 +94,7 @@ def install(
     as_json: bool,
 ) -> None:
     """
-    Wire Claude Code, so that its hooks are recorded.
+    Wire Claude Code, so that its sessions are recorded.
 
     Works from its next event on; without a scope, in all your sessions. Nothing else in the settings is touched, and
     `cc-otel uninstall` puts them back as they were. Running it again, with other options or after an upgrade, replaces

@@ -18,7 +18,7 @@ from cc_otel.graph.store import StoreUnavailable
 @json_option
 def prune(home: Home, settings: Settings, ahead: float, dry_run: bool, as_json: bool) -> None:
     """
-    Remove what has outlived retention_days from the graph.
+    Remove what is older than it is to be kept (retention_days) from the graph.
 
     Edges go with their spans. A running graph-exporter does the same by itself, every so often.
     """

@@ -62,7 +62,7 @@ def _of_days(help_text: str) -> Callable[[Command], Command]:
 
 @click.group()
 def query() -> None:
-    """Ask the graph what happened, and what it cost."""
+    """Ask what happened, what failed, and what it cost."""
 
 
 @query.command()

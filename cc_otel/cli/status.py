@@ -37,7 +37,7 @@ from cc_otel.view.status import AgentDefaults, AgentState, HomeStatus, Problem, 
 )
 @json_option
 def status(home: Home, settings: Settings, check: bool, failing_s: float, as_json: bool) -> None:
-    """Show how recording and delivery stand, and what was lost."""
+    """Show whether sessions are recorded, and what was lost."""
     found = status_of(home, settings)
     wrong = list(faults(found, time.time_ns(), failing_s)) if check else []
     if as_json:

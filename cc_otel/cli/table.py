@@ -146,6 +146,16 @@ def dollars(amount: float | None) -> str:
     return f"${amount:.4f}" if abs(amount) < _LARGE else f"${_size(amount)}"
 
 
+def amounts(input_tokens: float | None, output_tokens: float | None, cost_usd: float | None) -> list[str]:
+    """Return tokens and dollars in words, as far as they are known."""
+    found = []
+    if input_tokens is not None or output_tokens is not None:
+        found.append(f"{input_tokens or 0:,.0f}→{output_tokens or 0:,.0f} tokens")
+    if cost_usd is not None:
+        found.append(dollars(cost_usd))
+    return found
+
+
 def _size(value: float) -> str:
     try:
         return f"{value:.3g}"

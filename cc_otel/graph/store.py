@@ -72,9 +72,9 @@ CHANGES_MAX: Final = 1_000
 
 CHANGE_COLUMNS: Final = tuple(
     "trace_id span_id parent_id kind name tool label summary command status error_type session_id service "
-    "start_ms end_ms duration_ms".split()
+    "start_ms end_ms duration_ms model input_tokens output_tokens cost_usd".split()
 )
-"""What the feed says of a span: the columns of the ``spans`` query."""
+"""What the feed says of a span: the columns of the ``spans`` query, and what a model call took."""
 
 
 class StoreUnavailable(Exception):

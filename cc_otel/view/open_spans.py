@@ -52,6 +52,8 @@ def _tree_span(found: OpenDraft, contents: dict[int, bytes], now_ms: float, *, w
 
     draft, ended = found.draft, found.state is OpenState.SUMMARY
     start_ms = draft.start_ns / 1e6
+    source = SpanSource.of(draft, contents)
+    folder = source.opener.payload.get("cwd") if with_content else None
     return TreeSpan(
         trace_id=draft.trace_id,
         span_id=draft.span_id,
@@ -61,7 +63,7 @@ def _tree_span(found: OpenDraft, contents: dict[int, bytes], now_ms: float, *, w
         kind=str(Role.HOOK if draft.role is Role.WAIT else draft.role),
         name=name_of(draft),
         tool=draft.tool_name or None,
-        label=by_rule(SpanSource.of(draft, contents), with_content=with_content).text,
+        label=by_rule(source, with_content=with_content).text,
         status="ERROR" if draft.error_type else "UNSET",
         error_type=draft.error_type or None,
         session_id=draft.event.session_id,
@@ -70,4 +72,5 @@ def _tree_span(found: OpenDraft, contents: dict[int, bytes], now_ms: float, *, w
         duration_ms=max((draft.end_ns / 1e6 if ended else now_ms) - start_ms, 0.0),
         open=not ended,
         undecided=found.state is OpenState.UNDECIDED,
+        folder=folder if isinstance(folder, str) else None,
     )

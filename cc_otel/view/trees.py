@@ -17,8 +17,12 @@ class TreeSpan:
     """
     A span with what a tree shows of it, as the ``tree`` query has it (docs/graph.md).
 
+    ``model``, ``input_tokens``, ``output_tokens`` and ``cost_usd`` are those of a model call, ``wait_ms`` is how long a
+    call waited for a person, and ``outcome`` how it ended.
+
     While it is ``open`` its end is unknown, its duration is the time until now, and no receiver has it. It is
-    ``undecided`` while it hangs from its caller only because the call that launched it is not known yet.
+    ``undecided`` while it hangs from its caller only because the call that launched it is not known yet. ``folder`` is
+    where the client worked when an open span began.
     """
 
     trace_id: str
@@ -35,16 +39,23 @@ class TreeSpan:
     start_ms: float
     end_ms: float | None
     duration_ms: float
+    model: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    wait_ms: float | None = None
+    outcome: str | None = None
     open: bool = False
     undecided: bool = False
+    folder: str | None = None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "TreeSpan":
-        """Return the span that a row of the ``tree`` query stands for."""
-        return cls(**{name: row[name] for name in _COLUMNS})
+        """Return the span that a row of the ``tree`` query, of another query or of the change feed stands for."""
+        return cls(**{name: row.get(name) for name in _COLUMNS})  # type: ignore[arg-type]
 
     def to_json(self) -> dict[str, Json]:
-        """Return the row; ``open`` and ``undecided`` are in it only where they are true."""
+        """Return the row; ``open``, ``undecided`` and ``folder`` are in it only where there is something to say."""
         return {name: value for name, value in asdict(self).items() if name in _COLUMNS or value}
 
     @property
@@ -58,7 +69,7 @@ class TreeSpan:
         return self.trace_id, self.parent_id or ""
 
 
-_COLUMNS: Final = tuple(field.name for field in fields(TreeSpan) if field.name not in {"open", "undecided"})
+_COLUMNS: Final = tuple(field.name for field in fields(TreeSpan) if field.name not in {"open", "undecided", "folder"})
 
 
 def spans_of(store: GraphStore, what: str, open_spans: Sequence[TreeSpan] = ()) -> list[TreeSpan]:

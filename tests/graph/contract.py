@@ -342,6 +342,7 @@ class StoreContract:
     def test_tree_of_a_trace(self, store: GraphStore) -> None:
         """A trace's spans come with their depth, parents before children, then by start; no other trace's."""
         put(store, two_sessions())
+        more = ("model", "input_tokens", "output_tokens", "cost_usd", "wait_ms", "outcome")
 
         assert ask(store, "tree", trace_id=TRACE_A2) == [
             {
@@ -359,6 +360,7 @@ class StoreContract:
                 "start_ms": T0_MS + 1_000,
                 "end_ms": T0_MS + 1_500,
                 "duration_ms": 500,
+                **dict.fromkeys(more),
             },
             {
                 "trace_id": TRACE_A2,
@@ -375,7 +377,30 @@ class StoreContract:
                 "start_ms": T0_MS + 1_100,
                 "end_ms": T0_MS + 1_110,
                 "duration_ms": 10,
+                **dict.fromkeys(more),
             },
+        ]
+
+    def test_a_tree_says_what_its_calls_took(self, store: GraphStore) -> None:
+        """A tree has the tokens and dollars of model calls, and of calls the wait for a person and the outcome."""
+        took: dict[str, AttributeValue] = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.request.model": "m",
+            "gen_ai.usage.input_tokens": 12,
+            "gen_ai.usage.output_tokens": 3,
+            "cc_otel.cost_usd": 0.5,
+        }
+        waited: dict[str, AttributeValue] = {
+            "gen_ai.operation.name": "execute_tool",
+            "cc_otel.tool.wait_ms": 1500.0,
+            "cc_otel.tool.outcome": "refused",
+        }
+        put(store, [span(1, "chat m", attributes=took), span(2, "execute_tool Bash", start_ms=9, attributes=waited)])
+        names = ("model", "input_tokens", "output_tokens", "cost_usd", "wait_ms", "outcome")
+
+        assert column(ask(store, "tree", trace_id=TRACE_A1), *names) == [
+            ("m", 12, 3, 0.5, None, None),
+            (None, None, None, None, 1500, "refused"),
         ]
 
     def test_tree_around_a_span_that_is_not_there(self, store: GraphStore) -> None:

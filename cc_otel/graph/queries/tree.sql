@@ -3,8 +3,10 @@
 -- Used by: `cc-otel query tree`
 -- :trace_id text  32 hexadecimal digits
 -- => trace_id, span_id, parent_id, depth, kind, name, tool, label, status, error_type, session_id, start_ms, end_ms,
---    duration_ms
+--    duration_ms, model, input_tokens, output_tokens, cost_usd, wait_ms, outcome
 --
+-- wait_ms is how long a call waited for a person, outcome how it ended (docs/spans.md); what a model call took stands at
+-- the call itself: what agents took in sum is in cost.sql.
 -- depth counts the levels below the span that nothing in the store is the parent of; it is null for spans that
 -- are each other's parents. Ordered by depth (null last), start_ms, span_id. An edge may lead to a span that is not
 -- stored: the walk ends there, because what is below it begins at depth 0 itself. It goes only along edges that the
@@ -13,7 +15,9 @@ WITH RECURSIVE
   trace AS (
     SELECT
       key, trace_id, span_id, parent_id, kind, name, tool, label, status, error_type, session_id, start_ms, end_ms,
-      duration_ms
+      duration_ms, model, input_tokens, output_tokens, cost_usd,
+      json_extract(document, '$.attributes.cc_otel_tool_wait_ms') AS wait_ms,
+      json_extract(document, '$.attributes.cc_otel_tool_outcome') AS outcome
     FROM spans
     WHERE key >= :trace_id || '-' AND key < :trace_id || '.'
   ),
@@ -32,6 +36,7 @@ WITH RECURSIVE
   )
 SELECT
   trace.trace_id, trace.span_id, trace.parent_id, placed.depth, trace.kind, trace.name, trace.tool, trace.label,
-  trace.status, trace.error_type, trace.session_id, trace.start_ms, trace.end_ms, trace.duration_ms
+  trace.status, trace.error_type, trace.session_id, trace.start_ms, trace.end_ms, trace.duration_ms,
+  trace.model, trace.input_tokens, trace.output_tokens, trace.cost_usd, trace.wait_ms, trace.outcome
 FROM trace LEFT JOIN placed ON placed.id = 'spans/' || trace.key
 ORDER BY placed.depth IS NULL, placed.depth, trace.start_ms, trace.span_id

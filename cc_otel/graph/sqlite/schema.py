@@ -99,6 +99,11 @@ def without_hints(statement: str) -> str:
     return re.sub(r"\bINDEXED BY \w+", "", statement)
 
 
+def without_later_columns(statement: str) -> str:
+    """Return a query of the table itself with null for the columns that version 1 did not have."""
+    return re.sub(r"\b(model|input_tokens|output_tokens|cost_usd)\b", r"NULL AS \1", statement)
+
+
 def _statements(script: str) -> Iterator[str]:
     # sqlite3's own executescript ends the transaction that it is run in.
     statement = ""

@@ -153,7 +153,10 @@ class SqliteStore:
             found = []
             if not seq:
                 old = "seq IS NULL AND" if numbered else ""
-                found = connection.execute(_UNNUMBERED.format(old=old), (row, limit)).fetchall()
+                text = _UNNUMBERED.format(old=old)
+                if not numbered:
+                    text = schema.without_later_columns(text)
+                found = connection.execute(text, (row, limit)).fetchall()
             if numbered and len(found) < limit:
                 place = (seq, row) if seq else (1, 0)
                 found += connection.execute(_NUMBERED, (*place, limit - len(found))).fetchall()
