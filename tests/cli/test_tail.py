@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -27,7 +28,7 @@ from tests.view.made import tree_span
 LONG = "Ran 漢字を書く 🎉 " * 30 + "\x1b[2J"
 
 
-def happening(**fields: object) -> Happening:
+def happening(**fields: Any) -> Happening:
     """Return something that has happened."""
     [made] = Teller().news([tree_span(1, **fields)], (), 0)
     return made
