@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from cc_otel import conventions as c
 from cc_otel.agent.facts.call import Call, repository_facts
+from cc_otel.agent.facts.commits import commit_facts
 from cc_otel.agent.facts.errors import error_facts
 from cc_otel.agent.facts.files import file_facts
 from cc_otel.agent.tree import Role
@@ -32,3 +33,4 @@ def facts_of(source: "SpanSource", *, with_content: bool) -> Iterator[tuple[str,
     yield from error_facts(call, with_content=with_content)
     if with_content:
         yield from file_facts(call)
+        yield from commit_facts(call)
