@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NewType, Protocol
 
+from cc_otel.graph.model import COLLECTIONS
+
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 Document = Mapping[str, Json]
 
@@ -85,6 +87,16 @@ class Unready(Exception):
     """Something in a batch that was made ready cannot be stored; written as it was, it is refused by itself."""
 
 
+def check_derived(session_id: str, edges: Sequence[Edge]) -> None:
+    """Raise ValueError where these are not the derived edges of that session."""
+    for edge in edges:
+        collection = COLLECTIONS.get(edge.collection)
+        if collection is None or not collection.derived:
+            raise ValueError(f"{edge.collection} holds no derived edges")
+        if edge.document.get("session_id") != session_id:
+            raise ValueError(f"edge {edge.key} is not of session {session_id}")
+
+
 class UnknownQuery(Exception):
     """No query has this name."""
 
@@ -128,6 +140,15 @@ class GraphStore(Protocol):
         MUST accept an edge whose ends do not exist yet: a child often arrives before its parent.
         MUST refuse, alone, what it cannot give back as it was: an unknown collection, a key or text it cannot hold.
         Where batches were made `ready` it MAY raise Unready instead, and store nothing.
+        """
+
+    def replace_derived(self, session_id: str, edges: Sequence[Edge]) -> int:
+        """
+        Make these the derived edges of a session, all of them (docs/graph.md), and return how many changed.
+
+        Their documents name the session. MUST write nothing that is stored already. Whoever reads meanwhile sees what
+        was, what will be, or both, and never less than what both have.
+        MUST raise StoreUnavailable when it cannot be done now, ValueError for an edge of another kind or session.
         """
 
     def query(self, query: Query) -> Iterator[dict[str, Json]]:

@@ -21,7 +21,8 @@ _EDGES: Final = f"""
 LET gone = UNION_DISTINCT(
   (FOR document IN @@collection {_EXPIRED} RETURN document._key),
   (FOR document IN @@source {_EXPIRED} FOR edge IN @@collection FILTER edge._from == document._id RETURN edge._key),
-  (FOR document IN @@target {_EXPIRED} FOR edge IN @@collection FILTER edge._to == document._id RETURN edge._key)
+  (FOR document IN @@target {_EXPIRED} FOR edge IN @@collection FILTER edge._to == document._id RETURN edge._key),
+  (FOR document IN @@further {_EXPIRED} FOR edge IN @@collection FILTER edge._to == document._id RETURN edge._key)
 )
 """
 _COUNT: Final = "RETURN LENGTH(gone)"
@@ -41,7 +42,7 @@ def prune(connection: Connection, now_s: float, *, dry_run: bool) -> Iterator[tu
 def _parameters(collection: Collection, now_s: float) -> dict[str, str | float | None]:
     ends: dict[str, str | float | None] = {}
     if collection.holds_edges:
-        ends = {"@source": collection.source, "@target": collection.target}
+        ends = {"@source": collection.source, "@target": collection.targets[0], "@further": collection.targets[-1]}
     return {"@collection": collection.name, "now": now_s, **ends}
 
 

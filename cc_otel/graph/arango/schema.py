@@ -101,7 +101,7 @@ def _collections(connection: Connection) -> set[str]:
 def _ensure_graph(database: StandardDatabase) -> None:
     wanted = {edges.name: _edge_definition(edges) for edges in EDGES}
     # A collection that edges lead to is part of the graph; the others have to be named.
-    connected = {name for edges in EDGES for name in (edges.source, edges.target)}
+    connected = {name for edges in EDGES for name in (edges.source, *edges.targets)}
     orphans = [collection.name for collection in VERTICES if collection.name not in connected]
     with _unless(_GRAPH_EXISTS):
         database.create_graph(GRAPH, list(wanted.values()), orphan_collections=orphans)
@@ -119,7 +119,7 @@ def _edge_definition(edges: Collection) -> dict[str, Any]:
     return {
         "edge_collection": edges.name,
         "from_vertex_collections": [edges.source],
-        "to_vertex_collections": [edges.target],
+        "to_vertex_collections": list(edges.targets),
     }
 
 

@@ -11,13 +11,23 @@ from typing import Final, TypeVar
 
 from arango import cursor as driver
 
-from cc_otel.graph.arango import address, changes, prune, schema
+from cc_otel.graph.arango import address, changes, derived, prune, schema
 from cc_otel.graph.arango.client import Connection, Missing
 from cc_otel.graph.arango.insert import Item, insert
 from cc_otel.graph.arango.versions import in_order, only_new
 from cc_otel.graph.mapping import mapping
 from cc_otel.graph.queries import catalogue
-from cc_otel.graph.store import CHANGES_MAX, Cursor, GraphBatch, Json, Query, Refusal, StoreUnavailable
+from cc_otel.graph.store import (
+    CHANGES_MAX,
+    Cursor,
+    Edge,
+    GraphBatch,
+    Json,
+    Query,
+    Refusal,
+    StoreUnavailable,
+    check_derived,
+)
 
 WRITE_TIME_MAX_S: Final = 4.0
 """A whole write, and as much again where the schema is to be made anew: the Collector waits 5 s for its answer."""
@@ -77,6 +87,11 @@ class ArangoStore:
 
         refusals = self._with_schema(WRITE_TIME_MAX_S, write_all)
         return sorted(refusals, key=lambda refusal: places[refusal.item.collection, refusal.item.key])
+
+    def replace_derived(self, session_id: str, edges: Sequence[Edge]) -> int:
+        """See GraphStore. New edges are written before old ones are removed."""
+        check_derived(session_id, edges)
+        return self._with_schema(WRITE_TIME_MAX_S, lambda: derived.replace(self._connection, session_id, edges))
 
     def query(self, query: Query) -> Iterator[dict[str, Json]]:
         """Return a named query, row by row, as the graph was when it was asked."""

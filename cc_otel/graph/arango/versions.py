@@ -6,19 +6,22 @@ What decides between versions of a span is more than a number, so they are read 
 versions of one span in the same few milliseconds may both find the older one: the one that writes last stays then.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from cc_otel.graph.arango.client import Connection
 from cc_otel.graph.arango.schema import STORED_MS
 from cc_otel.graph.mapping.keys import span_of
 from cc_otel.graph.mapping.versions import supersedes
-from cc_otel.graph.model import LINKS_TO, PARENT_OF, PART_OF, SPANS, TOUCHED
+from cc_otel.graph.model import EDGES, LAUNCHED, PARENT_OF, PART_OF, SPANS, WORKED_IN
 from cc_otel.graph.store import Document, Edge, GraphBatch, Vertex
 
 KEYS_MAX: Final = 500
 """How many documents one request asks for, or removes."""
+
+# Edges whose key is their span's, and which may come from another one.
+_ONE_A_SPAN: Final = frozenset({PARENT_OF, PART_OF, LAUNCHED, WORKED_IN})
+_FROM: Final = "FOR id IN @ids FOR edge IN @@collection FILTER edge._from == id RETURN edge._key"
 
 _STORED: Final = "FOR span IN spans FILTER span._key IN @keys RETURN span"
 
@@ -38,7 +41,7 @@ def only_new(connection: Connection, batch: GraphBatch) -> GraphBatch:
         return batch
     dropped = {key for key, old in stored.items() if not _replaces(new[key].document, old)}
     edges = [edge for edge in batch.edges if span_of(edge.key) not in dropped]
-    replaced = {key: old for key, old in stored.items() if key not in dropped}
+    replaced = [key for key in stored if key not in dropped]
     _remove(connection, replaced, {(edge.collection, edge.key) for edge in edges})
     return GraphBatch([vertex for vertex in batch.vertices if not _is_one_of(vertex, dropped)], edges)
 
@@ -67,17 +70,24 @@ def _is_one_of(vertex: Vertex, keys: set[str]) -> bool:
     return vertex.collection == SPANS and vertex.key in keys
 
 
-def _remove(connection: Connection, replaced: Mapping[str, Document], kept: set[tuple[str, str]]) -> None:
-    stale: dict[str, list[str]] = defaultdict(list)
-    for key, old in replaced.items():
-        links = old.get("links")
-        places = [(name, key) for name in (PARENT_OF, PART_OF, TOUCHED)]
-        places += [(LINKS_TO, f"{key}.{number}") for number in range(len(links) if isinstance(links, list) else 0)]
-        for collection, edge_key in places:
-            if (collection, edge_key) not in kept:
-                stale[collection].append(edge_key)
-    for collection, keys in stale.items():
-        for start in range(0, len(keys), KEYS_MAX):
-            some = [{"_key": key} for key in keys[start : start + KEYS_MAX]]
-            # Most were never there, which is answered for each and is no error.
-            connection.database.collection(collection).delete_many(some, sync=True)
+def _remove(connection: Connection, replaced: Iterable[str], kept: set[tuple[str, str]]) -> None:
+    for collection in (it for it in EDGES if not it.derived):
+        found = set(_edges_of(connection, collection.name, list(replaced)))
+        delete(connection, collection.name, sorted(key for key in found if (collection.name, key) not in kept))
+
+
+def _edges_of(connection: Connection, collection: str, keys: Sequence[str]) -> Iterable[str]:
+    """Return the keys of the edges that these spans have made."""
+    if collection in _ONE_A_SPAN:
+        yield from keys
+        return
+    for start in range(0, len(keys), KEYS_MAX):
+        ids = [f"{SPANS}/{key}" for key in keys[start : start + KEYS_MAX]]
+        yield from connection.run(_FROM, {"@collection": collection, "ids": ids})
+
+
+def delete(connection: Connection, collection: str, keys: Sequence[str]) -> None:
+    """Delete documents by their keys. That one was never there is answered for it, and is no error."""
+    for start in range(0, len(keys), KEYS_MAX):
+        some: list[dict[str, object]] = [{"_key": key} for key in keys[start : start + KEYS_MAX]]
+        connection.database.collection(collection).delete_many(some, sync=True)

@@ -26,14 +26,26 @@ def span_of(key: str) -> str:
 @lru_cache(256)
 def session_key(session_id: str) -> str:
     """Return a session's key: its id where every store takes that as a key, else a digest of it."""
-    return session_id if _READABLE_KEY.fullmatch(session_id) else "@" + _digest(session_id)
+    return session_id if _READABLE_KEY.fullmatch(session_id) else "@" + digest(session_id)
 
 
 @lru_cache(_FILES_KEPT)
-def file_key(path: str) -> str:
+def file_key(path: str, repository: str = "") -> str:
     """Return a file's key: a digest, because no path is fit to be one."""
-    return _digest(path)
+    return digest(f"{repository}\0{path}" if repository else path)
 
 
-def _digest(text: str) -> str:
+@lru_cache(256)
+def repository_key(name: str) -> str:
+    """Return a repository's key."""
+    return digest(name)
+
+
+def name_key(name: str) -> str:
+    """Return the key of a model or tool: its name where every store takes that as a key, else a digest of it."""
+    return name if _READABLE_KEY.fullmatch(name) else "@" + digest(name)
+
+
+def digest(text: str) -> str:
+    """Return a key that stands for a text."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -9,11 +9,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from cc_otel.graph.mapping.files import file
+from cc_otel.graph.mapping.commands import command
+from cc_otel.graph.mapping.errors import error
+from cc_otel.graph.mapping.files import file, searched
 from cc_otel.graph.mapping.keys import key_of, span_of
+from cc_otel.graph.mapping.launches import asked_for, launched
 from cc_otel.graph.mapping.reading import read
+from cc_otel.graph.mapping.repositories import commits, repository
 from cc_otel.graph.mapping.sessions import session
 from cc_otel.graph.mapping.spans import document, links, parent
+from cc_otel.graph.mapping.uses import used
 from cc_otel.graph.mapping.values import safe
 from cc_otel.graph.mapping.versions import rank_of, supersedes
 from cc_otel.graph.model import ALONG, SPANS
@@ -23,7 +28,20 @@ from cc_otel.span import Span
 _S_PER_DAY: Final = 86_400
 
 # What a span makes beside its own vertex: a module of this package for each kind.
-_KINDS: Final = (parent, session, file, links)
+_KINDS: Final = (
+    parent,
+    session,
+    file,
+    searched,
+    command,
+    error,
+    used,
+    asked_for,
+    launched,
+    repository,
+    commits,
+    links,
+)
 
 
 def of(spans: Iterable[Span], *, retention_days: float = 0, stored_s: float = 0) -> GraphBatch:

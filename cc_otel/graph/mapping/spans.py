@@ -1,9 +1,11 @@
 """Spans: their vertices, and the edges from their parents and to the spans they link to."""
 
 from collections.abc import Iterable
+from math import isfinite
 from typing import Final
 
 from cc_otel import conventions as c
+from cc_otel.graph.mapping.errors import error_key
 from cc_otel.graph.mapping.reading import LABEL_CHARS_MAX, Reading
 from cc_otel.graph.mapping.values import safe, text
 from cc_otel.graph.model import LINKS_TO, PARENT_OF, SPANS
@@ -12,6 +14,14 @@ from cc_otel.span import Kind, Link, Span, SpanEvent, StatusCode
 
 _NS_PER_MS: Final = 1_000_000
 _PAYLOAD_COMMAND: Final = c.PAYLOAD_PREFIX + "command"
+_FACTS: Final = (
+    ("outcome", c.TOOL_OUTCOME),
+    ("command_class", c.COMMAND_CLASS),
+    ("program", c.COMMAND_PROGRAM),
+    ("repository", c.VCS_REPOSITORY),
+    ("agent_id", c.AGENT_ID),
+)
+"""Fields of a document that are one attribute."""
 _SPAN_KINDS: Final = {kind: kind.name for kind in Kind}
 _STATUSES: Final = {code: code.name for code in StatusCode}
 
@@ -81,6 +91,13 @@ def document(reading: Reading, resource: Json) -> dict[str, Json]:
 def _add_told(made: dict[str, Json], reading: Reading) -> None:
     """Add the fields that a document has only where there is something to say. One by one: it runs for every span."""
     span = reading.span
+    for name, attribute in _FACTS:
+        if (fact := span.attributes.get(attribute)) and isinstance(fact, str):
+            made[name] = fact
+    if isinstance(wait_ms := span.attributes.get(c.TOOL_WAIT_MS), int | float) and isfinite(wait_ms):
+        made["wait_ms"] = wait_ms
+    if own := error_key(span):
+        made["error_key"] = own
     if error_type := text(span.attributes, c.ERROR_TYPE):
         made["error_type"] = error_type
     if span.status_message:

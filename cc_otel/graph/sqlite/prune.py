@@ -6,7 +6,7 @@ from typing import Final
 
 import orjson
 
-from cc_otel.graph.model import EDGES, LINKS_TO, PARENT_OF, PART_OF, SHARED, SPANS, TOUCHED
+from cc_otel.graph.model import EDGES, LAUNCHED, PARENT_OF, SHARED, SPANS, Collection
 from cc_otel.graph.sqlite.rows import TABLES
 
 STEP_SPANS: Final = 1_000
@@ -19,18 +19,23 @@ _GONE: Final = "SELECT 'spans/' || key FROM spans WHERE expire_at <= :now"
 _KEYS: Final = "SELECT value FROM json_each(:keys)"
 _IDS: Final = "SELECT 'spans/' || value FROM json_each(:keys)"
 
-_LINKS: Final = (
-    "SELECT links.key FROM json_each(:keys) AS spans "
-    "JOIN links_to AS links ON links.key > spans.value || '.' AND links.key < spans.value || '/'"
-)
 
-# By the keys that begin with the span's, and, of edges from or to another span, by that end; each has an index.
-_DELETE_EDGES: Final = {
-    PARENT_OF: f"key IN ({_KEYS}) OR source IN ({_IDS})",
-    PART_OF: f"key IN ({_KEYS})",
-    TOUCHED: f"key IN ({_KEYS})",
-    LINKS_TO: f"target IN ({_IDS}) OR key IN ({_LINKS})",
-}
+def _of_spans(edges: Collection) -> str:
+    """Return which edges go with spans: by their keys, and, from or to another span, by that end; each has an index."""
+    numbered = (
+        f"SELECT edge.key FROM json_each(:keys) AS spans "  # noqa: S608
+        f"JOIN {edges.name} AS edge ON edge.key > spans.value || '.' AND edge.key < spans.value || '/'"
+    )
+    conditions = [f"key IN ({_KEYS})", f"key IN ({numbered})"]
+    if edges.target == SPANS and edges.name != PARENT_OF:
+        conditions.append(f"target IN ({_IDS})")
+    if edges.source == SPANS and edges.name in {PARENT_OF, LAUNCHED}:
+        # The others' keys begin with their source's.
+        conditions.append(f"source IN ({_IDS})")
+    return " OR ".join(conditions)
+
+
+_DELETE_EDGES: Final = {edges.name: _of_spans(edges) for edges in EDGES}
 
 
 def count(connection: sqlite3.Connection, now_s: float) -> dict[str, int]:

@@ -12,9 +12,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from cc_otel.graph.model import COLLECTIONS, FILES, SPANS, TOUCHED, Collection
 from cc_otel.graph.store import StoreUnavailable
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 PAGE_BYTES: Final = 8_192
 """Four spans fit on one; beside SQLite's own 4,096 a tenth less is written and read."""
@@ -46,11 +47,27 @@ _TO_2: Final = "\n".join(
         "",
     )
 )
-# Views of a temporary schema come before the tables of their names.
-_AS_VERSION_2: Final = (
-    "CREATE TEMP VIEW spans AS SELECT *, NULL AS dialect, "  # noqa: S608
-    + ", ".join(f"{value} AS {name}" for name, value in _READ.items())
-    + ", NULL AS seq FROM main.spans"
+
+_ATTRIBUTES_OF_3: Final = {"agent_id": "cc_otel_agent_id", "wait_ms": "cc_otel_tool_wait_ms"}
+_READ_BY_3: Final = {
+    name: f"json_extract(document, '$.attributes.{attribute}')" for name, attribute in _ATTRIBUTES_OF_3.items()
+}
+_NEW_IN_3: Final = {
+    SPANS: ("outcome", "command_class", "program", "error_key", "repository", "agent_id", "wait_ms"),
+    FILES: ("repository", "extension"),
+    TOUCHED: ("rule", "certainty", "lines_added", "lines_removed"),
+}
+_TO_3: Final = "\n".join(
+    (
+        *(
+            f"ALTER TABLE {name} ADD COLUMN {column} {COLLECTIONS[name].columns[column]};"
+            for name, columns in _NEW_IN_3.items()
+            for column in columns
+        ),
+        f"UPDATE spans SET {', '.join(f'{name} = {value}' for name, value in _READ_BY_3.items())} "  # noqa: S608
+        "WHERE kind IN ('tool', 'subagent');",
+        "",
+    )
 )
 
 
@@ -76,7 +93,9 @@ def make(connection: sqlite3.Connection, path: Path) -> None:
     # Asked again under the lock: another writer may have migrated it meanwhile.
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statement in _statements((_TO_2 if version_of(connection) == 1 else "") + schema):
+        found = version_of(connection)
+        steps = (_TO_2 if found == 1 else "") + (_TO_3 if found in (1, 2) else "")
+        for statement in _statements(steps + schema):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
@@ -88,10 +107,28 @@ def make(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def show_as_current(connection: sqlite3.Connection) -> None:
-    """Let a reader of a file of version 1 see it as version 2. The file is not changed."""
+    """Let a reader of a file of an older version see it as the current one. The file is not changed."""
     connection.execute("PRAGMA query_only = 0")
-    connection.execute(_AS_VERSION_2)
+    for collection in COLLECTIONS.values():
+        if view := _view(connection, collection):
+            connection.execute(view)
     connection.execute("PRAGMA query_only = 1")
+
+
+def _view(connection: sqlite3.Connection, collection: Collection) -> str:
+    """Return the view of a table as it is now, empty if it has all columns. It comes before the table of its name."""
+    name = collection.name
+    present = [row[1] for row in connection.execute(f"PRAGMA main.table_info({name})")]
+    ends = ("source", "target") if collection.holds_edges else ()
+    wanted = ("key", *ends, *collection.columns, "document", *(("seq",) if name == SPANS else ()))
+    missing = [column for column in wanted if column not in present]
+    if not missing:
+        return ""
+    # Of version 1 all that a model call took stands in its document alone.
+    read = (_READ | _READ_BY_3) if name == SPANS else {}
+    columns = [*present, *(f"{read.get(column, 'NULL')} AS {column}" for column in missing)]
+    source = f"main.{name}" if present else "(SELECT 1) WHERE 0"
+    return f"CREATE TEMP VIEW {name} AS SELECT {', '.join(columns)} FROM {source}"  # noqa: S608
 
 
 def without_hints(statement: str) -> str:

@@ -18,7 +18,7 @@ import orjson
 
 from cc_otel.graph.model import COLLECTIONS, SPANS
 from cc_otel.graph.queries import catalogue
-from cc_otel.graph.sqlite import prune, schema
+from cc_otel.graph.sqlite import derived, prune, schema
 from cc_otel.graph.sqlite.rows import (
     STATEMENTS_KEPT,
     TABLES,
@@ -34,12 +34,14 @@ from cc_otel.graph.store import (
     CHANGE_COLUMNS,
     CHANGES_MAX,
     Cursor,
+    Edge,
     GraphBatch,
     Json,
     Query,
     Refusal,
     StoreUnavailable,
     Unready,
+    check_derived,
 )
 from cc_otel.sqlite_file import connect_to_read
 
@@ -130,13 +132,19 @@ class SqliteStore:
             refusals.sort(key=lambda refusal: places[id(refusal.item)])
         return refusals
 
+    def replace_derived(self, session_id: str, edges: Sequence[Edge]) -> int:
+        """See GraphStore. One transaction."""
+        check_derived(session_id, edges)
+        with self._lock, self._reporting(), _transaction(self._writer()) as connection:
+            return derived.replace(connection, session_id, edges)
+
     def query(self, query: Query) -> Iterator[dict[str, Json]]:
         """See GraphStore. Reads one state of the graph, however long the rows are being taken."""
         text, values = catalogue.text(query.name, "sql"), catalogue.bindings(query, "sql")
         with self._reporting():
             connection = self._reader()
             try:
-                if schema.version_of(connection) == 1:
+                if 0 < schema.version_of(connection) < schema.SCHEMA_VERSION:
                     schema.show_as_current(connection)
                     text = schema.without_hints(text)
                 rows = connection.execute(text, values)

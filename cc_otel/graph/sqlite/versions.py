@@ -8,7 +8,7 @@ import orjson
 
 from cc_otel.graph.mapping.keys import span_of
 from cc_otel.graph.mapping.versions import supersedes
-from cc_otel.graph.model import SPANS
+from cc_otel.graph.model import COLLECTIONS, SPANS
 from cc_otel.graph.sqlite.rows import TABLES, Row, Rows
 
 _SPANS: Final = TABLES[SPANS]
@@ -80,7 +80,7 @@ def _replaces(new: Row, old: Row) -> bool:
 
 def _delete_edges(connection: sqlite3.Connection, key: str) -> None:
     for table in TABLES.values():
-        if table.holds_edges:
+        if table.holds_edges and not COLLECTIONS[table.name].derived:
             # "." and what follows it begins the keys of links; "/" is the character after it.
             connection.execute(
                 f"DELETE FROM {table.name} WHERE key = ? OR (key > ? AND key < ?)",  # noqa: S608
