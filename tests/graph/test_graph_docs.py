@@ -76,7 +76,16 @@ def test_every_field_of_a_span_is_told_of() -> None:
         "llm.cost.total": 0.5,
     }
     call = replace(span(2, attributes=names | usage), scope_name="openinference")
-    vertices = mapping.of([full, call], retention_days=1).vertices
+    facts: dict[str, AttributeValue] = {
+        "cc_otel.tool.outcome": "failed",
+        "cc_otel.tool.wait_ms": 1.0,
+        "cc_otel.command.class": "test",
+        "cc_otel.command.program": "pytest",
+        "cc_otel.error.key": "e" * 16,
+        "cc_otel.vcs.repository": "r",
+        "cc_otel.agent.id": "a",
+    }
+    vertices = mapping.of([full, call, span(3, attributes=facts)], retention_days=1).vertices
     found = {name for vertex in vertices if vertex.collection == model.SPANS for name in vertex.document}
 
     assert set(chain.from_iterable(first for first, _ in table("Fields of spans"))) == found

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cc_otel.graph.mapping import keys, mapping
 from cc_otel.graph.mapping.reading import read
+from cc_otel.graph.model import COLLECTIONS
 from cc_otel.graph.store import Edge, GraphBatch, Json, Vertex
 from cc_otel.span import AttributeValue, Kind, Link, Span, SpanEvent, StatusCode
 from tests.graph.made import SUBAGENT, T0_NS, TRACE_A1, TRACE_A2, span, span_id, tool, turn
@@ -116,9 +117,23 @@ class TestOneSpan:
                     "kind": "file",
                     "size": 1,
                     "path": "/src/my file.py",
+                    "extension": "py",
                     "expire_at": T0_S + 2 * DAY_S,
                 },
             ),
+            "tools/Edit": Vertex(
+                "tools",
+                "Edit",
+                {
+                    "label": "Edit",
+                    "kind": "tool",
+                    "size": 1,
+                    "name": "Edit",
+                    "class": "tool",
+                    "expire_at": T0_S + 2 * DAY_S,
+                },
+            ),
+            f"used/{key}": Edge("used", key, f"spans/{key}", "tools/Edit", {"label": "used", **filters}),
             f"touched/{key}": Edge(
                 "touched", key, f"spans/{key}", f"files/{file}", {"label": "edit", "op": "edit", **filters}
             ),
@@ -426,7 +441,7 @@ def test_any_span_fits_every_store(spans: list[Span]) -> None:
     for edge in batch.edges:
         for end in (edge.source, edge.target):
             collection, _, key = end.partition("/")
-            assert (collection in {"spans", "sessions", "files"}, bool(ARANGO_KEY.fullmatch(key))) == (True, True)
+            assert (collection in COLLECTIONS, bool(ARANGO_KEY.fullmatch(key))) == (True, True)
 
 
 @given(spans=st.lists(any_span(), max_size=5))

@@ -10,12 +10,14 @@ import pytest
 
 from cc_otel.graph.mapping import mapping
 from cc_otel.graph.queries import catalogue
+from cc_otel.graph.sqlite.schema import SCHEMA_VERSION
 from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.graph.store import START, Edge, Json
 from cc_otel.span import AttributeValue, Span
 from tests.graph.contract import ask, column
 from tests.graph.made import TRACE_A1, TRACE_A2, span, span_id, two_sessions
 
+OF_VERSION_1: Final = frozenset({"spans", "sessions", "files", "parent_of", "part_of", "touched", "links_to"})
 SCHEMA_1: Final = (Path(__file__).parent / "schema_1.sql").read_text("utf-8")
 ASKED: Final = {"trace_id": TRACE_A2, "span_id": span_id(8), "session_id": "session-a"}
 PAID: Final[dict[str, AttributeValue]] = {
@@ -38,6 +40,8 @@ def path(tmp_path: Path) -> Path:
     with closing(sqlite3.connect(path)) as old:
         old.executescript(f"PRAGMA journal_mode = WAL; {SCHEMA_1} PRAGMA user_version = 1;")
         for item in mapping.of(spans()):
+            if item.collection not in OF_VERSION_1:
+                continue
             table = old.execute(f"PRAGMA table_info({item.collection})").fetchall()
             columns = [row[1] for row in table]
             rest = {name: value for name, value in item.document.items() if name not in columns}
@@ -72,7 +76,7 @@ def test_every_query_answers_before_and_after(path: Path, tmp_path: Path) -> Non
     new = SqliteStore(tmp_path / "new.db")
     new.write(mapping.of(spans()))
 
-    assert (version_before, version(path)) == (1, 2)
+    assert (version_before, version(path)) == (1, SCHEMA_VERSION)
     assert before == after == answers(new)
     for store in (reader, writer, new):
         store.close()

@@ -9,6 +9,7 @@ import pytest
 from cc_otel.graph.arango.client import ROWS_PER_FETCH
 from cc_otel.graph.arango.store import ArangoStore
 from cc_otel.graph.mapping import mapping
+from cc_otel.graph.model import COLLECTIONS
 from cc_otel.graph.store import Edge, Query, StoreUnavailable, Vertex
 from tests.graph.arango.standin import faults
 from tests.graph.arango.standin.faults import Fault
@@ -236,15 +237,7 @@ def contents(standin: StandIn) -> dict[str, list[str]]:
 
 def expected_contents() -> dict[str, list[str]]:
     """Return the keys of the batch, by collection."""
-    expected: dict[str, list[str]] = {
-        "spans": [],
-        "sessions": [],
-        "files": [],
-        "parent_of": [],
-        "part_of": [],
-        "touched": [],
-        "links_to": [],
-    }
+    expected: dict[str, list[str]] = {name: [] for name in COLLECTIONS}
     items: tuple[Vertex | Edge, ...] = (*BATCH.vertices, *BATCH.edges)
     for item in items:
         expected[item.collection].append(item.key)

