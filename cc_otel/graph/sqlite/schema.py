@@ -77,6 +77,11 @@ def version_of(connection: sqlite3.Connection) -> int:
     return version
 
 
+def is_older(connection: sqlite3.Connection) -> bool:
+    """Whether an earlier version wrote the file."""
+    return 0 < version_of(connection) < SCHEMA_VERSION
+
+
 def make(connection: sqlite3.Connection, path: Path) -> None:
     """
     Make the tables that are missing, and migrate a file of an older version, in one transaction.

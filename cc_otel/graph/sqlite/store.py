@@ -144,7 +144,7 @@ class SqliteStore:
         with self._reporting():
             connection = self._reader()
             try:
-                if 0 < schema.version_of(connection) < schema.SCHEMA_VERSION:
+                if schema.is_older(connection):
                     schema.show_as_current(connection)
                     text = schema.without_hints(text)
                 rows = connection.execute(text, values)
@@ -179,6 +179,8 @@ class SqliteStore:
             if not self._path.exists():
                 return dict.fromkeys(COLLECTIONS, 0)
             with self._reporting(), closing(self._reader()) as connection:
+                if schema.is_older(connection):
+                    schema.show_as_current(connection)
                 return prune.count(connection, now_s)
         counts: Counter[str] = Counter(dict.fromkeys(COLLECTIONS, 0))
         for _ in range(steps) if steps else repeat(None):
