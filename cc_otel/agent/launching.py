@@ -70,6 +70,8 @@ def proven(session: Session, subagent: Node, call: Node) -> list[Held]:
     """Hang a subagent from the call that is known to have launched it, unless it was sent before from another."""
     if subagent.proven:
         return []
+    # It hangs from that call already, because no other was left: now it is known, too.
+    subagent.proven = subagent.candidates is None and subagent.parent is call
     if subagent.candidates is None and not _may_move(subagent, call):
         return []
     subagent.proven = True
