@@ -17,16 +17,17 @@ import orjson
 
 from cc_otel import conventions as c
 from cc_otel.agent.attributes import SpanAttributes
+from cc_otel.agent.facts.commands.of_call import ended_call, with_error_type
 from cc_otel.agent.facts.of_span import facts_of
 from cc_otel.agent.prices import Usage, cost_usd
 from cc_otel.agent.tree import Draft, Role
 from cc_otel.agent.truncation import text
 from cc_otel.claude_code.payload import exit_code
-from cc_otel.claude_code.refusals import REFUSED, refusal_reason
+from cc_otel.claude_code.refusals import refusal_reason
 from cc_otel.claude_code.tools import tool_row
 from cc_otel.claude_code.transcript.failures import OTHER
 from cc_otel.claude_code.vocabulary import is_told, is_word, word_or
-from cc_otel.event import DENIED, Handler, ModelCall
+from cc_otel.event import Handler, ModelCall
 from cc_otel.json_values import list_of
 from cc_otel.span import Kind, Link, Span, StatusCode
 
@@ -146,6 +147,8 @@ class Describer:
 
     def span(self, source: SpanSource, summary: Summary) -> Span:
         """Return the span."""
+        call = ended_call(source)
+        source = with_error_type(source, call)
         draft = source.draft
         values = SpanAttributes(self._value_bytes_max, with_content=self.with_content)
         for key, value in _identity(draft, summary):
@@ -155,7 +158,7 @@ class Describer:
         if self.with_content:
             for key, value in _content(source):
                 values.add(key, value)
-        for key, value in facts_of(source, with_content=self.with_content):
+        for key, value in facts_of(source, call, with_content=self.with_content):
             values.add(key, value)
         for key, value in self._payload(source):
             values.add(c.PAYLOAD_PREFIX + key, value)
@@ -255,7 +258,6 @@ def _identity(draft: Draft, summary: Summary) -> Iterator[tuple[str, Any]]:
         c.INTERRUPTED: draft.interrupted,
         c.LATE: draft.late,
         c.LAST_SEEN: draft.last_seen,
-        c.TOOL_OUTCOME: _outcome_in_batch(draft),
     }
     yield from ((key, value) for key, value in optional.items() if value)
     yield from _links(draft)
@@ -276,15 +278,6 @@ def _links(draft: Draft) -> Iterator[tuple[str, str]]:
     for link in draft.links:
         if link.trace_id != draft.trace_id:
             yield c.LINK_PREFIX + link.kind, link.trace_id
-
-
-def _outcome_in_batch(draft: Draft) -> str:
-    """Return how a call ended that only a batch names; empty for any other span."""
-    if not draft.without_opener or draft.hook_event.handler is not Handler.BATCH:
-        return ""
-    if not draft.error_type:
-        return "unknown"
-    return DENIED if draft.error_type == DENIED else REFUSED
 
 
 def _genai(draft: Draft, payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -41,7 +41,7 @@ class Call:
         draft, opener = source.draft, source.opener.payload
         closing = source.closer.payload if source.closer else {}
         failed = bool(draft.error_type)
-        error = text_in(closing.get("error")) or text_in(closing.get("reason")) or text_in(source.response)
+        error = text_in(closing.get("error")) or text_in(closing.get("reason")) or answer_text(source.response)
         return cls(
             tool=draft.tool_name,
             arguments=object_of(opener.get("tool_input")),
@@ -58,6 +58,13 @@ class Call:
     def denied(self) -> bool:
         """Whether it was not allowed."""
         return self.error_type == DENIED
+
+
+def answer_text(response: object) -> str:
+    """Return what a tool answered as a text: of a shell what it printed."""
+    answer = object_of(response)
+    printed = [text_in(answer.get("stdout")), text_in(answer.get("stderr"))]
+    return "\n".join(filter(None, printed)) or text_in(response)
 
 
 _WITH_REPOSITORY = frozenset({Role.SESSION, Role.TURN, Role.SUBAGENT, Role.TOOL})

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from cc_otel import conventions as c
 from cc_otel.agent.facts.call import Call
+from cc_otel.agent.facts.commands.outcome import RUNNER_SUMMARY
 from cc_otel.agent.facts.masks import LINE_LENGTH_MAX, masked, plain
 from cc_otel.claude_code.payload import exit_code
 from cc_otel.claude_code.refusals import denial_line, reason_class
@@ -102,7 +103,7 @@ def error_of(call: Call) -> tuple[str, str]:
     told = _told_class(call)
     if call.denied:
         return told, masked(denial_line(call.error))
-    if told not in {TOOL_ERROR, TIMEOUT} and exit_code(call.error) is None:
+    if told not in {TOOL_ERROR, TIMEOUT, RUNNER_SUMMARY} and exit_code(call.error) is None:
         return told, masked(_first_line(call.error))
     lines = _lines(call.error)
     exception, raised = _exception(lines)

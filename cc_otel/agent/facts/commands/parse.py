@@ -89,6 +89,7 @@ class _Shell:
                 joined=step.joined if at == 0 else inner.joined,
                 background=inner.background or step.background,
                 condition=inner.condition or step.condition,
+                loop=inner.loop or step.loop,
                 redirects=(*inner.redirects, *step.redirects),
                 by=(*left.by, *inner.by),
             )

@@ -222,6 +222,7 @@ def _script(left: Peeled, name: str) -> Peeled | None:
             script = left.words[at + 1]
             if script.dynamic and script.text.startswith("$"):
                 return None
-            return replace(left, words=(), script=script, by=(*left.by, name))
+            strict = ("pipefail",) if any(word.text == "pipefail" for word in left.words[:at]) else ()
+            return replace(left, words=(), script=script, by=(*left.by, name, *strict))
         at += 2 if text in {"-o", "+o", "-O", "--rcfile", "--init-file"} else 1
     return None

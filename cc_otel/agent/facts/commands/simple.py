@@ -55,6 +55,7 @@ class SimpleCommand:
     place: str = ""
     scope: tuple[int, ...] = ()
     condition: bool = False
+    loop: bool = False
     negated: bool = False
     background: bool = False
     substituted: bool = False
@@ -101,6 +102,7 @@ def simple_command(step: Step, left: peel.Peeled, root: str, joined_by: str) -> 
         place=reading.directory,
         scope=step.scope,
         condition=step.condition,
+        loop=step.loop,
         negated=step.negated,
         background=step.background,
         substituted=step.substituted,

@@ -62,6 +62,7 @@ class Step:
     here: str | None = None
     negated: bool = False
     condition: bool = False
+    loop: bool = False
     background: bool = False
     substituted: bool = False
 
@@ -110,6 +111,7 @@ class _Reader:
         self._scopes = 0
         self._negated = False
         self._condition = False
+        self._loop = False
         self._substituted = False
 
     def read(self, node: Node, depth: int) -> None:  # noqa: PLR0912, C901 (one branch a kind of node)
@@ -136,6 +138,10 @@ class _Reader:
             if (name := node.child_by_field_name("name")) is not None:
                 self.functions.add(self._text(name))
             self._children(node, depth)
+        elif kind == "do_group":
+            outer, self._loop = self._loop, True
+            self._children(node, depth)
+            self._loop = outer
         elif kind in _CONDITIONS:
             self._conditional(node, depth)
         elif kind in {"file_redirect", "heredoc_redirect", "herestring_redirect"}:
@@ -224,7 +230,7 @@ class _Reader:
     def _add(self, step: Step) -> None:
         step.joined = (self._joined or ";") if self.steps else ""
         step.scope, step.negated, step.condition = self._scope, self._negated, self._condition
-        step.substituted = self._substituted
+        step.substituted, step.loop = self._substituted, self._loop
         self._joined, self._negated = "", False
         self.steps.append(step)
 
