@@ -7,7 +7,7 @@ collections (docs/graph.md). Stores differ in where they put them; nobody above 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NewType, Protocol
+from typing import Final, NewType, Protocol, runtime_checkable
 
 from cc_otel.graph.model import COLLECTIONS
 
@@ -181,3 +181,15 @@ class GraphStore(Protocol):
 
     def close(self) -> None:
         """Close files and connections. A closed store MUST NOT be used again."""
+
+
+@runtime_checkable
+class SavesQueries(Protocol):
+    """A store whose own interface for people lists saved queries."""
+
+    def save_queries(self, queries: Mapping[str, tuple[str, Document]]) -> Sequence[str]:
+        """
+        Save queries, text and parameters by name. Return the names that stand for something else already.
+
+        MUST change nothing that is saved already. MUST raise StoreUnavailable when it could not.
+        """

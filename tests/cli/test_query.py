@@ -8,17 +8,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner, Result
 
 from cc_otel.cli import main
+from cc_otel.cli.query_options import Duration
 from cc_otel.graph.mapping import mapping
+from cc_otel.graph.queries import catalogue
 from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.journal.journal import Journal
 from cc_otel.span import AttributeValue, Span
 from tests.graph.made import TRACE_A1, TRACE_A2, span, span_id, tool, turn, two_sessions
 
+GRAPHML = "{http://graphml.graphdrawing.org/xmlns}"
 NASTY = "\x1b]52;c;cm0gLXJm\x07\x1b[2J\u202e\x9b31m\r\n"
 
 
@@ -256,3 +260,81 @@ def test_the_last_trace_where_there_are_no_sessions(tmp_path: Path) -> None:
     put(tmp_path, [span(1, session=None), span(2, session=None, trace_id=TRACE_A2, start_ms=5)])
 
     assert [row["span_id"] for row in rows(tmp_path, "tree", "last")] == [span_id(2)]
+
+
+def test_every_question_has_a_command(tmp_path: Path) -> None:
+    """What a header says is a command: its sentence, its options with their defaults, its columns."""
+    listed = ask(tmp_path, "--help").stdout
+    described = " ".join(ask(tmp_path, "subtree", "--help").stdout.split())
+
+    assert all(f"  {name}  " in listed for name in catalogue.names() if catalogue.named(name).has_command)
+    assert "One span and everything below it, parents before their children. Columns: span_id, parent_id" in described
+    assert "[default: 20;" in ask(tmp_path, "files", "--help").stdout
+
+
+def test_rows_are_written_for_a_spreadsheet(tmp_path: Path) -> None:
+    """CSV has a line of names, then a line for each row, in which nothing acts on a terminal."""
+    put(tmp_path, [tool(1, "Read", json.dumps({"file_path": f'/a,"b{NASTY}'}))])
+
+    names, row = answered(tmp_path, "files", "--days", "36500", "--csv")
+    assert names == "path,touches,reads,edits,writes,errors,first_ms,last_ms"
+    assert row.startswith('"/a,""b ]52;c;cm0gLXJm')
+    assert row.isprintable()
+    assert answered(tmp_path, "subtree", f"{TRACE_A1}-{span_id(9)}", "--csv") == [
+        ",".join(catalogue.named("subtree").columns)
+    ]
+
+
+def test_a_tree_is_drawn(tmp_path: Path) -> None:
+    """Mermaid and GraphML have a vertex for each span and an edge for each parent, whatever their names hold."""
+    put(tmp_path, [span(1, 'one "[x]" <b>'), span(2, "two", parent=1), span(3, "three", parent=2)])
+    key = f"{TRACE_A1}-{span_id(2)}"
+
+    assert answered(tmp_path, "tree", TRACE_A1, "--mermaid") == [
+        "flowchart LR",
+        '  n0["one #34;#91;x#93;#34; #60;b#62;"]',
+        '  n1["two"]',
+        '  n2["three"]',
+        "  n0 --> n1",
+        "  n1 --> n2",
+    ]
+    graph = ElementTree.fromstring("\n".join(answered(tmp_path, "subtree", key, "--graphml")))
+    names = {node.get("id"): node.findtext("*") for node in graph.iter(f"{GRAPHML}node")}
+    assert names == {span_id(2): "two", span_id(3): "three"}
+    assert [(it.get("source"), it.get("target")) for it in graph.iter(f"{GRAPHML}edge")] == [(span_id(2), span_id(3))]
+
+
+@pytest.mark.parametrize(("since", "found"), [("2027-01-15", 1), ("2027-01-15T08:00:01+00:00", 0), ("100y", None)])
+def test_times_are_named_as_people_name_them(tmp_path: Path, since: str, found: int | None) -> None:
+    """`--since` takes a date or a duration before now, `--until` too; what is neither is wrong usage."""
+    put(tmp_path, [tool(1, "Read", '{"file_path": "/a"}')])
+
+    result = ask(tmp_path, "files", "--since", since, "--json")
+    assert (result.exit_code, len(result.stdout.splitlines())) == ((0, found) if found is not None else (2, 0))
+    assert answered(tmp_path, "files", "--since", since if found is not None else "1d", "--until", "1d") == [
+        "Nothing found."
+    ]
+
+
+@pytest.mark.parametrize(("text", "ms"), [("90s", 90_000), ("1.5 h", 5_400_000), ("2d", 172_800_000), ("250ms", 250)])
+def test_durations_have_units(text: str, ms: float) -> None:
+    """A duration is a number with its unit."""
+    assert Duration().convert(text, None, None) == ms
+
+
+def test_a_question_is_printed_to_be_pasted(tmp_path: Path) -> None:
+    """`--aql` prints the statement, its bind parameters first; it goes without a command."""
+    lines = answered(tmp_path, "--aql", "files")
+
+    assert json.loads(lines[0].removeprefix("// Bind parameters: "))["limit"] == 20
+    assert "\n".join(lines[1:]) == catalogue.text("files", "aql").rstrip()
+    assert ask(tmp_path, "--aql", "nonsense").exit_code == 2
+    assert CliRunner().invoke(main, ["query", "--home", str(tmp_path), "files"]).exit_code == 2
+
+
+def test_only_arangodb_has_saved_queries(tmp_path: Path) -> None:
+    """Where the graph is a file, there is no place to save a query in, and the message says whose they are."""
+    result = ask(tmp_path, "--save")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: saved queries are ArangoDB's")

@@ -1,4 +1,4 @@
-"""docs/graph.md tells of the graph as it is: its collections, fields, queries and their columns."""
+"""docs/graph.md tells of the graph as it is: its collections and their fields."""
 
 import re
 from collections.abc import Iterator
@@ -7,23 +7,15 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-import pytest
-
 from cc_otel.graph import model
 from cc_otel.graph.mapping import mapping
 from cc_otel.graph.model import COLLECTIONS
-from cc_otel.graph.queries import catalogue
-from cc_otel.graph.sqlite.store import SqliteStore
-from cc_otel.graph.store import Query
 from cc_otel.span import AttributeValue, Link, SpanEvent
-from tests.graph.made import TRACE_A2, span, span_id, tool, two_sessions
+from tests.graph.made import TRACE_A2, span, span_id, tool
 
 PATH: Final = Path(__file__).parents[2] / "docs" / "graph.md"
 DOCUMENT: Final = PATH.read_text("utf-8")
-BEGIN: Final = "<!-- The headers of the statements say this: python -m tests.graph.test_graph_docs -->"
-END: Final = "<!-- end -->"
 SECTIONS: Final = dict(re.findall(r"^##+ (.+)\n((?:(?!##).*\n)*)", DOCUMENT, re.MULTILINE))
-PARAMETERS: Final = {"trace_id": TRACE_A2, "span_id": span_id(8), "session_id": "session-a"}
 
 
 def table(section: str) -> Iterator[tuple[list[str], list[str]]]:
@@ -31,18 +23,6 @@ def table(section: str) -> Iterator[tuple[list[str], list[str]]]:
     for cells in re.findall(r"^\| (`.+?) \| (.+?) \|", SECTIONS[section], re.MULTILINE):
         first, second = (re.findall(r"`([^`]+)`", cell) for cell in cells)
         yield first, second
-
-
-def query_tables() -> str:
-    """Return the tables of the named queries as their headers have them; `python -m tests.graph.test_graph_docs`."""
-    queries = [catalogue.named(name) for name in catalogue.names()]
-    lines = ["| query | answers | takes | used by |", "|---|---|---|---|"]
-    for query in queries:
-        takes = ", ".join(f"`{parameter.name}`" for parameter in query.parameters)
-        lines.append(f"| `{query.name}` | {query.help} | {takes} | {query.used_by} |")
-    lines += ["", "| query | columns |", "|---|---|"]
-    lines += [f"| `{query.name}` | {', '.join(f'`{name}`' for name in query.columns)} |" for query in queries]
-    return "\n".join(lines)
 
 
 def test_every_collection_is_told_of() -> None:
@@ -89,33 +69,3 @@ def test_every_field_of_a_span_is_told_of() -> None:
     found = {name for vertex in vertices if vertex.collection == model.SPANS for name in vertex.document}
 
     assert set(chain.from_iterable(first for first, _ in table("Fields of spans"))) == found
-
-
-def test_every_query_is_told_of() -> None:
-    """The tables of queries say what the headers of their statements say."""
-    assert query_tables() in DOCUMENT
-
-
-@pytest.mark.parametrize("name", catalogue.names())
-def test_a_header_names_what_the_statement_takes(name: str) -> None:
-    """A query's header lists the parameters of both of its forms, and no other."""
-    told = {parameter.name for parameter in catalogue.named(name).parameters}
-
-    assert told == catalogue.parameters(name, "sql") == catalogue.parameters(name, "aql")
-
-
-@pytest.mark.parametrize("name", catalogue.names())
-def test_the_columns_of_a_query_are_those_told_of(tmp_path: Path, name: str) -> None:
-    """A query's rows have the columns that its header says, in that order."""
-    store = SqliteStore(tmp_path / "graph.db")
-    store.write(mapping.of(two_sessions()))
-    asked = {key: value for key, value in PARAMETERS.items() if key in catalogue.parameters(name, "sql")}
-    row = next(store.query(Query(name, {} if name in {"spans", "files"} else asked)))
-    store.close()
-
-    assert tuple(row) == catalogue.named(name).columns
-
-
-if __name__ == "__main__":
-    head, rest = DOCUMENT.split(BEGIN, 1)
-    PATH.write_text(f"{head}{BEGIN}\n{query_tables()}\n{END}{rest.split(END, 1)[1]}", "utf-8")

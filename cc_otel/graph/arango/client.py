@@ -56,6 +56,11 @@ class Connection:
         self.database = self._open(address.database)
         self.system = self._open("_system")
 
+    @property
+    def user(self) -> str:
+        """The name of the user."""
+        return self._address.user
+
     @contextmanager
     def within(self, time_s: float) -> Iterator[None]:
         """

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from arango import cursor as driver
 
-from cc_otel.graph.arango import address, changes, derived, prune, schema
+from cc_otel.graph.arango import address, changes, derived, prune, saved, schema
 from cc_otel.graph.arango.client import Connection, Missing
 from cc_otel.graph.arango.insert import Item, insert
 from cc_otel.graph.arango.versions import in_order, only_new
@@ -20,6 +20,7 @@ from cc_otel.graph.queries import catalogue
 from cc_otel.graph.store import (
     CHANGES_MAX,
     Cursor,
+    Document,
     Edge,
     GraphBatch,
     Json,
@@ -111,6 +112,11 @@ class ArangoStore:
             PRUNE_TIME_MAX_S,
             lambda: dict(prune.prune(self._connection, now_s, dry_run=dry_run)),
         )
+
+    def save_queries(self, queries: Mapping[str, tuple[str, Document]]) -> Sequence[str]:
+        """See SavesQueries. They are the user's of the store's address."""
+        with self._connection.within(WRITE_TIME_MAX_S):
+            return saved.save(self._connection, queries)
 
     def close(self) -> None:
         """Close the connections."""

@@ -4,6 +4,7 @@
 -- :session_id text  of this session
 -- :trace_id text  of this trace
 -- :since_ms real  only calls that began then or later, ms since the epoch
+-- :until_ms real  only calls that began before then, ms since the epoch
 -- => session_id, trace_id, agent_id, agent, agent_kind, label, model, start_ms, calls, duration_ms, input_tokens,
 --    output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, unpriced_calls
 --
@@ -22,6 +23,7 @@ FROM spans AS chat INDEXED BY spans_start
 LEFT JOIN spans AS agent ON agent.key = chat.trace_id || '-' || chat.parent_id
 WHERE chat.start_ms >= coalesce(:since_ms, 0) AND chat.kind = 'chat'
   AND (chat.status <> 'ERROR' OR chat.input_tokens IS NOT NULL)
+  AND (:until_ms IS NULL OR chat.start_ms < :until_ms)
   AND (:session_id IS NULL OR chat.session_id = :session_id)
   AND (:trace_id IS NULL OR chat.trace_id = :trace_id)
   AND NOT (agent.kind IN ('chat', 'span') AND EXISTS (

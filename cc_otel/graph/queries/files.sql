@@ -4,7 +4,8 @@
 -- :session_id text  by this session
 -- :trace_id text  in this trace
 -- :since_ms real  then or later, ms since the epoch
--- :limit integer  how many at most
+-- :until_ms real  before then, ms since the epoch
+-- :limit integer = 20  how many at most
 -- => path, touches, reads, edits, writes, errors, first_ms, last_ms
 --
 -- A touch is a span that names a file: a call, or an event about a file. reads, edits and writes are touches of that
@@ -17,14 +18,15 @@ SELECT
 FROM (
   SELECT key FROM spans
   WHERE :session_id IS NOT NULL AND session_id = :session_id AND (:trace_id IS NULL OR trace_id = :trace_id)
-    AND start_ms >= coalesce(:since_ms, 0)
+    AND start_ms >= coalesce(:since_ms, 0) AND (:until_ms IS NULL OR start_ms < :until_ms)
   UNION ALL
   SELECT key FROM spans
   WHERE :session_id IS NULL AND :trace_id IS NOT NULL AND key >= :trace_id || '-' AND key < :trace_id || '.'
-    AND start_ms >= coalesce(:since_ms, 0)
+    AND start_ms >= coalesce(:since_ms, 0) AND (:until_ms IS NULL OR start_ms < :until_ms)
   UNION ALL
   SELECT key FROM spans INDEXED BY spans_start
   WHERE :session_id IS NULL AND :trace_id IS NULL AND start_ms >= coalesce(:since_ms, 0)
+    AND (:until_ms IS NULL OR start_ms < :until_ms)
 ) AS span
 JOIN touched ON touched.key = span.key
 JOIN files ON files.key = substr(touched.target, 7)

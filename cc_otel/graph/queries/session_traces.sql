@@ -1,7 +1,7 @@
 -- The traces of one session, in the order they began.
 --
 -- Used by: `cc-otel query tree`
--- :session_id text  as the client names it
+-- :session_id text required  as the client names it
 -- => trace_id, start_ms, end_ms, errors, spans
 --
 -- Only spans that name the session are counted. Ordered by start_ms, trace_id.

@@ -1,7 +1,7 @@
 -- The sessions, the one that was active last first.
 --
 -- Used by: `cc-otel query sessions`
--- :limit integer  how many at most
+-- :limit integer = 20  how many at most
 -- => session_id, start_ms, end_ms, turns, tools, errors, spans, active_ms, prompt, folder, model, turn_status,
 --    model_calls, unpriced_calls, cost_usd
 --

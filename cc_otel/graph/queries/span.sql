@@ -1,8 +1,8 @@
 -- One span with everything it says, and the model call that asked for it.
 --
 -- Used by: `cc-otel query span`
--- :trace_id text  32 hexadecimal digits
--- :span_id text  16 hexadecimal digits
+-- :trace_id text required  32 hexadecimal digits
+-- :span_id text required  16 hexadecimal digits
 -- => trace_id, span_id, parent_id, kind, name, tool, label, summary, command, status, error_type, session_id, service,
 --    start_ms, end_ms, duration_ms, start_ns, end_ns, span_kind, status_message, scope, attributes, resource, links,
 --    events, asked_by, scope_version, scope_attributes, scope_schema_url, resource_schema_url, trace_state, flags,

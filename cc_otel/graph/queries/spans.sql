@@ -4,11 +4,11 @@
 -- :session_id text  of this session
 -- :trace_id text  of this trace
 -- :name text  with this name
--- :kind text  of this kind
+-- :kind text of turn|subagent|tool|chat|session|compact|hook|span  of this kind
 -- :tool text  of this tool
--- :status text  with this status
+-- :status text of ERROR|UNSET|OK  with this status
 -- :text text  with this in the summary or the command, in whatever case (of A to Z)
--- :limit integer  how many at most
+-- :limit integer = 20  how many at most
 -- => trace_id, span_id, parent_id, kind, name, tool, label, summary, command, status, error_type, session_id, service,
 --    start_ms, end_ms, duration_ms
 --

@@ -1,8 +1,8 @@
 -- One span and everything below it, parents before their children.
 --
--- Used by: programs
--- :trace_id text  32 hexadecimal digits
--- :span_id text  16 hexadecimal digits
+-- Used by: `cc-otel query subtree`, programs
+-- :trace_id text required  32 hexadecimal digits
+-- :span_id text required  16 hexadecimal digits
 -- => span_id, parent_id, depth, kind, name, tool, label, status, error_type, start_ms, duration_ms
 --
 -- depth counts the levels below that span. Ordered by depth, start_ms, span_id. Trees may be large, and what a row

@@ -2,7 +2,7 @@
 --
 -- Used by: `cc-otel query traces`
 -- :since_ms real  only those of which a span began then or later, ms since the epoch; null takes any
--- :limit integer  how many at most; all where it is null
+-- :limit integer = 20  how many at most; all where it is null
 -- => trace_id, start_ms, end_ms, errors, spans, active_ms, session_id, name, label
 --
 -- active_ms is the last start of a span, name and label are those of the first. Ordered by active_ms descending,

@@ -1,7 +1,7 @@
 -- Every span of one trace, parents before their children.
 --
 -- Used by: `cc-otel query tree`
--- :trace_id text  32 hexadecimal digits
+-- :trace_id text required  32 hexadecimal digits
 -- => trace_id, span_id, parent_id, depth, kind, name, tool, label, status, error_type, session_id, start_ms, end_ms,
 --    duration_ms, model, input_tokens, output_tokens, cost_usd, wait_ms, outcome
 --

@@ -69,6 +69,8 @@ class Engine:
         self._ids = count(70_000)
         self._revisions = count(1)
         self.conflicts = 0
+        self.extra: Document = {}
+        """What the web interface keeps with the user."""
 
     def now_ms(self) -> int:
         """Return the server's time."""

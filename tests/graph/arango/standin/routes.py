@@ -99,12 +99,22 @@ class Routes:
                 return self._graph(request, database, rest)
             case (_, "document", name, *rest):
                 return self._document(request, database.collection(name), transaction, rest)
+            case ("GET" | "PATCH", "user", name):
+                return self._user(request, name)
             case ("POST", "cursor"):
                 return self._query(request, View(database, transaction))
             case ("POST" | "DELETE" | "PUT", "cursor", cursor_id, *rest):
                 return self._cursor(request.method, cursor_id, rest)
             case _:
                 raise Problem(501, 9, f"the stand-in does not know {request.method} {'/'.join(request.path)}")
+
+    def _user(self, request: Request, name: str) -> Answer:
+        if name != "root":
+            raise Problem(404, 1703, "user not found")
+        if request.method == "PATCH":
+            # What is given replaces what was there, whole.
+            self._engine.extra = request.json().get("extra", self._engine.extra)
+        return _ok(200, user=name, active=True, extra=self._engine.extra)
 
     # Databases and collections
 
