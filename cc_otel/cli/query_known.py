@@ -10,14 +10,14 @@ from cc_otel.cli.common import DAYS, Command, console, fail, not_nan, say, with_
 from cc_otel.cli.query_options import ROWS_MAX, parameters_of
 from cc_otel.cli.query_output import format_options, print_for_programs, print_table
 from cc_otel.cli.query_reading import open_spans_of, reading, with_short_ids, with_whole_id
+from cc_otel.cli.query_tree import tree
 from cc_otel.cli.table import Column, Row, counted, dollars, duration, minute, moment, say_how_many
-from cc_otel.cli.tree_view import trees, whole
+from cc_otel.cli.tree_view import whole
 from cc_otel.config import Home, Settings
 from cc_otel.graph.queries import catalogue
 from cc_otel.graph.store import Query
 from cc_otel.view.costs import GROUPINGS, costs, total
 from cc_otel.view.session_list import list_sessions
-from cc_otel.view.trees import spans_of
 
 _SESSIONS: Final = (
     *(Column("session_id"), Column("last_active"), Column("state", "end"), Column("turns", spare=1)),
@@ -56,28 +56,6 @@ def _asked_as(name: str) -> Callable[[Any], click.Command]:
         return command
 
     return decorate
-
-
-@click.command()
-@click.argument("what", metavar="SESSION|TRACE|last")
-@with_settings("store", "arango_password_file")
-@click.option("--all", "everything", is_flag=True, help="Show every hook event, also those without news.")
-@click.option("--ids", is_flag=True, help="Show the name by which `cc-otel query span` knows each span.")
-@format_options()
-def tree(home: Home, settings: Settings, what: str, everything: bool, ids: bool, form: str | None) -> None:
-    """
-    Show a session or a trace as a tree of spans, with those that are still open.
-
-    A session may be named by its beginning; `last` is the newest one, doctor's own aside.
-    """
-    with reading(home, settings) as store:
-        spans = spans_of(store, what, open_spans_of(home, settings))
-    if form:
-        print_for_programs([it.to_json() for it in spans], form)
-        return
-    terminal = console()
-    for root in trees(spans, everything=everything, ids=ids):
-        terminal.print(root)
 
 
 @_asked_as("span")

@@ -150,10 +150,20 @@ def amounts(input_tokens: float | None, output_tokens: float | None, cost_usd: f
     """Return tokens and dollars in words, as far as they are known."""
     found = []
     if input_tokens is not None or output_tokens is not None:
-        found.append(f"{input_tokens or 0:,.0f}→{output_tokens or 0:,.0f} tokens")
+        found.append(f"{compact(input_tokens or 0)}→{compact(output_tokens or 0)} tokens")
     if cost_usd is not None:
         found.append(dollars(cost_usd))
     return found
+
+
+def compact(number: float) -> str:
+    """Return a count in a few characters: whole below ten thousand, then in thousands and millions."""
+    if abs(number) < 10_000:
+        return f"{number:,.0f}"
+    # What would be rounded to a thousand thousands is a million.
+    if abs(number) < 999_500:
+        return f"{number / 1e3:.0f}k"
+    return f"{number / 1e6:,.1f}M" if abs(number) < _LARGE else _size(number)
 
 
 def _size(value: float) -> str:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from cc_otel.cli.table import Column, dollars, duration, moment, number, table
+from cc_otel.cli.table import Column, compact, dollars, duration, moment, number, table
 
 COLUMNS = (Column("session_id"), Column("calls"), Column("tokens", spare=1), Column("label", "end"))
 ROWS = [
@@ -69,3 +69,20 @@ def test_usual_numbers_are_whole() -> None:
         "1 min 01 s",
         "2 h 01 min",
     ]
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (0, "0"),
+        (9_999, "9,999"),
+        (10_000, "10k"),
+        (999_499, "999k"),
+        (999_500, "1.0M"),
+        (2_345_678, "2.3M"),
+        (1e20, "1e+20"),
+    ],
+)
+def test_counts_in_a_few_characters(number: float, shown: str) -> None:
+    """A count is whole as long as that is short, then in thousands and millions."""
+    assert compact(number) == shown

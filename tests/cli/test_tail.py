@@ -45,7 +45,7 @@ def test_a_line_fits_and_its_numbers_are_whole(width: int) -> None:
     first, second = (happening_line(it, width, with_session=True).plain for it in (chat, failed))
 
     assert max(cell_len(first), cell_len(second)) <= width
-    assert [part in first for part in ("1 h 02 min", "…  1,234,567→89,012 tokens  $123.4567", "session ")] == [True] * 3
+    assert [part in first for part in ("1 h 02 min", "…  1.2M→89k tokens  $123.4567", "session ")] == [True] * 3
     assert second.endswith("…  exit_1")
     assert (first + second).isprintable()
 

@@ -49,10 +49,10 @@ def test_the_tree_shows_what_is_going_on(tmp_path: Path) -> None:
     assert (
         shown
         == """\
-TIME  invoke_agent claude-code  A WHILE so far  Asked: tidy up
-├── execute_tool Bash  A WHILE  Ran ls
-└── execute_tool Bash  A WHILE so far  About to run ls
-    └── hook PermissionRequest  A WHILE so far  Asked to run ls
+TIME  turn  A WHILE so far  waited A WHILE  Asked: tidy up
+├── Bash  A WHILE  Ran ls
+└── Bash  A WHILE so far  About to run ls
+    └── hook PermissionRequest  waiting for you, A WHILE so far  Asked to run ls
 """
     )
 

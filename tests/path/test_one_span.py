@@ -28,7 +28,7 @@ def test_a_span_is_shown_with_everything_it_says(tmp_path: Path) -> None:
     """What ``query tree --ids`` names, ``query span`` shows: parent, attributes, nothing that acts on a terminal."""
     home = recorded_home(tmp_path)
     drawn = cc_otel("query", "tree", "last", "--ids", "--home", home).stdout.decode()
-    [line] = [line for line in drawn.splitlines() if "execute_tool Bash" in line]
+    [line] = [line for line in drawn.splitlines() if "  Bash  " in line]
     key = line.split()[1]
     [row] = rows(cc_otel("query", "span", key, "--json", "--home", home))
     shown = cc_otel("query", "span", key, "--home", home).stdout.decode()
@@ -49,6 +49,6 @@ def test_a_span_that_is_not_there_is_told(tmp_path: Path) -> None:
     unknown = f"{'0' * 32}-{'0' * 16}"
     said = [cc_otel("query", "span", name, "--home", home) for name in ("nonsense", unknown)]
 
-    assert [done.returncode for done in said] == [1, 1]
+    assert [done.returncode for done in said] == [2, 1]
     assert b"`cc-otel query tree --ids` shows them" in said[0].stderr
     assert f"the graph has no span {unknown}".encode() in said[1].stderr

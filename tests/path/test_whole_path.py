@@ -290,7 +290,7 @@ def test_the_demo_shows_a_tree_and_leaves_nothing_running() -> None:
     told = done.stdout.decode()
 
     assert done.returncode == 0, done.stderr.decode()
-    for part in ("invoke_agent claude-code", "execute_tool Bash", "invoke_agent general-purpose", "exit_code"):
+    for part in ("turn ", "Bash ", "agent general-purpose", "exit_code"):
         assert part in told
     assert "32 spans, read back from the graph; 7 model calls; 7,221 tokens in, 361 out; $0.0356; 1 failed." in told
     assert len([line for line in told.splitlines() if line.startswith("  ") and " query " in line]) == 3

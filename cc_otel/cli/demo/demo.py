@@ -21,12 +21,13 @@ from cc_otel.cli.common import console, fail
 from cc_otel.cli.compose.home import clean_environment
 from cc_otel.cli.demo.player import Player
 from cc_otel.cli.table import dollars
-from cc_otel.cli.tree_view import trees
+from cc_otel.cli.tree_view import Look, trees
 from cc_otel.config import Home
 from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.view.costs import Cost, costs, total
 from cc_otel.view.sessions import LAST
-from cc_otel.view.trees import TreeSpan, spans_of
+from cc_otel.view.tree_amounts import amounts_of, cost_rows
+from cc_otel.view.trees import TreeSpan, forest, spans_of
 
 START_S: Final = 30.0
 FLUSH_S: Final = 60.0
@@ -99,7 +100,8 @@ def _show(home: Home) -> None:
     with closing(SqliteStore(home.graph)) as store:
         spans = spans_of(store, LAST)
         cost = total(costs(store, "session", {"since_ms": 0}))
-    for drawn in trees(spans, everything=False):
+        look = Look(amounts=amounts_of(forest(spans), cost_rows(store, spans)))
+    for drawn in trees(spans, look):
         terminal.print(drawn)
     terminal.print(_sum_of(spans, cost))
 
