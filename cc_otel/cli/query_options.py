@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from cc_otel.cli.common import fail
 from cc_otel.graph.queries.catalogue import NamedQuery, Parameter, Scalar
 
 ROWS: Final = 20
@@ -84,10 +85,10 @@ def until_option(help_text: str = "Only what began before then.") -> Any:
 
 
 def span_ids(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[str, str]:
-    """Return the trace's id and the span's, of a span's key; anything else is wrong usage."""
+    """Return the trace's id and the span's, of a span's key; fail where it is none."""
     found = SPAN_KEY.fullmatch(value)
     if found is None:
-        raise click.BadParameter(
+        fail(
             f"{value!r} is no span: give its trace id, a dash and its span id, as `cc-otel query tree --ids` shows them"
         )
     return found[1], found[2]
