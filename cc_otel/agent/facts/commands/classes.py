@@ -18,7 +18,8 @@ _BY_PROGRAM: Final = {
     "lint": "ruff mypy pyright basedpyright flake8 pylint eslint tslint stylelint golangci-lint staticcheck clippy "
     "shellcheck rubocop hadolint yamllint markdownlint markdownlint-cli2 bandit vulture pyflakes pycodestyle "
     "pydocstyle lint-imports import-linter tflint actionlint biome oxlint standard xo phpstan psalm ktlint detekt "
-    "clang-tidy cppcheck ty pytype pyre vue-tsc svelte-check luacheck credo sqlfluff semgrep pre-commit codespell knip",
+    "clang-tidy cppcheck ty pytype pyre vue-tsc svelte-check luacheck credo sqlfluff semgrep pre-commit codespell knip "
+    "py_compile compileall",
     "format": "black isort prettier autopep8 yapf gofmt goimports gofumpt rustfmt clang-format shfmt autoflake "
     "dprint stylua ormolu scalafmt google-java-format taplo",
     "vcs": "git gh glab hg svn jj fossil",
@@ -27,9 +28,9 @@ _BY_PROGRAM: Final = {
     "twine snap nix nix-env cpanm luarocks vcpkg conan pip-compile pip-audit",
     "search": "grep egrep fgrep zgrep rg ag ack find fd locate which whereis type command ast-grep sg git-grep",
     "read": "cat head tail less more bat ls tree stat file wc diff cmp du df pwd od xxd hexdump strings nl tac column "
-    "awk cut sort uniq jq yq md5sum sha256sum sha1sum cksum realpath readlink basename dirname comm zcat fold exa eza "
-    "env printenv date whoami id uname hostname ps top lsof pgrep history tty free uptime nproc arch locale "
-    "getconf groups ulimit vmstat sqlite-utils nm objdump ldd exiftool identify",
+    "json.tool awk cut sort uniq jq yq md5sum sha256sum sha1sum cksum realpath readlink basename dirname comm zcat "
+    "fold exa eza env printenv date whoami id uname hostname ps top lsof pgrep history tty free uptime nproc arch "
+    "locale getconf groups ulimit vmstat sqlite-utils nm objdump ldd exiftool identify",
     "edit": "rm mv cp mkdir rmdir touch ln chmod chown tee patch truncate install dd sed sponge tar unzip zip gzip "
     "gunzip split csplit rename xz bzip2 shred mktemp",
     "network": "curl wget ssh scp rsync sftp ftp nc ncat telnet ping dig nslookup host traceroute http https xh aria2c "
@@ -67,6 +68,7 @@ _BY_SUBCOMMAND: Final[Mapping[tuple[str, str], str]] = {
             "add": "package", "pack": "build",
         },
         "swift": {"test": "test", "build": "build", "package": "package"},
+        "coverage": {"run": "test", "report": "test", "html": "test", "xml": "test", "json": "test"},
         "mix": {"test": "test", "compile": "build", "format": "format", "deps.get": "package", "credo": "lint",
                 "dialyzer": "lint"},
         "deno": {"test": "test", "lint": "lint", "fmt": "format", "check": "lint", "install": "package",
@@ -87,6 +89,7 @@ _BY_SUBCOMMAND: Final[Mapping[tuple[str, str], str]] = {
                    "push": "network"},
         "terraform": {"fmt": "format", "validate": "lint"},
         "git": {"grep": "search"},
+        "playwright": {"install": "package"},
         "helm": {"lint": "lint"},
         "uv": {"build": "build", "format": "format"},
         "poetry": {"build": "build", "check": "lint"},
@@ -119,22 +122,22 @@ _RUNS_TASKS: Final = frozenset(
 )
 
 
-def class_of(program: str, subcommand: str, words: Iterable[str] = ()) -> str:
-    """Return a command's class."""
+def class_of(program: str, subcommand: str, words: Iterable[str] = (), script: str = "") -> str:
+    """Return a command's class; ``script`` is the file that an interpreter runs."""
     if found := _BY_SUBCOMMAND.get((program, subcommand)):
         return found
     if program in _RUNS_TASKS and subcommand and (found := _of_task(program, subcommand)):
         return found
     if program == "sed" and not any(word.startswith(("-i", "--in-place")) or word == "-ni" for word in words):
         return "read"
-    if program in {"ruff", "biome"} and "--fix" in words:
-        return "lint"
-    if program == "cmake" and "--build" not in words:
-        return "build"
-    if program == "docker" and subcommand.startswith("compose") and subcommand.endswith("build"):
-        return "build"
+    if (program == "perl" and any(word.startswith(("-pi", "-i")) for word in words)) or (
+        program == "find" and "-delete" in words
+    ):
+        return "edit"
     if program == "node" and "--test" in words:
         return "test"
+    if script and program in {"sh", "bash", "zsh", "dash", "ksh"}:
+        return _of_script(script if "/" in script else f"./{script}")
     return _PROGRAMS.get(program) or _of_script(program)
 
 

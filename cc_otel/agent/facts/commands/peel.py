@@ -218,11 +218,12 @@ def _script(left: Peeled, name: str) -> Peeled | None:
     at = 1
     while at < len(left.words) and left.words[at].text[:1] in {"-", "+"}:
         text = left.words[at].text
-        if not text.startswith("--") and text.endswith("c") and at + 1 < len(left.words):
+        takes = text in {"--rcfile", "--init-file"} or (text[:2] != "--" and text[-1] in "oO")
+        if not takes and text[:2] != "--" and "c" in text and at + 1 < len(left.words):
             script = left.words[at + 1]
             if script.dynamic and script.text.startswith("$"):
                 return None
             strict = ("pipefail",) if any(word.text == "pipefail" for word in left.words[:at]) else ()
             return replace(left, words=(), script=script, by=(*left.by, name, *strict))
-        at += 2 if text in {"-o", "+o", "-O", "--rcfile", "--init-file"} else 1
+        at += 2 if takes else 1
     return None

@@ -72,7 +72,7 @@ def _row(  # noqa: PLR0913 (a column each)
 _NODE_RUNNER: Final = _row(
     1,
     values="--registry --loglevel --otp --tag --reporter --filter-prod -C",
-    selects="-w=--workspace --workspace --filter -F=--filter",
+    selects="-w=--workspace --workspace --filter -F=--filter -t --testNamePattern=-t --grep=-g --testPathPattern",
     directory="--prefix --cwd -C --dir",
     pathless=True,
 )
@@ -126,11 +126,13 @@ PROGRAMS: Final[Mapping[str, Program]] = {
         flags="-race",
         directory="-C",
     ),
+    "coverage": _row(1, values="--rcfile --data-file --omit --include", pathless=True),
     "gotestsum": _row(values="--format --junitfile -f --packages", selects="-run -tags"),
     "cargo": _row(
         1,
         families="nextest",
-        values="--target --target-dir --jobs -j --color --message-format --profile --config -Z --manifest-path",
+        values="--target --target-dir --jobs -j --color --message-format --profile --config -Z --manifest-path "
+        "-D -W -A",
         selects="-p --package=-p --test --bin --example --bench --features -F=--features --exclude --filter-expr=-E -E "
         "--skip",
         flags="--lib --bins --tests --doc --workspace --all --all-features --no-default-features --release "
@@ -158,9 +160,9 @@ PROGRAMS: Final[Mapping[str, Program]] = {
     "ng": _JS_VERBS,
     "next": _JS_VERBS,
     "vite": _JS_VERBS,
-    "turbo": _row(1, values="--concurrency", selects="--filter -F=--filter", pathless=True),
+    "turbo": _row(1, families="run", values="--concurrency", selects="--filter -F=--filter", pathless=True),
     "nx": _row(1, values="--parallel", selects="-t --target=-t -p --projects=-p --project=-p", pathless=True),
-    "lerna": _row(1, selects="--scope", pathless=True),
+    "lerna": _row(1, families="run", selects="--scope", pathless=True),
     "rspec": _row(values="-f --format -o --out -r --require", selects="-e --example=-e -t --tag=-t -P"),
     "phpunit": _row(values="-c --configuration", selects="--filter --testsuite --group --exclude-group"),
     "pest": _row(selects="--filter --testsuite --group"),
@@ -227,8 +229,8 @@ PROGRAMS: Final[Mapping[str, Program]] = {
     "git": _row(
         1,
         families="stash worktree remote submodule bisect notes reflog sparse-checkout lfs flow bundle",
-        values="-c -n --depth -b -B --author --date --format --pretty --since --until --branch --git-dir --work-tree "
-        "-U -s -S -G --max-count --after --before -j --strategy -X --points-at --sort",
+        values="-c --depth -b -B --author --date --format --pretty --since --until --branch --git-dir --work-tree "
+        "-U --max-count --after --before -j --strategy -X --points-at --sort",
         selects="-m --message=-m -F --file=-F --grep",
         directory="-C",
         pathless=True,
@@ -316,7 +318,7 @@ PROGRAMS: Final[Mapping[str, Program]] = {
     "tsx": _row(values="--tsconfig", script=True, code="-e --eval"),
     "ts-node": _row(values="-P --project", script=True, code="-e --eval"),
     "ruby": _row(values="-r -I", script=True, code="-e"),
-    "perl": _row(values="-I -M", script=True, code="-e -E -ne -pe -pi -i -0777"),
+    "perl": _row(values="-I -M", code="-e -E"),
     "php": _row(values="-d", script=True, code="-r"),
     "java": _row(values="-cp -classpath --class-path -p", selects="-jar", script=True),
     "sh": _row(values="-o", script=True, code="-c"),
@@ -338,6 +340,10 @@ PROGRAMS: Final[Mapping[str, Program]] = {
     "ag": _GREP,
     "ack": _GREP,
     "fd": _row(values="-e --extension -t --type -d --max-depth -E --exclude -x -X --exec", patterns=1),
+    "find": _row(
+        values="-type -maxdepth -mindepth -mtime -mmin -size -newer -perm -user -group",
+        selects="-name -iname -path -ipath -regex",
+    ),
     "sed": _row(values="-l --line-length", code="-e --expression -f --file", patterns=1),
     "awk": _row(values="-F -v -f", patterns=1),
     "jq": _row(values="--arg --argjson --indent -f --from-file --slurpfile --rawfile -L", patterns=1),

@@ -85,11 +85,17 @@ def simple_command(step: Step, left: peel.Peeled, root: str, joined_by: str) -> 
     if step.here is not None and _takes_code(reading, step):
         reading.take_code(step.here)
     written = reading.take_written(step.redirects)
+    if reading.program == "[":
+        reading.masked.append("]")
     masked = bounded(" ".join(filter(None, reading.masked)))
+    kind = class_of(reading.program, reading.subcommand, texts, reading.script)
+    if kind == "other" and left.module:
+        # A module of the project's own.
+        kind = "run"
     return SimpleCommand(
         program=reading.program,
         subcommand=reading.subcommand,
-        kind="edit" if written else class_of(reading.program, reading.subcommand, texts),
+        kind="edit" if written else kind,
         exact=bounded(_as_typed(step)),
         masked=masked,
         targets=tuple(reading.targets[:TARGETS_MAX]),
@@ -147,6 +153,7 @@ class _Reading:
         self.directory = left.directory
         self.targets: list[str] = []
         self.options: dict[str, str] = {}
+        self.script = ""
         self._root = root
         rest = list(left.words)
         self.program, rest = program_and_rest(rest, left, root)
@@ -190,13 +197,20 @@ class _Reading:
             if only_words or not is_option(word):
                 at, patterns = self._word(words, at, patterns, after_dashes=only_words)
                 if known.script and self.targets:
+                    self.script = self.targets[0]
                     self._arguments(words[at:])
                     return
+            elif text in {"-exec", "-execdir", "-ok"} and self.program == "find":
+                self._arguments(words[at - 1 :])
+                return
             elif text == "--":
                 # What follows for a script of npm or a test of cargo's is read as their own words.
                 only_words = self.program not in _PASSES_ON
                 if self.program not in _SCRIPT_RUNNERS:
                     self.masked.append("--")
+                if self.subcommand == "run" and self.program in _PASSES_ON:
+                    self._arguments(words[at:])
+                    return
             else:
                 at += self._option(word, following)
                 patterns -= self._gave_pattern(text)
@@ -210,6 +224,9 @@ class _Reading:
 
     def _word(self, words: Sequence[Word], at: int, patterns: int, *, after_dashes: bool) -> tuple[int, int]:
         word = words[at - 1]
+        if self._is_aside(word):
+            self.masked.append(masked_word(word.text))
+            return at, patterns
         if patterns > 0:
             self.targets.append(bounded(word.text))
             self.masked.append(_quoted(replace(word, text=masked_word(word.text))))
@@ -223,6 +240,12 @@ class _Reading:
         self.targets.append(bounded(target))
         self.masked.append(_quoted(replace(word, text=_masked_target(target))))
         return at, patterns
+
+    def _is_aside(self, word: Word) -> bool:
+        """Whether a word is neither option nor target: a variable of `make`, the default verb of unittest."""
+        if self.known.many:
+            return "=" in word.text
+        return self.program == "unittest" and word.text == "discover"
 
     def _names_paths(self) -> bool:
         return (self.program, self.subcommand) in _PATHS_OF
@@ -273,6 +296,8 @@ class _Reading:
         if text in known.flags:
             self.options[text] = ""
         takes = not equals and following is not None and name in known.values
+        if self.program == "git" and text == "-n" and following is not None and following.text.isdigit():
+            takes = True
         if takes and following is not None:
             self.masked += [name, _quoted(replace(following, text=self._option_value(following.text)))]
             return 1

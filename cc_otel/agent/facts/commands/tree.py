@@ -222,7 +222,9 @@ class _Reader:
 
     def _special(self, node: Node, kind: str) -> None:
         if kind == "test_command":
-            words = [Word(text) for text in self._text(node).split()]
+            first, *words_of_test = self._text(node).split()
+            closed = words_of_test[:-1] if words_of_test[-1:] in (["]"], ["]]"], ["))"]) else words_of_test
+            words = [Word(first), *(Word(text.strip("'\"")) for text in closed)]
         else:
             words = [self._word(child, 0) for child in node.children if child.type not in _OPERATORS]
         self._add(Step(words))

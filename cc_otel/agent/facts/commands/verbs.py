@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 from cc_otel.agent.facts.commands import peel
@@ -45,9 +44,15 @@ NPM_VERBS: Final = frozenset(
 """What a JavaScript package manager does itself; any other word is a script of the package."""
 
 
+_WITH_VALUE: Final = re.compile(r"--?[A-Za-z][\w.-]*=")
+
+
 def is_option(word: Word) -> bool:
     """Whether a word is an option."""
-    return len(word.text) > 1 and word.text[0] == "-" and not (word.quoted and " " in word.text)
+    if len(word.text) < 2 or word.text[0] != "-":
+        return False
+    # A quoted text that begins with a dash is none, but for `--since='2 weeks ago'`.
+    return not (word.quoted and " " in word.text) or _WITH_VALUE.match(word.text) is not None
 
 
 _VERSIONED: Final = re.compile(r"\A(pip|ruby|perl|php|node|lua|gcc|g\+\+|clang|clang\+\+|java)-?\d+(?:\.\d+)*\Z")
@@ -74,15 +79,15 @@ def program_and_rest(words: list[Word], left: peel.Peeled, root: str) -> tuple[s
     name = ALIASES.get(name, name)
     if name == "docker compose":
         return "docker", [Word("compose"), *rest]
-    if name == "python" and (script := _manage(rest)):
+    if name in {"python", "php"} and (script := _manage(rest)):
         return script
     return name, rest
 
 
 def _manage(rest: list[Word]) -> tuple[str, list[Word]] | None:
-    """Return a script that is a program of its own: Django's, wherever it lies."""
-    if rest and peel.name_of(rest[0]) == "manage.py":
-        return "manage.py", rest[1:]
+    """Return a script that is a program of its own: Django's or Laravel's, wherever it lies."""
+    if rest and peel.name_of(rest[0]) in {"manage.py", "artisan"}:
+        return peel.name_of(rest[0]), rest[1:]
     return None
 
 
@@ -119,7 +124,7 @@ def subcommand_and_rest(program: str, known: Program, words: list[Word]) -> tupl
         at += 1
     rest = [*left, *words[at:]]
     if program in {"npm", "pnpm", "yarn", "bun"}:
-        return _package_script(program, found, rest)
+        return _package_script(program, found, left, words[at:])
     return " ".join(found), rest
 
 
@@ -141,23 +146,24 @@ def _tasks(known: Program, words: list[Word]) -> tuple[str, list[Word]]:
                 at += 1
         elif equals or word.dynamic or len(tasks) >= 8:
             # `make VERSION=2 test`: a variable, which is no target.
-            rest.append(replace(word, text=f"-{word.text}") if equals else word)
+            rest.append(word)
         else:
             tasks.append(masked_word(word.text))
         at += 1
     return " ".join(tasks), rest
 
 
-def _package_script(program: str, found: list[str], rest: list[Word]) -> tuple[str, list[Word]]:
+def _package_script(program: str, found: list[str], before: list[Word], after: list[Word]) -> tuple[str, list[Word]]:
     """Return which script of the package runs: ``run lint``; ``test``, however it is called."""
+    rest = [*before, *after]
     if not found:
         return "", rest
     verb = found[0]
     if verb in {"run", "run-script"}:
-        at = next((n for n, word in enumerate(rest) if not is_option(word)), None)
+        at = next((n for n, word in enumerate(after) if not is_option(word)), None)
         if at is None:
             return "run", rest
-        script, rest = rest[at].text, [*rest[:at], *rest[at + 1 :]]
+        script, rest = after[at].text, [*before, *after[:at], *after[at + 1 :]]
         return ("test" if script == "test" else f"run {script}"), rest
     if verb in {"test", "t", "tst"}:
         return "test", rest
