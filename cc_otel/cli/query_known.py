@@ -36,7 +36,7 @@ _COSTS: Final = (
     *(Column("cache_read_tokens", spare=1), Column("cache_write_tokens", spare=2), Column("cost_usd")),
     Column("unpriced_calls", spare=3),
 )
-_CUT: Final = {"agent": "end", "label": "end"}
+_CUT: Final = {"agent": "end", "label": "end", "project": "start"}
 
 
 def _of_days(help_text: str) -> Callable[[Command], Command]:

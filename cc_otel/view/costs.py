@@ -1,18 +1,25 @@
-"""What model calls took, added up by what one wants to see: session, turn, agent, model."""
+"""What model calls took, added up by what one wants to see: day, project, session, turn, agent, model."""
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from cc_otel.graph.store import GraphStore, Json, Query
 
 GROUPINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "day": ("day",),
+    "project": ("project",),
     "session": ("session_id",),
     "turn": ("session_id", "trace_id"),
     "agent": ("session_id", "agent", "label"),
     "model": ("model",),
 }
-"""What a sum is of, and the columns of the ``cost`` query that tell one sum from another."""
+"""
+What a sum is of, and the columns of the ``cost`` query that tell one sum from another.
+
+Beside them there is the day, by this machine's clock, on which a turn's or agent's first call with a model began.
+"""
 
 SUMMED: Final = (
     *("calls", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd"),
@@ -43,7 +50,24 @@ def costs(store: GraphStore, by: str, wanted: Mapping[str, str | int | float | N
         StoreUnavailable: the store cannot answer.
 
     """
-    return sums(store.query(Query("cost", wanted)), GROUPINGS[by])
+    return sums(_with_days_and_projects(store.query(Query("cost", wanted))), GROUPINGS[by])
+
+
+def _with_days_and_projects(rows: Iterable[Mapping[str, Json]]) -> Iterator[Mapping[str, Json]]:
+    """Return the rows with their days, and agents that name no project with that of their session."""
+    found = list(rows)
+    known = {row["session_id"]: row["project"] for row in reversed(found) if row["project"]}
+    for row in found:
+        project = row["project"] or known.get(row["session_id"])
+        yield {**row, "day": _day(row["start_ms"]), "project": project}
+
+
+def _day(at_ms: Json) -> str | None:
+    try:
+        return time.strftime("%F", time.localtime(float(str(at_ms)) / 1000))
+    except (ValueError, OverflowError, OSError):
+        # Spans may name times that no calendar has.
+        return None
 
 
 def sums(rows: Iterable[Mapping[str, Json]], keys: tuple[str, ...]) -> list[Cost]:

@@ -680,6 +680,16 @@ class StoreContract:
         assert ask(store, "cost", session_id="another") == []
         assert len(ask(store, "cost", since_ms=T0_MS + 3)) == 1
 
+    def test_cost_by_project(self, store: GraphStore) -> None:
+        """What a model call took is its agent's project's: the repository, else the folder it was started in."""
+        chat: dict[str, AttributeValue] = {"gen_ai.operation.name": "chat"}
+        where = [{"cc_otel.vcs.repository": "github.com/a/b", "process.working_directory": "/b"}]
+        where += [{"process.working_directory": "/c"}, {}]
+        agents = [span(n, "invoke_agent x", start_ms=n, attributes={**it}) for n, it in enumerate(where, 1)]
+        put(store, [*agents, *(span(n + 3, "chat m", parent=n, start_ms=n, attributes=chat) for n in (1, 2, 3))])
+
+        assert column(ask(store, "cost"), "project") == [("github.com/a/b",), ("/c",), (None,)]
+
     @pytest.mark.parametrize(
         ("parameters", "numbers"),
         [

@@ -1,11 +1,13 @@
 """Sums of what model calls took."""
 
-from typing import Final
+import time
+from collections.abc import Iterator
+from typing import Any, Final
 
 import pytest
 
-from cc_otel.graph.store import Json
-from cc_otel.view.costs import GROUPINGS, SUMMED, sums, total
+from cc_otel.graph.store import Json, Query
+from cc_otel.view.costs import GROUPINGS, SUMMED, costs, sums, total
 
 ROW: Final[dict[str, Json]] = {
     "session_id": "s",
@@ -13,6 +15,8 @@ ROW: Final[dict[str, Json]] = {
     "agent": "a",
     "label": "l",
     "model": "m",
+    "start_ms": 0.0,
+    "project": None,
     **dict.fromkeys(SUMMED, 0),
 }
 
@@ -59,3 +63,31 @@ def test_an_amount_that_cannot_be_is_no_reason_to_fail(amount: Json) -> None:
     [total] = sums([ROW | {"input_tokens": amount}, ROW | {"input_tokens": amount}], ())
 
     assert total.amounts["calls"] == 0
+
+
+class Answering:
+    """A store that answers every question with the same rows."""
+
+    def __init__(self, *rows: dict[str, Json]) -> None:
+        self._rows = rows
+
+    def query(self, _query: Query) -> Iterator[dict[str, Json]]:
+        """Return them."""
+        yield from self._rows
+
+
+def test_days_and_projects() -> None:
+    """A call is the day's, by this machine's clock, on which it began; an agent without a project has its session's."""
+    day_ms = 86_400_000.0
+    rows = (
+        ROW | {"start_ms": 20_000 * day_ms, "calls": 1, "project": "app"},
+        ROW | {"start_ms": 20_001 * day_ms, "calls": 2},
+        ROW | {"start_ms": 1e300, "calls": 4, "session_id": "elsewhere"},
+    )
+    store: Any = Answering(*rows)
+    days = [time.strftime("%F", time.localtime(number * 86_400)) for number in (20_000, 20_001)]
+
+    assert [(*it.group.values(), it.amounts["calls"]) for it in costs(store, "day", {})] == [
+        *((days[0], 1), (days[1], 2), (None, 4)),
+    ]
+    assert [(*it.group.values(), it.amounts["calls"]) for it in costs(store, "project", {})] == [("app", 3), (None, 4)]

@@ -6,8 +6,9 @@
 -- :since_ms real  only calls that began then or later, ms since the epoch
 -- :until_ms real  only calls that began before then, ms since the epoch
 -- => session_id, trace_id, agent_id, agent, agent_kind, label, model, start_ms, calls, duration_ms, input_tokens,
---    output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, unpriced_calls
+--    output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, unpriced_calls, project
 --
+-- project is the agent's repository, or the folder that its client was started in where it is in none.
 -- A request that failed took nothing, and is none. A call that two libraries tell of counts once: the outer of two
 -- calls with nothing but plain spans between them, and of the spans of one session that name one response, ours.
 -- input_tokens hold the cached ones too. cost_usd is null where the price of none of the calls is known;
@@ -18,7 +19,11 @@ SELECT
   sum(chat.duration_ms) AS duration_ms, total(chat.input_tokens) AS input_tokens,
   total(chat.output_tokens) AS output_tokens, total(chat.cache_read_tokens) AS cache_read_tokens,
   total(chat.cache_write_tokens) AS cache_write_tokens, sum(chat.cost_usd) AS cost_usd,
-  count(*) - count(chat.cost_usd) AS unpriced_calls
+  count(*) - count(chat.cost_usd) AS unpriced_calls,
+  coalesce(
+    json_extract(agent.document, '$.attributes.cc_otel_vcs_repository'),
+    json_extract(agent.document, '$.attributes.process_working_directory')
+  ) AS project
 FROM spans AS chat INDEXED BY spans_start
 LEFT JOIN spans AS agent ON agent.key = chat.trace_id || '-' || chat.parent_id
 WHERE chat.start_ms >= coalesce(:since_ms, 0) AND chat.kind = 'chat'

@@ -1,0 +1,106 @@
+"""
+The questions of every day that docs/commands.md answers, with the output of the demo's session at its recorded times.
+
+``python -m tests.cli.daily`` writes the outputs into that page again; `tests/cli/test_daily.py` holds them.
+"""
+
+import json
+import os
+import re
+import shlex
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from click.testing import CliRunner
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from cc_otel.cli import main
+from cc_otel.graph.mapping import mapping
+from cc_otel.graph.sqlite.store import SqliteStore
+from cc_otel.otlp.decode import decode
+from tests.agent.test_pipeline import Workshop
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "commands.md"
+TERMINAL: Final = {"COLUMNS": "80", "FORCE_COLOR": "1", "TERM": "dumb"}
+"""To rich a terminal of 80 columns without colours, though nobody looks at it."""
+
+_ANSWERED: Final = re.compile(r"^```\n\$ (cc-otel [^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def questions(page: str) -> dict[str, str]:
+    """Return the commands that a page shows with their output."""
+    return {found[1]: found[2] for found in _ANSWERED.finditer(page)}
+
+
+def with_answers(page: str, home: Path) -> str:
+    """Return a page with the output that each command has on a home."""
+    return _ANSWERED.sub(lambda found: f"```\n$ {found[1]}\n{answer(found[1], home)}```", page)
+
+
+def answer(command: str, home: Path) -> str:
+    """Return what a command prints in a terminal of 80 columns."""
+    arguments = shlex.split(command)[1:]
+    with _clock_of("UTC"):
+        done = CliRunner().invoke(main, [*arguments, "--home", str(home)], env=TERMINAL)
+    assert done.exit_code == 0, done.output
+    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    return "".join(f"{line}\n" for line in lines)
+
+
+@contextmanager
+def _clock_of(zone: str) -> Iterator[None]:
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = zone
+    time.tzset()
+    try:
+        yield
+    finally:
+        os.environ.pop("TZ")
+        if before is not None:
+            os.environ["TZ"] = before
+        time.tzset()
+
+
+def fill(home: Path) -> None:
+    """Put the demo's session into a home, as it was recorded: through spool, agent and graph."""
+    workshop = Workshop(home)
+    events = [json.loads(line) for line in _recorded("events.jsonl").splitlines()]
+    session = events[0]["payload"]["session_id"]
+    [agent] = {it["payload"]["agent_id"] for it in events if "agent_id" in it["payload"]}
+    transcript = home / "projects" / "demo" / f"{session}.jsonl"
+    below = transcript.parent / session / "subagents" / f"agent-{agent}.jsonl"
+    for path, name in ((transcript, "transcript.jsonl"), (below, "subagent.jsonl")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_recorded(name), "utf-8")
+    for event in events:
+        paths = {"transcript_path": str(transcript), "agent_transcript_path": str(below)}
+        payload = event["payload"] | {name: path for name, path in paths.items() if name in event["payload"]}
+        workshop.record(payload, event["t_ns"], **event["env"])
+    for later_s in (1, 3, 5, 100_000):
+        while workshop.agent.round(events[-1]["t_ns"] + later_s * 1_000_000_000):
+            pass
+    request = ExportTraceServiceRequest()
+    request.resource_spans.add().scope_spans.add().spans.extend(workshop.encoded())
+    store = SqliteStore(home / "graph.db")
+    store.write(mapping.of(list(decode(request.SerializeToString()).spans)))
+    store.close()
+
+
+def _recorded(name: str) -> str:
+    return resources.files("cc_otel.cli.demo").joinpath(name).read_text("utf-8")
+
+
+def write() -> None:
+    """Write the page with the outputs of this code."""
+    with tempfile.TemporaryDirectory(prefix="cc-otel-docs-") as folder:
+        fill(Path(folder))
+        PAGE.write_text(with_answers(PAGE.read_text("utf-8"), Path(folder)), "utf-8")
+
+
+if __name__ == "__main__":
+    write()
