@@ -76,7 +76,9 @@ class EndedCall:
         if self.outcome.name in {REFUSED, DENIED}:
             # It never ran.
             return
-        if files := touched_by_shell(self.commands, hint=self.hint, cwd=self.cwd, output=self.output):
+        # What went well may print anything, a file that speaks of missing files among it.
+        output = "" if self.outcome.name == OK else self.output
+        if files := touched_by_shell(self.commands, hint=self.hint, cwd=self.cwd, output=output):
             yield c.FILES, files
 
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-OUTPUT_CHARACTERS_MAX: Final = 65_536
+OUTPUT_CHARACTERS_MAX: Final = 16_384
 """How much of an output is looked at, characters from its end."""
 
-LINES_MAX: Final = 2_000
+LINES_MAX: Final = 500
 """How many of its lines, from the last."""
 
 LINE_CHARACTERS_MAX: Final = 400
@@ -42,13 +42,18 @@ def _counted(found: re.Match[str]) -> str:
     return FAILED if any(int(n) for n in re.findall(r"\d+", found["bad"] or "0")) else OK
 
 
+def _compiled(pattern: str) -> re.Pattern[str]:
+    # A blank must not reach over lines: an output of empty ones would cost the square of their number.
+    return re.compile(pattern.replace(r"\s", r"[ \t]"), re.MULTILINE)
+
+
 def _runner(*summaries: tuple[str, str | _Verdict], failures: str = "") -> _Runner:
     return _Runner(
         tuple(
-            (re.compile(pattern), _always(verdict) if isinstance(verdict, str) else verdict)
+            (_compiled(pattern), _always(verdict) if isinstance(verdict, str) else verdict)
             for pattern, verdict in summaries
         ),
-        re.compile(failures) if failures else None,
+        _compiled(failures) if failures else None,
     )
 
 
@@ -201,6 +206,9 @@ _TASK_RUNNERS: Final = frozenset(
     "pre-commit sbt bazel".split()
 )
 _ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_IN_PARTS: Final = frozenset({"mocha", "playwright", "vitest", "jest"})
+"""Runners that count what passed and what failed in lines of their own."""
+
 _SUMMED_UP: Final = frozenset({"go", "cargo"})
 """Runners that sum up package by package: one that failed is enough."""
 
@@ -211,45 +219,39 @@ def verdict_of(program: str, kind: str, output: str) -> str:
 
     A command that runs other runners (``make test``, a script of the project's own) is judged by theirs, too.
     """
-    lines = _lines(output)
+    text = _end_of(output)
     own = _SPEAKS_FOR.get(program, program)
     if own in _RUNNERS and program not in _TASK_RUNNERS:
-        return _last(lines, [own])
+        return _last(text, [own])
     if program in _TASK_RUNNERS or "/" in program or kind in {"test", "lint", "build"} or program in {"python", "node"}:
-        return _last(lines, _RUNNERS)
+        return _last(text, _RUNNERS)
     return ""
 
 
-def _lines(output: str) -> list[str]:
+def _end_of(output: str) -> str:
     text = output[-OUTPUT_CHARACTERS_MAX:]
     if "\x1b" in text:
         text = _ANSI.sub("", text)
-    return [line[:LINE_CHARACTERS_MAX].rstrip() for line in text.split("\n")[-LINES_MAX:]]
+    lines = text.split("\n")[-LINES_MAX:]
+    return "\n".join(line[:LINE_CHARACTERS_MAX].rstrip() for line in lines)
 
 
-def _last(lines: list[str], names: Iterable[str]) -> str:
+def _last(text: str, names: Iterable[str]) -> str:
     """Return the worst of what these runners say last."""
-    verdicts = [verdict for name in names if (verdict := _of_one(lines, name))]
+    verdicts = [verdict for name in names if (verdict := _of_one(text, name))]
     return next((verdict for verdict in (FAILED, OK, NO_TESTS) if verdict in verdicts), "")
 
 
-def _of_one(lines: list[str], name: str) -> str:
-    runner, summed = _RUNNERS[name], [_summary(line, _RUNNERS[name]) for line in lines]
-    said = [verdict for verdict in summed if verdict]
+def _of_one(text: str, name: str) -> str:
+    runner = _RUNNERS[name]
+    found = sorted(
+        (match.end(), verdict(match)) for pattern, verdict in runner.summaries for match in pattern.finditer(text)
+    )
+    said = [verdict for _, verdict in found]
     if said and name in _SUMMED_UP:
         return FAILED if FAILED in said else said[-1]
-    if name in {"mocha", "playwright", "vitest", "jest"} and FAILED in said[-3:]:
-        # They count what passed and what failed in lines of their own.
+    if name in _IN_PARTS and FAILED in said[-3:]:
         return FAILED
     if said:
         return said[-1]
-    if runner.failures and any(runner.failures.search(line) for line in lines):
-        return FAILED
-    return ""
-
-
-def _summary(line: str, runner: _Runner) -> str:
-    for pattern, verdict in runner.summaries:
-        if found := pattern.search(line):
-            return verdict(found)
-    return ""
+    return FAILED if runner.failures and runner.failures.search(text) else ""

@@ -27,6 +27,9 @@ _HINT: Final = re.compile(r"previously read: (?P<paths>.+?)\. Call Read before",
 _MISSING: Final = re.compile(
     r"(?i)no such file|cannot|can't|not found|permission denied|is a directory|did not match any"
 )
+_OUTPUT_MAX: Final = 20_000
+"""How much of an output's end is looked at, characters."""
+
 _OF_MESSAGES: Final = frozenset("a is no such file or directory cannot remove stat open not found access".split())
 _SED_RANGE: Final = re.compile(r"(?:\A|[;{\s])(\d+)(?:,(\d+|\$))?\s*p(?=\Z|[;}\s])")
 _OLD_COUNT: Final = re.compile(r"\A-(\d+)\Z")
@@ -68,7 +71,7 @@ def touched_by_shell(
 
 def _missing(output: str) -> set[str]:
     """Return the words of the lines that say that something is not there, or could not be changed."""
-    lines = [line for line in output[-20_000:].split("\n") if _MISSING.search(line)]
+    lines = [line for line in output[-_OUTPUT_MAX:].split("\n") if _MISSING.search(line)] if output else []
     return {word for line in lines for word in re.split(r"[\s:'\"`\u2018\u2019]+", line)} - _OF_MESSAGES
 
 

@@ -205,6 +205,8 @@ class _Reader:
         step = Step()
         heredocs = []
         for child in node.children:
+            if self._nodes > NODES_MAX:
+                break
             kind = child.type
             if kind == "command_name":
                 step.words.append(self._word(child.children[0] if child.children else child, depth))

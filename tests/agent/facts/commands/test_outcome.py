@@ -155,3 +155,10 @@ def test_any_output_gives_an_outcome(output: str, status: int, command: str) -> 
 
     assert found.name in {"ok", "failed", "unknown", "launched"}
     assert shell_outcome(commands, status, output) == found
+
+
+def test_a_runner_that_sums_up_past_the_bound_is_still_read() -> None:
+    """The end of an output counts, however long it is."""
+    found = shell_outcome(parse("make test 2>&1 | tee log"), 0, "x\n" * 100_000 + "1 failed in 0.1s")
+
+    assert found.name == "failed"

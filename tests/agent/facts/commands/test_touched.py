@@ -6,6 +6,7 @@ import pytest
 
 from cc_otel.agent.facts.commands.parse import parse
 from cc_otel.agent.facts.commands.touched import touched_by_shell
+from cc_otel.agent.facts.commands.tree import NODES_MAX
 
 ROOT: Final = "/home/dev/app"
 HINT: Final = "[This command modified {} file you've previously read: {}. Call Read before editing.]"
@@ -112,3 +113,10 @@ def test_the_files_of_one_call_are_bounded() -> None:
     names = " ".join(f"f{number}.py" for number in range(200))
 
     assert len(touched_by_shell(parse(f"cat {names}", cwd=ROOT), cwd=ROOT)) == 64
+
+
+def test_a_long_command_costs_no_more_than_its_first_words() -> None:
+    """Of a command with tens of thousands of words those within the bound are read, and the rest is left."""
+    (command,) = parse("cat " + "a.py " * 12_000, cwd=ROOT, root=ROOT)
+
+    assert len(command.words) <= NODES_MAX + 2
