@@ -1,4 +1,4 @@
--- The graph in SQLite, version 3: one table for each collection of model.py.
+-- The graph in SQLite, version 3: a table or a view for each collection of model.py.
 --
 -- A document's fields go into the columns of their names, what has no column into `document`, as JSON. A table with
 -- `source` and `target` holds edges. Nothing is declared a foreign key: a child often arrives before its parent.
@@ -57,16 +57,21 @@ CREATE TABLE IF NOT EXISTS tools (
   key TEXT PRIMARY KEY, name TEXT, server TEXT, class TEXT, label TEXT, expire_at INTEGER, document TEXT
 ) WITHOUT ROWID;
 
-CREATE TABLE IF NOT EXISTS parent_of (
-  key TEXT PRIMARY KEY, source TEXT NOT NULL, target TEXT NOT NULL, label TEXT, start_ms REAL, kind TEXT,
-  status TEXT, trace_id TEXT, session_id TEXT, expire_at INTEGER, document TEXT
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS parent_of_source ON parent_of (source, target);  -- down a tree
+-- These two say nothing that their span does not: views, with an index on the very expression of the way down.
+CREATE VIEW IF NOT EXISTS parent_of AS
+SELECT
+  key, 'spans/' || trace_id || '-' || parent_id AS source, 'spans/' || key AS target, 'parent of' AS label, start_ms,
+  kind, status, trace_id, session_id, expire_at, NULL AS document
+FROM spans
+WHERE parent_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS spans_parent ON spans ('spans/' || trace_id || '-' || parent_id) WHERE parent_id IS NOT NULL;
 
-CREATE TABLE IF NOT EXISTS part_of (
-  key TEXT PRIMARY KEY, source TEXT NOT NULL, target TEXT NOT NULL, label TEXT, start_ms REAL, kind TEXT,
-  status TEXT, trace_id TEXT, session_id TEXT, expire_at INTEGER, document TEXT
-) WITHOUT ROWID;
+CREATE VIEW IF NOT EXISTS part_of AS
+SELECT
+  spans.key, 'spans/' || spans.key AS source, 'sessions/' || sessions.key AS target, 'part of' AS label,
+  spans.start_ms, spans.kind, spans.status, spans.trace_id, spans.session_id, spans.expire_at, NULL AS document
+FROM spans JOIN sessions ON sessions.session_id = spans.session_id;
+CREATE INDEX IF NOT EXISTS sessions_id ON sessions (session_id);
 
 CREATE TABLE IF NOT EXISTS touched (
   key TEXT PRIMARY KEY, source TEXT NOT NULL, target TEXT NOT NULL, label TEXT, op TEXT, start_ms REAL, kind TEXT,

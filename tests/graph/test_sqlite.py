@@ -11,6 +11,7 @@ import pytest
 from cc_otel.graph.mapping import mapping
 from cc_otel.graph.queries import catalogue
 from cc_otel.graph.sqlite.prune import STEP_SPANS
+from cc_otel.graph.sqlite.rows import VIEWS
 from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.graph.store import GraphBatch, Query, StoreUnavailable, Vertex
 from tests.graph.contract import NEVER_S, StoreContract, ask, column, put
@@ -45,6 +46,8 @@ def file_size_limit(size_bytes: int) -> Iterator[None]:
 
 class TestSqliteStore(StoreContract):
     """The battery."""
+
+    views = VIEWS
 
 
 class TestTheFile:
@@ -216,3 +219,30 @@ def test_no_query_walks_all_spans(store: SqliteStore, path: Path, name: str) -> 
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {catalogue.text(name, 'sql')}", values)]
 
     assert [step for step in plan if step.startswith(("SCAN spans", "SCAN parent_of")) and "INDEX" not in step] == []
+
+
+def test_the_way_down_a_tree_is_an_index(store: SqliteStore, path: Path) -> None:
+    """`parent_of` is a view, and who asks for the children of a span steps into the index of its expression."""
+    with closing(sqlite3.connect(path)) as connection:
+        plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN SELECT key FROM parent_of WHERE source = 'x'")]
+
+    assert plan == ["SEARCH spans USING INDEX spans_parent (<expr>=?)"]
+
+
+def test_edges_that_are_views_are_read_like_any(store: SqliteStore, path: Path) -> None:
+    """They have the ends and fields that the mapping makes."""
+    batch = mapping.of(two_sessions(), retention_days=1)
+    store.write(batch)
+    with closing(sqlite3.connect(path)) as connection:
+        read = {
+            (name, *row)
+            for name in VIEWS
+            for row in connection.execute(f"SELECT key, source, target, label, kind, start_ms, expire_at FROM {name}")
+        }
+
+    fields = ("label", "kind", "start_ms", "expire_at")
+    assert read == {
+        (edge.collection, edge.key, edge.source, edge.target, *(edge.document[name] for name in fields))
+        for edge in batch.edges
+        if edge.collection in VIEWS
+    }

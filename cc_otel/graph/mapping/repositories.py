@@ -65,7 +65,7 @@ def commits(reading: Reading, key: str, along: Document) -> Iterator[Vertex | Ed
             label="committed",
             amended=flag(item, "amended"),
             pushed=flag(item, "pushed"),
-            rewritten_as=word(item, "rewritten_as") or None,
+            rewrites=word(item, "rewrites") or None,
             rule=word(item, "rule") or None,
             certainty=word(item, "certainty") or None,
         )

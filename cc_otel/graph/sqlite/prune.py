@@ -6,8 +6,8 @@ from typing import Final
 
 import orjson
 
-from cc_otel.graph.model import EDGES, LAUNCHED, PARENT_OF, SHARED, SPANS, Collection
-from cc_otel.graph.sqlite.rows import TABLES
+from cc_otel.graph.model import EDGES, LAUNCHED, SHARED, SPANS, Collection
+from cc_otel.graph.sqlite.rows import TABLES, VIEWS
 
 STEP_SPANS: Final = 1_000
 """How many spans one transaction removes, with their edges: about 50 ms."""
@@ -27,20 +27,20 @@ def _of_spans(edges: Collection) -> str:
         f"JOIN {edges.name} AS edge ON edge.key > spans.value || '.' AND edge.key < spans.value || '/'"
     )
     conditions = [f"key IN ({_KEYS})", f"key IN ({numbered})"]
-    if edges.target == SPANS and edges.name != PARENT_OF:
+    if edges.target == SPANS:
         conditions.append(f"target IN ({_IDS})")
-    if edges.source == SPANS and edges.name in {PARENT_OF, LAUNCHED}:
+    if edges.name == LAUNCHED:
         # The others' keys begin with their source's.
         conditions.append(f"source IN ({_IDS})")
     return " OR ".join(conditions)
 
 
-_DELETE_EDGES: Final = {edges.name: _of_spans(edges) for edges in EDGES}
+_DELETE_EDGES: Final = {edges.name: _of_spans(edges) for edges in EDGES if edges.name not in VIEWS}
 
 
 def count(connection: sqlite3.Connection, now_s: float) -> dict[str, int]:
-    """Return how many documents of each collection have expired, edges of expired spans included."""
-    counts: dict[str, int] = {}
+    """Return how many documents of each collection have expired, edges of expired spans included; of views none."""
+    counts: dict[str, int] = dict.fromkeys(VIEWS, 0)
     for name, table in TABLES.items():
         expired = f"expire_at <= :now OR source IN ({_GONE}) OR target IN ({_GONE})"
         condition = expired if table.holds_edges else "expire_at <= :now"
@@ -51,7 +51,7 @@ def count(connection: sqlite3.Connection, now_s: float) -> dict[str, int]:
 
 def step(connection: sqlite3.Connection, now_s: float) -> Counter[str]:
     """Remove at most `STEP_SPANS` spans that have expired, their edges and what they shared. Return how many."""
-    counts: Counter[str] = Counter(dict.fromkeys(TABLES, 0))
+    counts: Counter[str] = Counter(dict.fromkeys((*TABLES, *VIEWS), 0))
     found = connection.execute("SELECT key FROM spans WHERE expire_at <= ? LIMIT ?", (now_s, STEP_SPANS))
     keys = [row[0] for row in found]
     if keys:
@@ -77,6 +77,7 @@ def orphans(connection: sqlite3.Connection, now_s: float) -> dict[str, list[str]
             )
         ]
         for edges in EDGES
+        if edges.name not in VIEWS
     }
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from cc_otel.graph.model import COLLECTIONS, Collection
+from cc_otel.graph.model import COLLECTIONS, PARENT_OF, PART_OF, Collection
 from cc_otel.graph.store import Edge, GraphBatch, Vertex
 
 ROWS_PER_STATEMENT: Final = (512, 64, 8, 1)
@@ -76,7 +76,10 @@ class Table:
         return row
 
 
-TABLES: Final = {name: Table.of(collection) for name, collection in COLLECTIONS.items()}
+VIEWS: Final = frozenset({PARENT_OF, PART_OF})
+"""Collections whose edges say nothing that their span does not: read from the spans, and never written."""
+
+TABLES: Final = {name: Table.of(collection) for name, collection in COLLECTIONS.items() if name not in VIEWS}
 
 Rows = Mapping[str, Sequence[Row]]
 """Rows by the name of their table."""
@@ -90,10 +93,11 @@ class ReadyBatch(GraphBatch):
 
 
 def by_collection(items: Iterable[Vertex | Edge]) -> dict[str, list[Vertex | Edge]]:
-    """Return the items of each collection."""
+    """Return the items of each collection that is written."""
     found: dict[str, list[Vertex | Edge]] = {}
     for item in items:
-        found.setdefault(item.collection, []).append(item)
+        if item.collection not in VIEWS:
+            found.setdefault(item.collection, []).append(item)
     return found
 
 

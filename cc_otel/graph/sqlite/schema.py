@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from cc_otel.graph.model import COLLECTIONS, FILES, SPANS, TOUCHED, Collection
+from cc_otel.graph.sqlite.rows import VIEWS
 from cc_otel.graph.store import StoreUnavailable
 
 SCHEMA_VERSION: Final = 3
@@ -59,6 +60,7 @@ _NEW_IN_3: Final = {
 }
 _TO_3: Final = "\n".join(
     (
+        *(f"DROP TABLE {name};" for name in sorted(VIEWS)),
         *(
             f"ALTER TABLE {name} ADD COLUMN {column} {COLLECTIONS[name].columns[column]};"
             for name, columns in _NEW_IN_3.items()

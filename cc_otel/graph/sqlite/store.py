@@ -23,6 +23,7 @@ from cc_otel.graph.sqlite.rows import (
     STATEMENTS_KEPT,
     TABLES,
     UNSTORABLE,
+    VIEWS,
     ReadyBatch,
     Row,
     Rows,
@@ -296,6 +297,8 @@ def _rows(batch: GraphBatch, refusals: list[Refusal]) -> Rows:
     """Return the rows of a batch, and add what has none to the refusals."""
     rows: dict[str, list[Row]] = {}
     for item in batch:
+        if item.collection in VIEWS:
+            continue
         try:
             rows.setdefault(item.collection, []).append(TABLES[item.collection].row(item))
         except KeyError:
