@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cc_otel.span import INSTANT_NS
 from tests.otlp.receivers import grpc_receiver, spans_in
 from tests.path.processes import cc_otel, eventually, record, recorded, rows, serving, still_open
 
