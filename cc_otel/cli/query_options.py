@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import click
@@ -56,8 +56,11 @@ class Duration(click.ParamType[float]):
         return float(found[1]) * _UNITS_MS[found[2]]
 
 
+_DAYS_AGO: Final = {"today": 0, "yesterday": 1}
+
+
 class Time(click.ParamType[float]):
-    """A time: a duration before now, or a date; the command gets ms since the epoch."""
+    """A time: a duration before now, a date, or when a day began; the command gets ms since the epoch."""
 
     name = "time"
 
@@ -68,10 +71,15 @@ class Time(click.ParamType[float]):
         text = value.strip()
         if found := _DURATION.fullmatch(text):
             return time.time() * 1000 - float(found[1]) * _UNITS_MS[found[2]]
+        if text in _DAYS_AGO:
+            day = date.today() - timedelta(days=_DAYS_AGO[text])
+            text = day.isoformat()
         try:
             return datetime.fromisoformat(text).timestamp() * 1000
         except (ValueError, OverflowError, OSError):
-            self.fail(f"{value!r} is no time: a duration before now {_DURATIONS}, or a date", param, ctx)
+            self.fail(
+                f"{value!r} is no time: a duration before now {_DURATIONS}, a date, `today` or `yesterday`", param, ctx
+            )
 
 
 def since_option(help_text: str = "Only what began then or later: a duration before now, or a date.") -> Any:

@@ -1,7 +1,7 @@
 """
-The questions of every day that docs/commands.md answers, with the output of the demo's session at its recorded times.
+The questions of every day that README.md and docs/commands.md answer, with the output of the demo's session.
 
-``python -m tests.cli.daily`` writes the outputs into that page again; `tests/cli/test_daily.py` holds them.
+`python -m tests.cli.daily` writes the outputs into these pages again; `tests/cli/test_daily.py` holds them.
 """
 
 import json
@@ -25,7 +25,8 @@ from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.otlp.decode import decode
 from tests.agent.test_pipeline import Workshop
 
-PAGE: Final = Path(__file__).parents[2] / "docs" / "commands.md"
+ROOT: Final = Path(__file__).parents[2]
+PAGES: Final = (ROOT / "README.md", ROOT / "docs" / "commands.md")
 TERMINAL: Final = {"COLUMNS": "80", "FORCE_COLOR": "1", "TERM": "dumb"}
 """To rich a terminal of 80 columns without colours, though nobody looks at it."""
 
@@ -96,10 +97,11 @@ def _recorded(name: str) -> str:
 
 
 def write() -> None:
-    """Write the page with the outputs of this code."""
+    """Write the pages with the outputs of this code."""
     with tempfile.TemporaryDirectory(prefix="cc-otel-docs-") as folder:
         fill(Path(folder))
-        PAGE.write_text(with_answers(PAGE.read_text("utf-8"), Path(folder)), "utf-8")
+        for page in PAGES:
+            page.write_text(with_answers(page.read_text("utf-8"), Path(folder)), "utf-8")
 
 
 if __name__ == "__main__":
