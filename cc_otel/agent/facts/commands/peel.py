@@ -133,7 +133,11 @@ def _once(left: Peeled) -> Peeled | None:
     """Take one wrapper off; None where there is none."""
     if not left.words or left.module:
         return None
-    name = name_of(left.words[0])
+    first = left.words[0]
+    if left.by and left.script is None and not first.quoted and first.text[:1] + first.text[-1:] == "()":
+        # `time (make; make test)`
+        return replace(left, words=(), script=Word(first.text[1:-1]))
+    name = name_of(first)
     if is_python(name):
         return _module(left, name)
     if name in _SHELLS:

@@ -320,7 +320,7 @@ class _Reading:
         if value is None:
             value, taken = (following.text, 1) if following is not None else ("", 0)
         if (name == "-m" and self.program in _MESSAGES) or name in _MESSAGE_OPTIONS:
-            shown, kept = MESSAGE, value
+            shown, kept = MESSAGE, _message(value)
         else:
             kept = self._option_target(value)
             shown = _quoted(Word(masked_word(kept), quoted=True))
@@ -363,12 +363,19 @@ _TAKES_PATHS: Final = frozenset(
 _SCRIPT_RUNNERS: Final = frozenset({"npm", "pnpm", "yarn", "bun"})
 _PASSES_ON: Final = _SCRIPT_RUNNERS | {"cargo", "go", "dotnet", "swift", "bazel", "mix"}
 _WRITERS: Final = frozenset({"cat", "echo", "printf"})
+_HERE_MESSAGE: Final = re.compile(r"\A\$\(cat <<-?\s*['\"]?(\w+)['\"]?\n(.*?)\n?\s*\1\s*\)\Z", re.DOTALL)
 _URL_LIKE: Final = re.compile(r"\A[\w+.-]+:(?://|$)|[{}<>|;]")
 
 
 def _is_code_bundle(text: str, known: Program) -> bool:
     """Whether several short options stand in one word, the last of which takes code (``perl -pe``, ``bash -lc``)."""
     return 2 < len(text) <= 5 and not text.startswith("--") and f"-{text[-1]}" in known.code and text[1:].isalpha()
+
+
+def _message(value: str) -> str:
+    """Return a message, also of a heredoc that the shell puts in its place: the way that agents write long ones."""
+    found = _HERE_MESSAGE.match(value)
+    return found[2] if found else value
 
 
 def _masked_target(target: str) -> str:
