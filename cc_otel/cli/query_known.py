@@ -17,7 +17,7 @@ from cc_otel.config import Home, Settings
 from cc_otel.graph.queries import catalogue
 from cc_otel.graph.store import Query
 from cc_otel.view.costs import GROUPINGS, costs, total
-from cc_otel.view.session_list import list_sessions
+from cc_otel.view.session_list import Window, list_sessions
 
 _SESSIONS: Final = (
     *(Column("session_id"), Column("last_active"), Column("state", "end"), Column("turns", spare=1)),
@@ -78,7 +78,9 @@ def span(home: Home, settings: Settings, span: tuple[str, str], form: str | None
 
 
 @_asked_as("sessions")
-def sessions(home: Home, settings: Settings, limit: int, form: str | None) -> None:
+def sessions(
+    home: Home, settings: Settings, limit: int, form: str | None, since_ms: float | None, until_ms: float | None
+) -> None:
     """
     List the sessions, the one that was active last first.
 
@@ -87,7 +89,8 @@ def sessions(home: Home, settings: Settings, limit: int, form: str | None) -> No
     with reading(home, settings) as store:
         # A graph that others can reach may have sessions of other homes.
         all_here = not (settings.store or settings.graph_listen)
-        found = list_sessions(store, limit, open_spans_of(home, settings), all_here=all_here)
+        window = Window(since_ms, until_ms)
+        found = list_sessions(store, limit, open_spans_of(home, settings), all_here=all_here, window=window)
         rows = [it.to_json() for it in found.rows]
         shown = [] if form else [_session(row) for row in with_short_ids(store, rows)]
     if form:

@@ -63,13 +63,34 @@ class SessionList:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When sessions were active last (ms since the epoch): from ``since_ms`` on, before ``until_ms``; None is any."""
+
+    since_ms: float | None = None
+    until_ms: float | None = None
+
+    def has(self, at_ms: float) -> bool:
+        """Whether a time is in it."""
+        return (self.since_ms is None or at_ms >= self.since_ms) and (self.until_ms is None or at_ms < self.until_ms)
+
+
+ALWAYS: Final = Window()
+
+
 def list_sessions(
-    store: GraphStore, limit: int, open_spans: Iterable[TreeSpan] = (), *, all_here: bool = True
+    store: GraphStore,
+    limit: int,
+    open_spans: Iterable[TreeSpan] = (),
+    *,
+    all_here: bool = True,
+    window: Window = ALWAYS,
 ) -> SessionList:
     """
     Return the sessions that were active last, doctor's aside, with those of which there are but open spans.
 
-    ``all_here`` says that the store has the sessions of one home only: the one whose spans are open.
+    ``all_here`` says that the store has the sessions of one home only: the one whose spans are open. ``window`` is when
+    they were active last.
 
     Raises:
         StoreUnavailable: the store cannot answer.
@@ -79,14 +100,28 @@ def list_sessions(
     for span in open_spans:
         if span.open and span.session_id and span.session_id != DOCTOR_SESSION:
             running[span.session_id].append(span)
+    wanted = asdict(window)
     # One more, because doctor's may be among them.
-    found = store.query(Query("sessions", {"limit": min(limit + 1, 2**62)}))
-    rows = {str(row["session_id"]): row for row in found if row["session_id"] != DOCTOR_SESSION}
-    known = {str(row["session_id"]) for row in store.query(Query("session_ids"))} - {DOCTOR_SESSION}
+    rows = _rows(store, wanted | {"limit": min(limit + 1, 2**62)})
+    known = _ids(store, wanted)
+    if window != ALWAYS and (elsewhere := (_ids(store, {}) - known) & running.keys()):
+        # What the store has of them is of another time; what is open of them may not be.
+        rows |= {id_: row for id_, row in _rows(store, {}).items() if id_ in elsewhere}
+        known |= elsewhere
     listed = [_row(row, running.get(session_id, ()), all_here=all_here) for session_id, row in rows.items()]
     listed += [_row(_begun(spans), spans, all_here=all_here) for id_, spans in running.items() if id_ not in known]
-    listed.sort(key=lambda row: -row.active_ms)
-    return SessionList(listed[:limit], len(known | running.keys()))
+    shown = sorted((row for row in listed if window.has(row.active_ms)), key=lambda row: -row.active_ms)
+    outside = {row.session_id for row in listed if not window.has(row.active_ms)}
+    return SessionList(shown[:limit], len((known | running.keys()) - outside))
+
+
+def _rows(store: GraphStore, wanted: Mapping[str, float | None]) -> dict[str, Mapping[str, Any]]:
+    found = store.query(Query("sessions", wanted))
+    return {str(row["session_id"]): row for row in found if row["session_id"] != DOCTOR_SESSION}
+
+
+def _ids(store: GraphStore, wanted: Mapping[str, float | None]) -> set[str]:
+    return {str(row["session_id"]) for row in store.query(Query("session_ids", wanted))} - {DOCTOR_SESSION}
 
 
 def _row(row: Mapping[str, Any], running: Sequence[TreeSpan], *, all_here: bool) -> SessionRow:

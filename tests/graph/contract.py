@@ -684,6 +684,15 @@ class StoreContract:
         assert ask(store, "cost", session_id="another") == []
         assert len(ask(store, "cost", since_ms=T0_MS + 3)) == 1
 
+    def test_sessions_by_when_they_were_active(self, store: GraphStore) -> None:
+        """Sessions are found by when they were active last, from a time on and before one."""
+        put(store, [span(1, session="a"), span(2, session="a", start_ms=5), span(3, session="b", start_ms=3)])
+        windows = [{"since_ms": T0_MS + 4}, {"until_ms": T0_MS + 5}, {"since_ms": T0_MS + 3, "until_ms": T0_MS + 6}]
+
+        for query in ("sessions", "session_ids"):
+            found = [sorted(column(ask(store, query, **it), "session_id")) for it in windows]
+            assert found == [[("a",)], [("b",)], [("a",), ("b",)]]
+
     def test_cost_by_project(self, store: GraphStore) -> None:
         """What a model call took is its agent's project's: the repository, else the folder it was started in."""
         chat: dict[str, AttributeValue] = {"gen_ai.operation.name": "chat"}

@@ -7,7 +7,7 @@ import pytest
 
 from cc_otel.graph.mapping import mapping
 from cc_otel.graph.sqlite.store import SqliteStore
-from cc_otel.view.session_list import SessionState, list_sessions
+from cc_otel.view.session_list import SessionState, Window, list_sessions
 from cc_otel.view.sessions import DOCTOR_SESSION
 from tests.graph.made import T0_NS, span, turn
 from tests.view.made import tree_span
@@ -69,3 +69,26 @@ def test_a_limit_cuts_the_list_and_not_the_total(store: SqliteStore) -> None:
     found = list_sessions(store, 1)
 
     assert ([it.session_id for it in found.rows], found.total) == (["session-b"], 2)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "ids"),
+    [(1, None, ["session-b"]), (None, 1, ["session-a"]), (0, 2, ["session-b", "session-a"]), (2, None, [])],
+)
+def test_when_sessions_were_active(store: SqliteStore, since: int | None, until: int | None, ids: list[str]) -> None:
+    """Only sessions that were active last within a time are listed and counted."""
+    window = Window(None if since is None else T0_MS + since, None if until is None else T0_MS + until)
+    found = list_sessions(store, 9, window=window)
+
+    assert ([it.session_id for it in found.rows], found.total) == (ids, len(ids))
+
+
+def test_what_is_open_is_activity(store: SqliteStore) -> None:
+    """A session that goes on now is active now, with all that is stored of it, whenever that was."""
+    run = tree_span(1, session_id="session-a", open=True, start_ms=T0_MS + 90)
+    later, before = (
+        list_sessions(store, 9, [run], window=Window(*at)) for at in ((T0_MS + 50, None), (None, T0_MS + 1))
+    )
+
+    assert ([(it.session_id, it.turns) for it in later.rows], later.total) == ([("session-a", 1)], 1)
+    assert (before.rows, before.total) == ([], 0)

@@ -1,6 +1,8 @@
 -- The sessions, the one that was active last first.
 --
 -- Used by: `cc-otel query sessions`
+-- :since_ms real  only those that were active then or later
+-- :until_ms real  only those that were active last before then
 -- :limit integer = 20  how many at most
 -- => session_id, start_ms, end_ms, turns, tools, errors, spans, active_ms, prompt, folder, model, turn_status,
 --    model_calls, unpriced_calls, cost_usd
@@ -20,6 +22,7 @@ WITH
       NOT EXISTS (SELECT 1 FROM spans WHERE spans.session_id = sessions.session_id AND spans.dialect IS NULL) AS alone
     FROM sessions
     WHERE active_ms IS NOT NULL
+      AND (:since_ms IS NULL OR active_ms >= :since_ms) AND (:until_ms IS NULL OR active_ms < :until_ms)
     ORDER BY active_ms DESC, session_id
     LIMIT coalesce(:limit, -1)
   ),
