@@ -13,7 +13,7 @@ ASKED = ["/api/sessions", "/api/sessions/last", "/api/queries", "/docs", "/opena
 @pytest.mark.parametrize("given", ["", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer \u00e9"])
 def test_nothing_is_read_without_the_token(page: Page, path: str, given: str) -> None:
     """Without the token every path but the page's own files is 401, and says what mends it."""
-    answer = page.client(token=False).get(path, headers={"Authorization": given.encode("latin-1")})
+    answer = page.client(token=False).get(path, headers=[(b"Authorization", given.encode("latin-1"))])
 
     assert (answer.status_code, "cc-otel ui" in answer.json()["error"]) == (401, True)
 
