@@ -99,8 +99,8 @@ def _lines(status: HomeStatus) -> Iterator[str]:
     yield f"Agent      {_agent(status.agent)}"
     yield f"Sends to   {status.endpoint} (content: {status.content})"
     yield (
-        f"Waiting    {status.spool.events_waiting + status.journal.events_waiting} events to be assembled,"
-        f" {status.journal.spans_waiting} spans to be acknowledged"
+        f"Waiting    {status.spool.events_waiting + status.journal.events_waiting} events not processed yet,"
+        f" {status.journal.spans_waiting} spans not delivered yet"
     )
     if number := status.journal.spans_open:
         yield f"Open       {number} span{'s' if number > 1 else ''}, delivered when they end"

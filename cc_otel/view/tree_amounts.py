@@ -51,7 +51,9 @@ def cost_rows(store: GraphStore, spans: Sequence[TreeSpan]) -> list[Mapping[str,
     if not spans:
         return []
     sessions, traces = {span.session_id for span in spans}, {span.trace_id for span in spans}
-    wanted: dict[str, str | float | None] = {"since_ms": min(span.start_ms for span in spans)}
+    starts = [span.start_ms for span in spans]
+    # Model calls stand among the spans: none of theirs began before the first of them or after the last.
+    wanted: dict[str, str | float | None] = {"since_ms": min(starts), "until_ms": max(starts) + 1}
     if len(traces) == 1:
         wanted["trace_id"] = next(iter(traces))
     elif len(sessions) == 1:
