@@ -10,24 +10,32 @@ import re
 import shlex
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from click.testing import CliRunner
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from cc_otel.cli import main
+from cc_otel.cli.tail import happening_line
+from cc_otel.cli.top import lines
 from cc_otel.graph.mapping import mapping
 from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.otlp.decode import decode
+from cc_otel.view.happenings import Teller
+from cc_otel.view.now import busy_sessions
+from cc_otel.view.open_spans import open_spans
+from cc_otel.view.sessions import LAST
+from cc_otel.view.trees import spans_of
 from tests.agent.test_pipeline import Workshop
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = (ROOT / "README.md", ROOT / "docs" / "commands.md")
-TERMINAL: Final = {"COLUMNS": "80", "FORCE_COLOR": "1", "TERM": "dumb"}
+COLUMNS: Final = 80
+TERMINAL: Final = {"COLUMNS": str(COLUMNS), "FORCE_COLOR": "1", "TERM": "dumb"}
 """To rich a terminal of 80 columns without colours, though nobody looks at it."""
 
 _ANSWERED: Final = re.compile(r"^```\n\$ (cc-otel [^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -44,13 +52,43 @@ def with_answers(page: str, home: Path) -> str:
 
 
 def answer(command: str, home: Path) -> str:
-    """Return what a command prints in a terminal of 80 columns."""
+    """Return what a command prints in a terminal of 80 columns; what is live, as it was while the session went on."""
     arguments = shlex.split(command)[1:]
     with _clock_of("UTC"):
+        if command in LIVE:
+            return "".join(f"{line.rstrip()}\n" for line in LIVE[command](home))
         done = CliRunner().invoke(main, [*arguments, "--home", str(home)], env=TERMINAL)
     assert done.exit_code == 0, done.output
-    lines = [line.rstrip() for line in done.stdout.splitlines()]
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
+
+
+def _tail(home: Path) -> Iterator[str]:
+    """Return the lines of ``tail`` for all that was delivered of the session."""
+    with closing(SqliteStore(home / "graph.db")) as store:
+        for it in Teller().news(spans_of(store, LAST), (), 0.0):
+            yield happening_line(it, COLUMNS).plain
+
+
+def _top(_home: Path) -> list[str]:
+    """Return the screen of ``top`` a second after the session's first call began."""
+    with tempfile.TemporaryDirectory(prefix="cc-otel-docs-") as folder:
+        workshop, events = Workshop(Path(folder)), _events()
+        begun = next(at for at, it in enumerate(events, 1) if it["payload"]["hook_event_name"] == "PreToolUse")
+        for event in events[:begun]:
+            # The recorded client has ended long ago; this process has not.
+            workshop.record(event["payload"], event["t_ns"], **event["env"] | {"CLAUDE_PID": str(os.getpid())})
+        while workshop.agent.round(events[begun - 1]["t_ns"] + 1_000_000_000):
+            pass
+        now_ms = events[begun - 1]["t_ns"] / 1e6 + 1_000
+        store = SqliteStore(Path(folder) / "graph.db")
+        store.write(mapping.of([]))
+        sessions = busy_sessions(store, open_spans(Path(folder) / "journal.db", now_ms, with_content=True), now_ms)
+        store.close()
+    return lines(sessions, {it.session_id: it.session_id[:8] for it in sessions}, now_ms, COLUMNS)
+
+
+LIVE: Final[Mapping[str, Callable[[Path], Iterable[str]]]] = {"cc-otel tail": _tail, "cc-otel top --once": _top}
+"""What follows sessions while they are played."""
 
 
 @contextmanager
@@ -70,7 +108,7 @@ def _clock_of(zone: str) -> Iterator[None]:
 def fill(home: Path) -> None:
     """Put the demo's session into a home, as it was recorded: through spool, agent and graph."""
     workshop = Workshop(home)
-    events = [json.loads(line) for line in _recorded("events.jsonl").splitlines()]
+    events = _events()
     session = events[0]["payload"]["session_id"]
     [agent] = {it["payload"]["agent_id"] for it in events if "agent_id" in it["payload"]}
     transcript = home / "projects" / "demo" / f"{session}.jsonl"
@@ -90,6 +128,10 @@ def fill(home: Path) -> None:
     store = SqliteStore(home / "graph.db")
     store.write(mapping.of(list(decode(request.SerializeToString()).spans)))
     store.close()
+
+
+def _events() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in _recorded("events.jsonl").splitlines()]
 
 
 def _recorded(name: str) -> str:
