@@ -61,7 +61,9 @@ LOG_BYTES_MAX: Final = 64 << 20
 PROBE_BYTES: Final = 4 << 20
 """What a probe writes: about what a group of spans takes, so that a disk with less room does not look healthy."""
 
-_JSON_COLUMNS: Final = frozenset({"attributes", "resource", "events", "links", "scope_attributes", "dropped"})
+_JSON_COLUMNS: Final = frozenset(
+    {"attributes", "resource", "events", "links", "scope_attributes", "dropped", "causes", "paths"}
+)
 
 _CHANGED: Final = f"SELECT {{number}}, rowid, {', '.join(CHANGE_COLUMNS)} FROM main.spans "  # noqa: S608
 # Spans of version 1 have no number, and stand in the index before all others.

@@ -108,12 +108,17 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "FIRST": _first,
     "LENGTH": _length,
     "LOWER": lambda value: text(value).lower(),
+    "MAX": lambda values: max((v for v in values if v is not None), key=sort_key, default=None),
     "MERGE": _merge,
     "NOT_NULL": lambda *values: next((value for value in values if value is not None), None),
     "PUSH": lambda array, value: [*array, value],
+    "RIGHT": lambda value, length: text(value)[-length:] if length > 0 else "",
     "ROUND": lambda value: float(round(number(value))),
+    "SORTED_UNIQUE": lambda values: sorted(_union_distinct(values), key=sort_key),
     "STARTS_WITH": lambda value, prefix: text(value).startswith(text(prefix)),
+    "SUBSTRING": lambda value, at, length=None: text(value)[at:][:length],
     "UNION_DISTINCT": _union_distinct,
+    "UNIQUE": _union_distinct,
 }
 
 
@@ -126,5 +131,6 @@ AGGREGATES: dict[str, Callable[[Sequence[Value]], Value]] = {
     "MAX": lambda values: max((v for v in values if v is not None), key=sort_key, default=None),
     "SUM": lambda values: sum(_numbers(values)),
     "AVERAGE": lambda values: sum(_numbers(values)) / len(_numbers(values)) if _numbers(values) else None,
+    "COUNT_DISTINCT": lambda values: len(_union_distinct(values)),
     "LENGTH": len,
 }
