@@ -142,14 +142,16 @@ def class_of(program: str, subcommand: str, words: Iterable[str] = (), script: s
 
 
 def _of_task(program: str, subcommand: str) -> str:
-    """Return the class of a task by its name; what it does last counts (``make clean test``)."""
+    """Return the class of a task by its name; of several, a test counts, else what is done last."""
     if program in {"npm", "pnpm", "yarn", "bun", "composer"} and not subcommand.startswith(("run ", "test")):
         return ""
-    for task in reversed(subcommand.split()):
-        for kind, pattern in _TASKS:
-            if task != "run" and pattern.search(task):
-                return kind
-    return "run" if subcommand.startswith("run ") else ""
+    kinds = [
+        next((kind for kind, pattern in _TASKS if pattern.search(task)), "")
+        for task in subcommand.removeprefix("run ").split()
+    ]
+    if "test" in kinds:
+        return "test"
+    return next(filter(None, reversed(kinds)), "run" if subcommand.startswith("run ") else "")
 
 
 def _of_script(program: str) -> str:
