@@ -140,6 +140,8 @@ def _found_nothing(last: SimpleCommand, exit_code: int) -> bool:
 def _hidden_by(commands: Sequence[SimpleCommand], at: int) -> str:
     """Return what keeps a command's status from being the call's; empty where nothing does."""
     main, after = commands[at], commands[at + 1 :]
+    if main.negated and not _answers(main):
+        return "condition"
     if main.condition or main.loop:
         return "condition" if main.condition else "loop"
     piped = 0

@@ -75,8 +75,13 @@ def steps_of(text: str) -> list[Step]:
     if len(data) > TEXT_BYTES_MAX:
         return []
     reader = _Reader(data)
-    reader.read(Parser(_bash()).parse(data).root_node, 0)
+    reader.read(Parser(_bash()).parse(data.translate(_ASCII)).root_node, 0)
     return [step for step in reader.steps if step.words and step.words[0].text not in reader.functions]
+
+
+# The grammar's scanner looks characters up in tables of 256 (`isdigit`), and what lies beyond ends the process: the
+# parser gets a letter for each byte that is not ASCII. Words are read from the text itself, at the same places.
+_ASCII: Final = bytes(range(128)) + b"x" * 128
 
 
 @cache

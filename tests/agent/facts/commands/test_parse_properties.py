@@ -23,6 +23,8 @@ _TEXTS = st.lists(_PIECES, max_size=40).map(" ".join) | st.text(max_size=200)
 @example("(" * 30_000)
 @example("sh -c " * 200)
 @example("echo 'unterminated")
+@example("\x1b\xcd{\U000fa40f\t\xd6\U0008f446\xd7")
+@example("{\U000f4a56..\U000b21c3}")
 @example("cat <<EOF\nnever ends")
 def test_any_text_is_read_within_its_bounds(text: str) -> None:
     """No text raises, and what is said of it is bounded and can be encoded."""
@@ -65,3 +67,10 @@ def test_numbers_and_temporary_paths_make_no_difference(pattern: str, one: int, 
     ]
 
     assert keys[0] == keys[1]
+
+
+def test_words_of_any_script_are_read_as_they_are() -> None:
+    """What the parser is given in place of other letters shows nowhere."""
+    (command,) = parse("cat 'tests/größe ñ.py' 日本/語.py", cwd=_ROOT, root=_ROOT)
+
+    assert command.targets == ("tests/größe ñ.py", "日本/語.py")
