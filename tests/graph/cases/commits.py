@@ -1,8 +1,9 @@
 """`commits`: what each cost."""
 
 from cc_otel.graph.store import Json
-from tests.graph.case import Case
+from tests.graph.case import Case, Graph
 from tests.graph.made import span_id
+from tests.graph.recorded import recorded
 from tests.graph.story import story
 
 AMENDED: dict[str, Json] = {
@@ -30,4 +31,14 @@ CASES = (
         [AMENDED, {**FIRST, "prompts": 1, "files": 1, "span_id": span_id(8), "repository": "acme"}],
     ),
     Case("the last alone still ends at the one before", story(), [AMENDED], {"limit": 1, "session_id": "session-a"}),
+    Case(
+        "recorded: two commits, of which one was amended twice, the second time without an edit",
+        Graph(recorded("story_commits")),
+        [
+            {"sha": "7c64ceb", "subject": "Say what prices are in", "files": 1, "amended": None},
+            {"sha": "6bf27e4", "subject": "Count and compare prices right", "files": 0, "amended": 1},
+            {"sha": "c8e6e48", "subject": "Count and compare prices", "files": 1, "amended": 1},
+            {"sha": "55a812c", "subject": "Count the last price", "files": 1, "prompts": 1, "branch": "main"},
+        ],
+    ),
 )

@@ -1,8 +1,9 @@
 """`errors`: what went wrong, how often."""
 
 from cc_otel.graph.store import Json
-from tests.graph.case import Case
+from tests.graph.case import Case, Graph
 from tests.graph.made import T0_NS
+from tests.graph.recorded import recorded
 from tests.graph.story import D, E, F, story
 
 T0_MS = T0_NS / 1e6
@@ -22,4 +23,25 @@ CASES = (
     Case("before D there was E once", story(), [{"error_key": E, "times": 1}], {"until_ms": T0_MS + 800}),
     Case("both are pytest's", story(), [{"error_key": F}, {"error_key": E}], {"tool": "pytest", "repository": "acme"}),
     Case("no other repository", story(), [], {"repository": "other"}),
+    Case(
+        "recorded: eight calls were refused or denied, two of them alike twice",
+        Graph(recorded("story_refused_denied")),
+        [
+            {"times": 2, "class": "string_not_found", "tool": "Edit"},
+            {"times": 1, "class": "denied", "tool": "Write"},
+            {"times": 1, "class": "denied", "tool": "git"},
+            {"times": 1, "class": "unknown_tool", "tool": "Teleport"},
+            {"times": 1, "class": "invalid_input", "tool": "Read"},
+            {"times": 1, "class": "not_found", "tool": "Read"},
+            {"times": 1, "class": "ambiguous_match", "tool": "Edit"},
+        ],
+    ),
+    Case(
+        "recorded: the test failed twice before it passed, one edit was refused",
+        Graph(recorded("story_fix_loop")),
+        [
+            {"times": 2, "class": "AssertionError", "tool": "unittest"},
+            {"times": 1, "class": "string_not_found", "tool": "Edit"},
+        ],
+    ),
 )

@@ -1,6 +1,7 @@
 """`waits`: how long calls waited for a person."""
 
-from tests.graph.case import Case
+from tests.graph.case import Case, Graph
+from tests.graph.recorded import recorded
 from tests.graph.story import story
 
 CASES = (
@@ -13,4 +14,9 @@ CASES = (
         ],
     ),
     Case("session b waited for nobody", story(), [], {"session_id": "session-b"}),
+    Case(
+        "recorded: a person was asked for nine seconds",
+        Graph(recorded("made_permission_granted")),
+        [{"tool": "Bash", "program": "touch", "waits": 1, "denied": 0}],
+    ),
 )
