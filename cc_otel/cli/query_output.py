@@ -64,23 +64,23 @@ def print_table(rows: Sequence[Row], columns: Sequence[Column]) -> None:
     print_rows(rows, as_json=False, shown=rows, columns=columns)
 
 
-def columns_of(query: NamedQuery, *, ids: bool) -> Sequence[Column]:
-    """Return the columns of a table: all that a query has, but the ids of spans only if asked for."""
+def columns_of(query: NamedQuery, rows: Sequence[Row], *, ids: bool) -> Sequence[Column]:
+    """Return the columns of a table: those that say something of a row, but the ids of spans only if asked for."""
     of_spans = {"trace_id", "span_id"} <= {*query.columns}
     hidden = _IDS if of_spans else _IDS - {"trace_id"}
     if not of_spans and "source" in query.columns:
         hidden = frozenset(("parent_id",))
-    names = [name for name in query.columns if name not in hidden]
+    said = [name for name in query.columns if any(row.get(name) not in (None, "", []) for row in rows)]
     found = [Column("key")] if ids and of_spans else []
-    for place, name in enumerate(names):
-        cut = "start" if name in _CUT_AT_START else "end"
-        found.append(Column(name, cut, place if place >= _NEEDED else 0))
+    for place, name in enumerate(it for it in said if it not in hidden):
+        cut = "start" if name in _CUT_AT_START else "" if name.endswith(("_ms", "_usd")) else "end"
+        found.append(Column(name.removesuffix("_ms"), cut, place if place >= _NEEDED else 0))
     return found
 
 
 def for_people(row: Row) -> dict[str, Any]:
-    """Return a row with times, durations, money and lists as people read them."""
-    shown = {name: _shown(name, value) for name, value in row.items()}
+    """Return a row with times, durations, money and lists as people read them, under names without a unit."""
+    shown = {name.removesuffix("_ms"): _shown(name, value) for name, value in row.items()}
     return {**shown, "key": f"{row.get('trace_id')}-{row.get('span_id')}"}
 
 

@@ -56,5 +56,5 @@ def _ask(query: NamedQuery, home: Home, settings: Settings, form: str | None, id
     if form:
         print_for_programs(rows, form, query.columns)
         return
-    print_table([*map(for_people, shown)], columns_of(query, ids=ids))
+    print_table([*map(for_people, shown)], columns_of(query, shown, ids=ids))
     say_if_cut(len(rows), found)

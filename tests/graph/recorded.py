@@ -12,6 +12,9 @@ from cc_otel.otlp.encode import request
 from cc_otel.span import Span
 from cc_otel.spool import Spool
 
+RECORDED_AT = b"/home/dev/.claude/projects"
+"""Where the clients kept their transcripts."""
+
 FOLDER = Path(__file__).parents[1] / "sessions"
 
 
@@ -22,9 +25,10 @@ def recorded(*names: str) -> tuple[Span, ...]:
 
     def record(spool: Spool) -> None:
         for number, line in enumerate(lines):
-            spool.write(line.payload, line.variables, line.clock_ns, identity=f"recorded.{number}")
+            payload = line.payload.replace(RECORDED_AT, str(FOLDER / "transcripts").encode())
+            spool.write(payload, line.variables, line.clock_ns, identity=f"recorded.{number}")
 
     describer = Describer({"service.name": "claude-code"}, value_bytes_max=16_384, with_content=True)
-    places = [FOLDER / "projects", FOLDER / "transcripts"]
+    places = [FOLDER / "transcripts"]
     batches = rehearse(record, describer, places, time.time_ns())
     return tuple(span for parcels in batches for span in decode(request(parcels)).spans)

@@ -35,10 +35,17 @@ CASES = (
         "recorded: two commits, of which one was amended twice, the second time without an edit",
         Graph(recorded("story_commits")),
         [
-            {"sha": "7c64ceb", "subject": "Say what prices are in", "files": 1, "amended": None},
-            {"sha": "6bf27e4", "subject": "Count and compare prices right", "files": 0, "amended": 1},
-            {"sha": "c8e6e48", "subject": "Count and compare prices", "files": 1, "amended": 1},
-            {"sha": "55a812c", "subject": "Count the last price", "files": 1, "prompts": 1, "branch": "main"},
+            {"sha": "7c64ceb", "calls": 3, "subject": "Say what prices are in", "files": 1, "amended": None},
+            {"sha": "6bf27e4", "calls": 1, "subject": "Count and compare prices right", "files": 0, "amended": 1},
+            {"sha": "c8e6e48", "calls": 2, "subject": "Count and compare prices", "files": 1, "amended": 1},
+            {
+                "sha": "55a812c",
+                "calls": 4,
+                "subject": "Count the last price",
+                "files": 1,
+                "prompts": 1,
+                "branch": "main",
+            },
         ],
     ),
 )
