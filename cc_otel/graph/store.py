@@ -179,6 +179,14 @@ class GraphStore(Protocol):
         MUST raise StoreUnavailable when it could not finish; what is left is removed the next time.
         """
 
+    def forget(self, session_ids: Sequence[str], *, dry_run: bool = False) -> Mapping[str, int]:
+        """
+        Remove sessions for good: their spans, edges, and what no span of another session shares. Return how many.
+
+        By collection, as `prune` counts. With ``dry_run`` it counts the same and removes nothing. MUST leave nothing of
+        their content in the files of the store. MUST raise StoreUnavailable when it could not finish.
+        """
+
     def close(self) -> None:
         """Close files and connections. A closed store MUST NOT be used again."""
 

@@ -924,6 +924,28 @@ class StoreContract:
         )
         assert column(ask(store, "tree", trace_id=TRACE_A1), "span_id", "depth") == [(span_id(2), 0)]
 
+    def test_a_session_is_forgotten_with_what_it_alone_made(self, store: GraphStore) -> None:
+        """Nothing of it is left, nothing of another session goes, and a dry run counts the same."""
+        shared, own = '{"file_path": "/shared"}', '{"file_path": "/own"}'
+        other = [
+            turn(7, session="session-b", trace_id=TRACE_B1),
+            tool(8, "Read", shared, session="session-b", trace_id=TRACE_B1),
+        ]
+        mine = [turn(1), tool(2, "Read", shared, parent=1), tool(3, "Edit", own, parent=1)]
+        put(store, [*mine, *other], retention_days=1)
+        dry = store.forget(["session-a", "nobody"], dry_run=True)
+        before = len(ask(store, "spans"))
+        wet = store.forget(["session-a", "nobody"])
+        left = self.counts(store)
+        put(store, mine, retention_days=1)
+        store.forget(["session-a"])
+
+        assert (dict(+Counter(dry)), before) == (dict(+Counter(wet)), 5)
+        assert (wet["spans"], wet["sessions"], wet["files"], wet["tools"], wet["touched"]) == (3, 1, 1, 1, 2)
+        assert column(ask(store, "files"), "path") == [("/shared",)]
+        assert column(ask(store, "sessions"), "session_id") == [("session-b",)]
+        assert self.counts(store) == left
+
     def test_what_spans_share_lives_as_long_as_the_last(self, store: GraphStore) -> None:
         """A session outlives its early spans, in whatever order its spans came."""
         put(store, [span(1)], retention_days=1, after_s=100)

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from arango import cursor as driver
 
-from cc_otel.graph.arango import address, changes, derived, prune, saved, schema
+from cc_otel.graph.arango import address, changes, derived, forget, prune, saved, schema
 from cc_otel.graph.arango.client import Connection, Missing
 from cc_otel.graph.arango.insert import Item, insert
 from cc_otel.graph.arango.versions import in_order, only_new
@@ -117,6 +117,12 @@ class ArangoStore:
         """See SavesQueries. They are the user's of the store's address."""
         with self._connection.within(WRITE_TIME_MAX_S):
             return saved.save(self._connection, queries)
+
+    def forget(self, session_ids: Sequence[str], *, dry_run: bool = False) -> Mapping[str, int]:
+        """See GraphStore. Where it breaks off, what is left is removed the next time."""
+        return self._with_schema(
+            PRUNE_TIME_MAX_S, lambda: dict(forget.forget(self._connection, session_ids, dry_run=dry_run))
+        )
 
     def close(self) -> None:
         """Close the connections."""

@@ -16,7 +16,8 @@ FREED_PAGES: Final = 4_000
 """How many free pages one step gives back to the disk: 32 MB."""
 
 _GONE: Final = "SELECT 'spans/' || key FROM spans WHERE expire_at <= :now"
-_KEYS: Final = "SELECT value FROM json_each(:keys)"
+KEYS: Final = "SELECT value FROM json_each(:keys)"
+"""The keys that a statement is about, a JSON list."""
 _IDS: Final = "SELECT 'spans/' || value FROM json_each(:keys)"
 
 
@@ -26,7 +27,7 @@ def _of_spans(edges: Collection) -> str:
         f"SELECT edge.key FROM json_each(:keys) AS spans "  # noqa: S608
         f"JOIN {edges.name} AS edge ON edge.key > spans.value || '.' AND edge.key < spans.value || '/'"
     )
-    conditions = [f"key IN ({_KEYS})", f"key IN ({numbered})"]
+    conditions = [f"key IN ({KEYS})", f"key IN ({numbered})"]
     if edges.target == SPANS:
         conditions.append(f"target IN ({_IDS})")
     if edges.name == LAUNCHED:
@@ -35,7 +36,8 @@ def _of_spans(edges: Collection) -> str:
     return " OR ".join(conditions)
 
 
-_DELETE_EDGES: Final = {edges.name: _of_spans(edges) for edges in EDGES if edges.name not in VIEWS}
+DELETE_EDGES: Final = {edges.name: _of_spans(edges) for edges in EDGES if edges.name not in VIEWS}
+"""Which edges go with the spans of `KEYS`, by the name of their table."""
 
 
 def count(connection: sqlite3.Connection, now_s: float) -> dict[str, int]:
@@ -56,9 +58,9 @@ def step(connection: sqlite3.Connection, now_s: float) -> Counter[str]:
     keys = [row[0] for row in found]
     if keys:
         values = {"keys": _json(keys)}
-        for name, condition in _DELETE_EDGES.items():
+        for name, condition in DELETE_EDGES.items():
             counts[name] += connection.execute(f"DELETE FROM {name} WHERE {condition}", values).rowcount  # noqa: S608
-        counts[SPANS] += connection.execute(f"DELETE FROM spans WHERE key IN ({_KEYS})", values).rowcount  # noqa: S608
+        counts[SPANS] += connection.execute(f"DELETE FROM spans WHERE key IN ({KEYS})", values).rowcount  # noqa: S608
         return counts
     for name in SHARED:
         expired = f"DELETE FROM {name} WHERE key IN (SELECT key FROM {name} WHERE expire_at <= ? LIMIT ?)"  # noqa: S608
@@ -85,7 +87,7 @@ def delete(connection: sqlite3.Connection, keys: dict[str, list[str]]) -> Counte
     """Delete edges by their keys. Return how many."""
     counts: Counter[str] = Counter()
     for name, some in keys.items():
-        statement = f"DELETE FROM {name} WHERE key IN ({_KEYS})"  # noqa: S608
+        statement = f"DELETE FROM {name} WHERE key IN ({KEYS})"  # noqa: S608
         counts[name] += connection.execute(statement, {"keys": _json(some)}).rowcount
     return counts
 

@@ -18,7 +18,7 @@ import orjson
 
 from cc_otel.graph.model import COLLECTIONS, SPANS
 from cc_otel.graph.queries import catalogue
-from cc_otel.graph.sqlite import derived, prune, schema
+from cc_otel.graph.sqlite import derived, forget, prune, schema
 from cc_otel.graph.sqlite.rows import (
     STATEMENTS_KEPT,
     TABLES,
@@ -196,6 +196,27 @@ class SqliteStore:
                 more = prune.give_back(self._writer())
             if not removed.total() and not more:
                 break
+        return counts
+
+    def forget(self, session_ids: Sequence[str], *, dry_run: bool = False) -> Mapping[str, int]:
+        """See GraphStore. One transaction, which a dry run rolls back; what is deleted is overwritten."""
+        if not self._path.exists():
+            return dict.fromkeys(COLLECTIONS, 0)
+        self.prepare()
+        with self._lock, self._reporting():
+            connection = self._writer()
+            connection.execute("PRAGMA secure_delete = ON")
+            try:
+                with _transaction(connection):
+                    counts = forget.forget(connection, session_ids)
+                    if dry_run:
+                        connection.execute("ROLLBACK")
+                        connection.execute("BEGIN IMMEDIATE")
+                if not dry_run:
+                    # The log has what the pages said before.
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                connection.execute("PRAGMA secure_delete = OFF")
         return counts
 
     def close(self) -> None:
