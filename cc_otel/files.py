@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
@@ -103,3 +103,30 @@ def append(path: Path, data: bytes) -> None:
 def open_private(path: Path, flags: int, mode: int = 0o600) -> BinaryIO:
     """Open a file to write, made readable by its owner alone where it is new."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, mode), "wb")
+
+
+def forget(folder: Path, texts: Sequence[bytes], *, dry_run: bool = False) -> int:
+    """
+    Remove the files of a folder that hold one of the texts, of ``.jsonl`` files the lines that do. Return how many.
+
+    Raises:
+        OSError: the folder or a file in it cannot be read or written.
+
+    """
+    count = 0
+    for entry in list(files_in(folder)):
+        path = folder / entry.name
+        with suppress(FileNotFoundError):
+            content = path.read_bytes()
+            if not any(text in content for text in texts):
+                continue
+            kept = b""
+            if path.suffix == ".jsonl":
+                lines = content.splitlines(keepends=True)
+                stay = [line for line in lines if not any(text in line for text in texts)]
+                count, kept = count + len(lines) - len(stay), b"".join(stay)
+            else:
+                count += 1
+            if not dry_run:
+                write_whole(path, kept) if kept else path.unlink()
+    return count

@@ -47,6 +47,7 @@ COMMANDS: Final = tuple(
         ("flush", "flush:flush", CONTROL, "Wait until everything recorded so far is delivered."),
         ("run", "run:run", CONTROL, "Run a command, then deliver what it recorded."),
         ("prune", "prune:prune", CONTROL, "Remove what is older than it is to be kept."),
+        ("forget", "forget:forget", CONTROL, "Remove sessions for good, from everywhere here."),
         ("uninstall", "uninstall:uninstall", CONTROL, "Put Claude Code's settings back as they were."),
         ("up", "up:up", RUNNING, "Run everything in one process, on SQLite."),
         ("agent", "agent:agent", RUNNING, "Run the agent alone: from recorded events to OTLP."),

@@ -126,6 +126,14 @@ class Database:
         except sqlite3.DatabaseError as error:
             raise self._known(error) from error
 
+    def overwrite_deleted(self) -> None:
+        """From now on overwrite what is deleted."""
+        self.all("PRAGMA secure_delete = ON")
+
+    def empty_log(self) -> None:
+        """Copy the write-ahead log into the file, as far as no reader needs it, and truncate it."""
+        self.all("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def _rows(self, sql: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
         try:
             yield from self._db.execute(sql, parameters)

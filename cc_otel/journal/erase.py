@@ -25,6 +25,7 @@ def erase(database: Database, session_ids: Sequence[str], *, dry_run: bool = Fal
         for session_id in session_ids:
             counts.update(_counted(database, session_id))
         return counts
+    database.overwrite_deleted()
     with database.transaction() as db:
         for session_id in session_ids:
             counts.update(_counted(database, session_id))
@@ -37,6 +38,7 @@ def erase(database: Database, session_ids: Sequence[str], *, dry_run: bool = Fal
             db.execute("DELETE FROM sessions WHERE id = ?", found)
         db.execute("DELETE FROM resources WHERE id NOT IN (SELECT resource FROM outbox)")
     database.shrink()
+    database.empty_log()
     return counts
 
 

@@ -1,12 +1,14 @@
 """The journal: its parts over one connection, and what changes several of them at once."""
 
 import logging
+from collections import Counter as Counts
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cc_otel.journal.counters import Counter, Counters
 from cc_otel.journal.database import Database
 from cc_otel.journal.deaths import Deaths
+from cc_otel.journal.erase import erase
 from cc_otel.journal.inputs import Inputs, JournalInput, delete, place
 from cc_otel.journal.open_spans import OpenSpan, OpenSpans, change_open
 from cc_otel.journal.outbox import Outbox, send_out
@@ -49,6 +51,10 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+    def erase(self, session_ids: Sequence[str], *, dry_run: bool = False) -> Counts[str]:
+        """Remove sessions for good, or count them; see `erase.erase`."""
+        return erase(self._database, session_ids, dry_run=dry_run)
 
     def commit(
         self,

@@ -318,3 +318,22 @@ class SharedCache:
             return None
         self.error = ""
         return result
+
+
+def forget_texts(path: Path, texts: Iterable[str], *, dry_run: bool = False) -> int:
+    """
+    Remove the sentences of a cache file that say one of these texts, or count them. Return how many.
+
+    Raises:
+        CacheUnavailable: the file cannot be read or written.
+
+    """
+    database = Database(path, _SCHEMA)
+    try:
+        known = [(text,) for text in texts if database.rows("SELECT 1 FROM sentences WHERE text = ? LIMIT 1", text)]
+        if dry_run:
+            count = "SELECT count(*) FROM sentences WHERE text = ?"
+            return sum(int(database.rows(count, text)[0][0]) for (text,) in known)
+        return database.change("DELETE FROM sentences WHERE text = ?", known) if known else 0
+    finally:
+        database.close()
