@@ -46,7 +46,9 @@ def forget(
     as_json: bool,
 ) -> None:
     """
-    Remove sessions for good: from the graph, the journal, the spool, the cache and the dead letters.
+    Remove sessions for good, from everywhere here.
+
+    That is the graph, the journal, the spool, the cache and the dead letters.
 
     What other sessions share (a file, a tool) stays. The agent is stopped meanwhile, and starts again with the next
     event. What was sent to other receivers, Jaeger for one, is not reached from here; nor are Claude Code's own
