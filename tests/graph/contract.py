@@ -723,11 +723,19 @@ class StoreContract:
             ({"text": "exit 1"}, [2]),
             ({"text": "[id]"}, [5]),
             ({"text": "%"}, []),
+            ({"error": "exit_1"}, [2]),
+            ({"error": "exit_2"}, []),
+            ({"since_ms": T0_MS + 3_000}, [9, 10]),
+            ({"until_ms": T0_MS + 200}, [2, 1]),
+            ({"longer_ms": 280, "kind": "tool"}, [3]),
+            ({"attribute": "gen_ai.tool.name", "value": "Read"}, [5]),
+            ({"attribute": "cc_otel.summary", "trace_id": TRACE_A1}, [5, 2]),
+            ({"attribute": 'no "such', "value": "x"}, []),
         ],
         ids=str,
     )
     def test_spans_by_what_they_say(
-        self, store: GraphStore, parameters: dict[str, str | int], numbers: list[int]
+        self, store: GraphStore, parameters: dict[str, str | int | float], numbers: list[int]
     ) -> None:
         """Spans are found by what they say, all conditions together, the newest first."""
         put(store, two_sessions())

@@ -116,7 +116,9 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "ROUND": lambda value: float(round(number(value))),
     "SORTED_UNIQUE": lambda values: sorted(_union_distinct(values), key=sort_key),
     "STARTS_WITH": lambda value, prefix: text(value).startswith(text(prefix)),
+    "SUBSTITUTE": lambda value, search, replacement: text(value).replace(search, replacement),
     "SUBSTRING": lambda value, at, length=None: text(value)[at:][:length],
+    "TO_STRING": text,
     "UNION_DISTINCT": _union_distinct,
     "UNIQUE": _union_distinct,
 }
