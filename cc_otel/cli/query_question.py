@@ -21,6 +21,7 @@ from cc_otel.config import Home, Settings
 from cc_otel.graph.queries import catalogue
 from cc_otel.graph.queries.catalogue import NamedQuery
 from cc_otel.graph.store import Query
+from cc_otel.graph.words import BadWords
 
 _MORE: Final = "Columns: {}."
 
@@ -49,7 +50,10 @@ def _ask(query: NamedQuery, home: Home, settings: Settings, form: str | None, id
         if limit is not None:
             # Some more than are shown, to say of how many.
             wanted["limit"] = min(limit + COUNTED_MAX, ROWS_MAX)
-        asked = store.query(Query(query.name, wanted))
+        try:
+            asked = store.query(Query(query.name, wanted))
+        except BadWords as error:
+            raise click.UsageError(str(error)) from error
         rows = list(islice(asked, limit))
         found = len(rows) + sum(1 for _ in asked)
         shown = [] if form else with_short_ids(store, rows)

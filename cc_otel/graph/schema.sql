@@ -179,4 +179,9 @@ CREATE INDEX IF NOT EXISTS superseded_by_session ON superseded_by (session_id);
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT OR IGNORE INTO counters VALUES ('seq', 0);
 
+-- The text of spans, without a copy of it; sqlite/words.py keeps it right.
+CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (
+  text, content = '', tokenize = "unicode61 remove_diacritics 0"
+);
+
 CREATE TABLE IF NOT EXISTS probes (number INTEGER PRIMARY KEY, bytes BLOB);  -- what a probe writes, and removes

@@ -169,6 +169,14 @@ class GraphStore(Protocol):
         MUST raise StoreUnavailable when it cannot answer now.
         """
 
+    def index(self) -> bool:
+        """
+        Make some of what was written last findable by its words, and return whether more is left to do.
+
+        For whoever writes, when nothing waits to be written. What was replaced or pruned is not found from then on,
+        whether this is called or not. MAY do nothing. MUST raise StoreUnavailable when it cannot now.
+        """
+
     def prune(self, now_s: float, *, dry_run: bool = False, steps: int = 0) -> Mapping[str, int]:
         """
         Remove every document whose ``expire_at`` (s since the epoch) has passed. Return how many by collection.

@@ -39,6 +39,9 @@ MAPPED_SPANS: Final = 32
 PROBE_S: Final = 1.0
 """How often a store that is unavailable is tried again, s."""
 
+INDEX_EVERY_S: Final = 0.5
+"""How long new spans wait at most for a step of the full-text index, beside what is written meanwhile."""
+
 PRUNE_EVERY_S: Final = 6 * 3_600
 
 
@@ -102,6 +105,8 @@ class GroupWriter:
         self._written = Written()
         self._probe_at = self._prune_at = time.monotonic()
         self._pruned: Counter[str] | None = None
+        self._index_at = 0.0
+        self._behind = True
 
     @property
     def written(self) -> Written:
@@ -163,8 +168,9 @@ class GroupWriter:
         spans = size_bytes = 0
         while spans < GROUP_SPANS_MAX and size_bytes < GROUP_BYTES_MAX:
             try:
-                # While it prunes, what arrives goes first and nothing is waited for.
-                work = self._queue.get(block=not group and self._pruned is None, timeout=PROBE_S)
+                # While it prunes or indexes, what arrives goes first and nothing is waited for.
+                idle = self._pruned is None and not self._behind
+                work = self._queue.get(block=not group and idle, timeout=PROBE_S)
             except queue.Empty:
                 break
             if work is None:
@@ -197,6 +203,7 @@ class GroupWriter:
             self._note_health(str(error))
             raise Unavailable(str(error)) from error
         self._note_health(None)
+        self._behind = True
         by_key = {keys.key_of(rejection.span): rejection for rejection in refused}
         rejections = [_rejections(work.request, by_key) for work in group]
         self._write_dead([rejection for of_work in rejections for rejection in of_work])
@@ -265,6 +272,17 @@ class GroupWriter:
                 self._note_health(str(error))
             except OSError as error:
                 log.warning("old dead letters cannot be removed: %s", error)
+        if self._behind and (self._queue.empty() or now >= self._index_at):
+            self._index_step(now)
+
+    def _index_step(self, now: float) -> None:
+        """Index a few spans: what arrived meanwhile is written before the next step."""
+        self._index_at = now + INDEX_EVERY_S
+        try:
+            self._behind = self._written.store_error is None and self._store.index()
+        except StoreUnavailable as error:
+            self._behind = False  # Until something can be written again.
+            self._note_health(str(error))
 
     def _prune_step(self) -> None:
         """Remove a few expired documents: requests that arrived meanwhile are written before the next step."""

@@ -14,6 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from cc_otel import __version__
 from cc_otel.graph.store import GraphStore, StoreUnavailable, UnknownQuery
+from cc_otel.graph.words import BadWords
 from cc_otel.journal.database import JournalUnavailable
 from cc_otel.ui import api, pages, prototype
 from cc_otel.ui.answers import answer
@@ -195,6 +196,7 @@ def _add_errors(app: FastAPI) -> None:
         (UnknownQuery, 404),
         (Ambiguous, 409),
         (api.BadParameter, 422),
+        (BadWords, 422),
     ):
         app.add_exception_handler(failure, say(status))
 

@@ -10,11 +10,12 @@ import pytest
 
 from cc_otel.graph.queries import catalogue
 from cc_otel.graph.queries.catalogue import Parameter
+from cc_otel.graph.sqlite import words
 from tests.graph.case import names
 
 SCHEMA = resources.files("cc_otel.graph").joinpath("schema.sql").read_text("utf-8")
 FOLDER = Path(__file__).parent
-ASKING = "".join(path.read_text("utf-8") for path in (FOLDER / "contract.py", *FOLDER.glob("test_*questions.py")))
+ASKING = "".join(path.read_text("utf-8") for path in (*FOLDER.glob("contract*.py"), *FOLDER.glob("test_*questions.py")))
 
 
 @pytest.mark.parametrize("name", catalogue.names())
@@ -31,6 +32,7 @@ def test_a_header_names_the_columns(name: str) -> None:
     values = dict.fromkeys(catalogue.parameters(name, "sql"))
     with closing(sqlite3.connect(":memory:")) as database:
         database.executescript(SCHEMA)
+        words.add_functions(database)
         columns = tuple(column[0] for column in database.execute(catalogue.text(name, "sql"), values).description)
 
     assert columns == catalogue.named(name).columns

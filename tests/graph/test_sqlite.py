@@ -10,11 +10,13 @@ import pytest
 
 from cc_otel.graph.mapping import mapping
 from cc_otel.graph.queries import catalogue
+from cc_otel.graph.sqlite import words
 from cc_otel.graph.sqlite.prune import STEP_SPANS
 from cc_otel.graph.sqlite.rows import VIEWS
 from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.graph.store import GraphBatch, Query, StoreUnavailable, Vertex
 from tests.graph.contract import NEVER_S, StoreContract, ask, column, put
+from tests.graph.contract_search import SearchContract
 from tests.graph.made import TRACE_A1, span, span_id, two_sessions
 
 
@@ -44,7 +46,7 @@ def file_size_limit(size_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-class TestSqliteStore(StoreContract):
+class TestSqliteStore(StoreContract, SearchContract):
     """The battery."""
 
     views = VIEWS
@@ -216,6 +218,7 @@ def test_no_query_walks_all_spans(store: SqliteStore, path: Path, name: str) -> 
     """Every query reaches spans and edges through an index, so that it stays as fast when the file grows."""
     values = dict.fromkeys(catalogue.parameters(name, "sql"))
     with closing(sqlite3.connect(path)) as connection:
+        words.add_functions(connection)
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {catalogue.text(name, 'sql')}", values)]
 
     assert [step for step in plan if step.startswith(("SCAN spans", "SCAN parent_of")) and "INDEX" not in step] == []
@@ -246,3 +249,14 @@ def test_edges_that_are_views_are_read_like_any(store: SqliteStore, path: Path) 
         for edge in batch.edges
         if edge.collection in VIEWS
     }
+
+
+def test_words_that_were_forgotten_leave_the_file(store: SqliteStore, path: Path) -> None:
+    """After a session was forgotten, no page of the file has its words, nor those of the index."""
+    put(store, [span(1, attributes={"cc_otel.summary": "quixotic zebrafish"}), span(2, session="session-b")])
+    store.index()
+    before = b"zebrafish" in path.with_name("graph.db-wal").read_bytes()
+    store.forget(["session-a"])
+    after = [b"zebrafish" in file.read_bytes() for file in path.parent.iterdir() if not file.name.endswith("-shm")]
+
+    assert (before, any(after)) == (True, False)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from arango.database import StandardDatabase
 from arango.exceptions import ArangoServerError
 
+from cc_otel.graph.arango import words
 from cc_otel.graph.arango.client import DATABASE_MISSING, Connection, done
 from cc_otel.graph.model import COLLECTIONS, EDGES, SPANS, VERTICES, Collection
 
@@ -75,6 +76,7 @@ def ensure(connection: Connection) -> None:
             # Asked for again, the server answers with the index that is there.
             database.collection(collection.name).add_index(dict(index))
     _ensure_graph(database)
+    words.ensure(database)
 
 
 def _ensure_stored_ms(database: StandardDatabase) -> None:

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from arango import cursor as driver
 
-from cc_otel.graph.arango import address, changes, derived, forget, prune, saved, schema
+from cc_otel.graph.arango import address, changes, derived, forget, prune, saved, schema, words
 from cc_otel.graph.arango.client import Connection, Missing
 from cc_otel.graph.arango.insert import Item, insert
 from cc_otel.graph.arango.versions import in_order, only_new
@@ -72,7 +72,7 @@ class ArangoStore:
         Durable means on the server's disk (waitForSync), as in SQLite.
         """
         # Merged, because the server answers a key that is twice in a request with a conflict.
-        batch = mapping.merged(batches)
+        batch = words.with_words(mapping.merged(batches))
 
         def write_all() -> list[Refusal]:
             by_collection: dict[str, list[Item]] = {}
@@ -96,7 +96,10 @@ class ArangoStore:
 
     def query(self, query: Query) -> Iterator[dict[str, Json]]:
         """Return a named query, row by row, as the graph was when it was asked."""
-        text, values = catalogue.text(query.name, "aql"), dict(catalogue.bindings(query, "aql"))
+        text = catalogue.text(query.name, "aql")
+        values: dict[str, Json] = dict(catalogue.bindings(query, "aql"))
+        if "words" in values:
+            values["words"] = words.bound(values["words"])
         if "limit" in values and values["limit"] is None:
             values["limit"] = ROWS_MAX  # AQL has no word for "all" there.
         run = self._connection.run
@@ -105,6 +108,10 @@ class ArangoStore:
     def changes(self, after: Cursor, limit: int = CHANGES_MAX) -> tuple[Sequence[dict[str, Json]], Cursor]:
         """See GraphStore. By the server's clock, `changes.OVERLAP_MS` back."""
         return self._with_schema(QUERY_TIME_MAX_S, lambda: changes.changes(self._connection, after, limit))
+
+    def index(self) -> bool:
+        """See GraphStore. The server's view follows by itself, within a second."""
+        return False
 
     def prune(self, now_s: float, *, dry_run: bool = False, steps: int = 0) -> Mapping[str, int]:
         """See GraphStore. The server lets others write meanwhile, so all of it is one step."""

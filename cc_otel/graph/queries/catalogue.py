@@ -27,6 +27,7 @@ from importlib import resources
 from typing import Final, Literal
 
 from cc_otel.graph.store import Query, UnknownQuery
+from cc_otel.graph.words import asked
 
 Scalar = str | int | float | None
 Language = Literal["sql", "aql"]
@@ -151,10 +152,12 @@ def bindings(query: Query, language: Language) -> Mapping[str, Scalar]:
 
     Raises:
         UnknownQuery: no query has that name.
-        ValueError: the query takes no such parameter.
+        ValueError: the query takes no such parameter, or cannot look for these words.
 
     """
     known = parameters(query.name, language)
     if unknown := sorted(query.parameters.keys() - known):
         raise ValueError(f"query {query.name} takes {', '.join(sorted(known))}, not {', '.join(unknown)}")
+    if isinstance(looked_for := query.parameters.get("words"), str):
+        asked(looked_for)
     return {name: query.parameters.get(name) for name in known}

@@ -8,6 +8,7 @@ from typing import Final
 import orjson
 
 from cc_otel.graph.model import EDGES, SESSIONS, SHARED, SPANS
+from cc_otel.graph.sqlite import words
 from cc_otel.graph.sqlite.prune import DELETE_EDGES, KEYS
 from cc_otel.graph.sqlite.rows import TABLES, VIEWS
 
@@ -21,6 +22,7 @@ def forget(connection: sqlite3.Connection, session_ids: Iterable[str]) -> Counte
     shared: dict[str, set[str]] = {name: set() for name in SHARED}
     for session_id in session_ids:
         keys = [row[0] for row in connection.execute("SELECT key FROM spans WHERE session_id = ?", (session_id,))]
+        words.forget(connection, keys)
         values = {"keys": orjson.dumps(keys).decode()}
         for name, key in _targets(connection, values):
             if name in shared:

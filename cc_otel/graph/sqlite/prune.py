@@ -7,6 +7,7 @@ from typing import Final
 import orjson
 
 from cc_otel.graph.model import EDGES, LAUNCHED, SHARED, SPANS, Collection
+from cc_otel.graph.sqlite import words
 from cc_otel.graph.sqlite.rows import TABLES, VIEWS
 
 STEP_SPANS: Final = 1_000
@@ -57,6 +58,7 @@ def step(connection: sqlite3.Connection, now_s: float) -> Counter[str]:
     found = connection.execute("SELECT key FROM spans WHERE expire_at <= ? LIMIT ?", (now_s, STEP_SPANS))
     keys = [row[0] for row in found]
     if keys:
+        words.forget(connection, keys)
         values = {"keys": _json(keys)}
         for name, condition in DELETE_EDGES.items():
             counts[name] += connection.execute(f"DELETE FROM {name} WHERE {condition}", values).rowcount  # noqa: S608

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from cc_otel.graph.model import COLLECTIONS, FILES, SPANS, TOUCHED, Collection
+from cc_otel.graph.sqlite import words
 from cc_otel.graph.sqlite.rows import VIEWS
 from cc_otel.graph.store import StoreUnavailable
 
@@ -104,6 +105,7 @@ def make(connection: sqlite3.Connection, path: Path) -> None:
         steps = (_TO_2 if found == 1 else "") + (_TO_3 if found in (1, 2) else "")
         for statement in _statements(steps + schema):
             connection.execute(statement)
+        words.make(connection)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
     except BaseException:

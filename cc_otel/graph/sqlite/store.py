@@ -18,7 +18,7 @@ import orjson
 
 from cc_otel.graph.model import COLLECTIONS, SPANS
 from cc_otel.graph.queries import catalogue
-from cc_otel.graph.sqlite import derived, forget, prune, schema
+from cc_otel.graph.sqlite import derived, forget, prune, schema, words
 from cc_otel.graph.sqlite.rows import (
     STATEMENTS_KEPT,
     TABLES,
@@ -150,6 +150,8 @@ class SqliteStore:
                 if schema.is_older(connection):
                     schema.show_as_current(connection)
                     text = schema.without_hints(text)
+                if "matching(" in text:
+                    words.add_functions(connection)
                 rows = connection.execute(text, values)
             except sqlite3.Error:
                 connection.close()
@@ -175,6 +177,11 @@ class SqliteStore:
             return (), after
         rows = [dict(zip(CHANGE_COLUMNS, row[2:], strict=True)) for row in found]
         return rows, Cursor(f"{found[-1][0]}:{found[-1][1]}")
+
+    def index(self) -> bool:
+        """See GraphStore. One transaction of a few milliseconds."""
+        with self._lock, self._reporting(), _transaction(self._writer()) as connection:
+            return words.index(connection) == words.STEP_SPANS
 
     def prune(self, now_s: float, *, dry_run: bool = False, steps: int = 0) -> Mapping[str, int]:
         """See GraphStore. Each step is a transaction; a dry run only reads."""
@@ -212,6 +219,8 @@ class SqliteStore:
                     if dry_run:
                         connection.execute("ROLLBACK")
                         connection.execute("BEGIN IMMEDIATE")
+                    elif counts[SPANS]:
+                        words.merge(connection)
                 if not dry_run:
                     # The log has what the pages said before.
                     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

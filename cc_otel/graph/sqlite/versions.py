@@ -9,6 +9,7 @@ import orjson
 from cc_otel.graph.mapping.keys import span_of
 from cc_otel.graph.mapping.versions import supersedes
 from cc_otel.graph.model import COLLECTIONS, SPANS
+from cc_otel.graph.sqlite import words
 from cc_otel.graph.sqlite.rows import TABLES, Row, Rows
 
 _SPANS: Final = TABLES[SPANS]
@@ -55,6 +56,7 @@ def _only_new(connection: sqlite3.Connection, rows: Rows, stored: dict[object, R
         if _same(row, old) or not _replaces(row, old):
             dropped.add(row[0])
         else:
+            words.forget(connection, [str(row[0])])
             _delete_edges(connection, str(row[0]))
     return {
         name: [row for row in some if span_of(str(row[0])) not in dropped]

@@ -56,6 +56,8 @@ POOL: Mapping[str, Sequence[str | int | None]] = {
     "kind": ("tool",),
     "tool": ("Bash",),
     "name": ("hook Stop",),
+    # Each store ranks by its own statistics: contract_search.py has what is found.
+    "words": ("absent",),
     "text": ("pytest", "PYTEST -Q", "%", "", "absent"),
 }
 """What is asked for, by the name of a parameter; of others a text, or the choices that they have."""

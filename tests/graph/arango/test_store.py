@@ -18,13 +18,14 @@ from cc_otel.graph.arango.store import ArangoStore
 from cc_otel.graph.mapping import mapping
 from tests.graph.arango.standin.server import StandIn, running
 from tests.graph.contract import StoreContract, ask
+from tests.graph.contract_search import SearchContract
 from tests.graph.made import two_sessions
 
 REAL_URL = "CC_OTEL_TEST_ARANGO_URL"
 REAL_PASSWORD = "CC_OTEL_TEST_ARANGO_PASSWORD"
 
 
-class TestOnTheStandIn(StoreContract):
+class TestOnTheStandIn(StoreContract, SearchContract):
     """The battery, against the protocol stand-in."""
 
     @pytest.fixture
@@ -46,7 +47,7 @@ def test_a_real_server_is_there() -> None:
         assert len(ask(store, "sessions")) == 2
 
 
-class TestOnARealServer(StoreContract):
+class TestOnARealServer(StoreContract, SearchContract):
     """The battery, against the server that the environment names."""
 
     # One skipped test says that there is none; forty would bury what else was skipped.

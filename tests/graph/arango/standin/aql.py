@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby, islice
 
-from tests.graph.arango.standin.aql_expressions import Expression, Expressions, Row
+from tests.graph.arango.standin.aql_expressions import OF_VIEW, SEARCHED, Expression, Expressions, Row
 from tests.graph.arango.standin.aql_values import AGGREGATES, compare, is_true, number, sort_key
 from tests.graph.arango.standin.documents import remove
 from tests.graph.arango.standin.engine import Collection, Document, Problem, Value, View
@@ -79,9 +79,10 @@ class _Query(Expressions):
             "SORT": self._sort,
             "LIMIT": self._limit,
             "COLLECT": self._collect,
+            "SEARCH": self._search,
         }
         clauses = []
-        while word := self.accept(*parsers):
+        while word := self.accept(*parsers) or ("SEARCH" if self.accept_word("SEARCH") else None):
             clauses.append(parsers[word]())
         if self.accept("RETURN"):
             return [*clauses, self._return()]
@@ -158,6 +159,20 @@ class _Query(Expressions):
     def _filter(self) -> Clause:
         condition = self.expression()
         return lambda rows, _: (row for row in rows if is_true(condition(row)))
+
+    def _search(self) -> Clause:
+        condition = self.expression()
+        if self.accept_word("OPTIONS"):
+            self.expression()  # No view lags behind here.
+
+        def found(rows: Rows, _: Row) -> Rows:
+            every = list(rows)
+            for row in every:
+                searched: list[Value] = []
+                if is_true(condition({**row, SEARCHED: searched})):
+                    yield {**row, SEARCHED: searched, OF_VIEW: every}
+
+        return found
 
     def _let(self) -> Clause:
         name = self.name()

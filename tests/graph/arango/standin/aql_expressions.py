@@ -3,10 +3,17 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from math import log
 
 from tests.graph.arango.standin.aql_tokens import Reader
-from tests.graph.arango.standin.aql_values import FUNCTIONS, attribute, compare, element, is_in, is_true, number
+from tests.graph.arango.standin.aql_values import FUNCTIONS, attribute, compare, element, is_in, is_true, number, tokens
 from tests.graph.arango.standin.engine import Value, View
+
+SEARCHED = "SEARCH"
+"""Under which a row keeps the words that the index was asked for."""
+
+OF_VIEW = "FOR"
+"""Under which a row keeps all rows of the view."""
 
 Row = dict[str, Value]
 """The variables and their values."""
@@ -68,8 +75,12 @@ class Expressions(Reader, ABC):
 
     def _comparison(self) -> Expression:
         left = self.sum()
-        while operator := self.accept(*_COMPARISONS):
-            left = _binary(_COMPARISONS[operator], left, self.sum())
+        while operator := self.accept(*_COMPARISONS, "ALL"):
+            if operator == "ALL":
+                self.expect("IN")
+                left = _all_in(left, self.sum())
+            else:
+                left = _binary(_COMPARISONS[operator], left, self.sum())
         return left
 
     def sum(self) -> Expression:
@@ -144,6 +155,10 @@ class Expressions(Reader, ABC):
         arguments = self._list(")")
         if name.upper() == "DOCUMENT" and len(arguments) == 1:
             return lambda row: self.store.document(arguments[0](row))
+        if name.upper() == "ANALYZER" and len(arguments) == 2:
+            return arguments[0]
+        if name.upper() == "BM25" and len(arguments) == 1:
+            return lambda row: _score(row[SEARCHED], arguments[0], row, row[OF_VIEW])
         function = FUNCTIONS.get(name.upper())
         if function is None:
             self.unknown(f"the function {name}")
@@ -188,6 +203,30 @@ class Expressions(Reader, ABC):
                 self.expect(",")
             items.append(self.expression())
         return items
+
+
+def _all_in(words: Expression, where: Expression) -> Expression:
+    def value(row: Row) -> Value:
+        wanted, found = words(row), where(row)
+        if SEARCHED not in row:
+            return isinstance(found, list) and all(is_in(one, found) for one in wanted)
+        row[SEARCHED] += [(one, where) for one in wanted]
+        return all(one in tokens(found) for one in wanted)
+
+    return value
+
+
+def _score(searched: list[Value], document: Expression, row: Row, every: list[Row]) -> float:
+    """Return BM25 with the server's k = 1.2 and b = 0.75."""
+    score = 0.0
+    for word, where in searched:
+        held = [tokens(where(one)) for one in every]
+        own = tokens(where(row))
+        often, length = own.count(word), len(own) * len(held) / (sum(map(len, held)) or 1)
+        holding = sum(word in one for one in held)
+        weight = log(1 + (len(held) - holding + 0.5) / (holding + 0.5))
+        score += weight * often * 2.2 / (often + 1.2 * (0.25 + 0.75 * length))
+    return score
 
 
 def _or(left: Expression, right: Expression) -> Expression:

@@ -1,5 +1,6 @@
 """AQL's values: how they compare and count, and the functions that the project's queries call."""
 
+import re
 from collections.abc import Callable, Sequence
 from functools import cmp_to_key
 from itertools import zip_longest
@@ -71,6 +72,11 @@ def element(value: Value, index: Value) -> Value:
     return attribute(value, text(index))
 
 
+def tokens(value: Value) -> list[str]:
+    """Return the words of a text, as the analyzer of the project makes them; other analyzers are not known."""
+    return re.findall(r"[^\W_]+", value.lower()) if isinstance(value, str) else []
+
+
 def _merge(*arguments: Value) -> Value:
     documents = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], list) else arguments
     result: dict[str, Value] = {}
@@ -103,8 +109,11 @@ def _first(value: Value) -> Value:
 
 FUNCTIONS: dict[str, Callable[..., Value]] = {
     "ATTRIBUTES": lambda value: list(value) if isinstance(value, dict) else None,
+    "CHAR_LENGTH": lambda value: len(text(value)),
     "CONCAT": lambda *parts: "".join(map(text, parts)),
+    "CONCAT_SEPARATOR": lambda sign, array: text(sign).join(text(one) for one in array if one is not None),
     "CONTAINS": _contains,
+    "FIND_FIRST": lambda value, what: text(value).find(text(what)),
     "FIRST": _first,
     "LENGTH": _length,
     "LOWER": lambda value: text(value).lower(),
@@ -112,6 +121,7 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "MERGE": _merge,
     "NOT_NULL": lambda *values: next((value for value in values if value is not None), None),
     "PUSH": lambda array, value: [*array, value],
+    "REGEX_REPLACE": lambda value, pattern, by: re.sub(pattern, by, text(value)),
     "RIGHT": lambda value, length: text(value)[-length:] if length > 0 else "",
     "ROUND": lambda value: float(round(number(value))),
     "SORTED_UNIQUE": lambda values: sorted(_union_distinct(values), key=sort_key),
@@ -119,6 +129,8 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "SUBSTITUTE": lambda value, search, replacement: text(value).replace(search, replacement),
     "SUBSTRING": lambda value, at, length=None: text(value)[at:][:length],
     "TO_STRING": text,
+    "TOKENS": lambda value, _: tokens(value),
+    "TRIM": lambda value: text(value).strip(),
     "UNION_DISTINCT": _union_distinct,
     "UNIQUE": _union_distinct,
 }

@@ -52,9 +52,11 @@ class Database:
     options: Document = field(default_factory=dict)
     collections: dict[str, Collection] = field(default_factory=dict)
     graphs: dict[str, Document] = field(default_factory=dict)
+    views: dict[str, Document] = field(default_factory=dict)
 
     def collection(self, name: str) -> Collection:
-        found = self.collections.get(name)
+        links = self.views[name]["links"] if name in self.views else [name]
+        found = self.collections.get(next(iter(links)))
         if found is None:
             raise Problem(404, 1203, f"collection or view not found: {name}")
         return found

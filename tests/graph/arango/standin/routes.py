@@ -95,6 +95,11 @@ class Routes:
                 return self._collection(request, database, rest)
             case ("GET" | "POST", "index"):
                 return self._index(request, database)
+            case ("POST", "analyzer"):
+                wanted = request.json()
+                return Answer(201, {**wanted, "name": f"{database.name}::{wanted['name']}"})
+            case ("POST", "view"):
+                return self._view(request.json(), database)
             case ("GET" | "POST" | "PUT", "gharial", *rest):
                 return self._graph(request, database, rest)
             case (_, "document", name, *rest):
@@ -181,6 +186,16 @@ class Routes:
                     raise Problem(409, 1207, f"duplicate value for index name {present['name']!r}")
             collection.indexes.append(new)
         return Answer(201, {**new, "isNewlyCreated": True, "code": 201, "error": False})
+
+    def _view(self, wanted: Document, database: Database) -> Answer:
+        with self._engine.lock:
+            if wanted["name"] in {*database.views, *database.collections}:
+                raise Problem(409, 1207, "duplicate name")
+            if len(wanted["links"]) != 1:
+                raise Problem(501, 9, "the stand-in does not know views of more than one collection")
+            made = {"id": self._engine.next_id(), "globallyUniqueId": f"h{wanted['name']}", **wanted}
+            database.views[wanted["name"]] = made
+        return Answer(201, made)
 
     # Graphs
 
