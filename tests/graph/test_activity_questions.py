@@ -9,10 +9,10 @@ import pytest
 from cc_otel.graph.arango.store import ArangoStore
 from cc_otel.graph.sqlite.store import SqliteStore
 from cc_otel.graph.store import Edge, GraphStore
-from cc_otel.span import AttributeValue, Span
+from cc_otel.span import AttributeValue, Link, Span
 from tests.graph.arango.standin.server import StandIn, running
 from tests.graph.contract import T0_MS, ask, column, put
-from tests.graph.made import TRACE_A1, TRACE_B1, span, span_id
+from tests.graph.made import TRACE_A1, TRACE_B1, span, span_id, turn
 
 
 @pytest.fixture(params=["sqlite", "arangodb"])
@@ -192,3 +192,80 @@ def test_what_follows_what(store: GraphStore) -> None:
         ask(store, "transitions"), "tool", "class", "next_tool", "next_class", "times", "after_failure", "sessions"
     ) == [("Edit", None, "Bash", "test", 2, 0, 1), ("Bash", "test", "Edit", None, 1, 1, 1)]
     assert ask(store, "transitions", session_id="session-b") == []
+
+
+def test_what_tools_were_used(store: GraphStore) -> None:
+    """Calls by tool and class with their outcomes, times without waits, and the cost of what asked for them, shared."""
+    asked = tuple(Link(TRACE_A1, span_id(number), {"cc_otel.link": "asked_for"}) for number in (2, 3))
+    asking: dict[str, AttributeValue] = {"gen_ai.operation.name": "chat", "cc_otel.cost_usd": 0.4}
+    put(
+        store,
+        [
+            span(1, "chat m", attributes=asking, links=asked),
+            call(2, "Bash", 10, command__class="test", tool__outcome="failed", tool__wait_ms=4.0),
+            call(3, "Bash", 30, command__class="test", tool__outcome="ok"),
+            call(4, "Read", 50, session="session-b"),
+            call(5, "Read", 60, tool__outcome="refused"),
+        ],
+    )
+
+    assert column(
+        ask(store, "tools"),
+        "tool",
+        "class",
+        "calls",
+        "ok",
+        "failed",
+        "refused",
+        "other",
+        "sessions",
+        "mean_ms",
+        "wait_ms",
+    ) == [("Bash", "test", 2, 1, 1, 0, 0, 1, 8, 4), ("Read", None, 2, 0, 0, 1, 1, 2, 10, 0)]
+    assert column(ask(store, "tools"), "cost_usd") == [(0.4,), (None,)]
+    assert column(ask(store, "tools", session_id="session-b"), "tool", "calls") == [("Read", 1)]
+
+
+def test_what_models_were_asked(store: GraphStore) -> None:
+    """Answers and failures by model, with tokens and what is known of the cost."""
+    used: dict[str, AttributeValue] = {"gen_ai.operation.name": "chat", "gen_ai.response.model": "m"}
+    put(
+        store,
+        [
+            span(1, "chat m", attributes={**used, "gen_ai.usage.input_tokens": 10, "cc_otel.cost_usd": 0.5}),
+            span(2, "chat m", attributes={**used, "gen_ai.usage.input_tokens": 5}, session="session-b"),
+            span(3, "chat", attributes={"gen_ai.operation.name": "chat"}, error="overloaded_error"),
+        ],
+    )
+
+    assert column(
+        ask(store, "models"),
+        "model",
+        "calls",
+        "failed",
+        "sessions",
+        "mean_ms",
+        "input_tokens",
+        "cost_usd",
+        "unpriced_calls",
+    ) == [("m", 2, 0, 2, 10, 15, 0.5, 1), (None, 0, 1, 1, None, 0, None, 0)]
+
+
+def test_which_sessions_go_on_with_which(store: GraphStore) -> None:
+    """A session that resumed another's, once, with the first prompts of both."""
+    link = (Link(TRACE_A1, span_id(1), {"cc_otel.link": "resumed_from"}),)
+    put(
+        store,
+        [
+            turn(1),
+            turn(2, session="session-b", trace_id=TRACE_B1, start_ms=5, links=link),
+            turn(3, session="session-b", trace_id=TRACE_B1, start_ms=9, links=link),
+            turn(4, start_ms=20, links=link),
+        ],
+    )
+
+    assert column(ask(store, "lineage"), "session_id", "how", "from_session_id", "start_ms", "prompt") == [
+        ("session-b", "resumed_from", "session-a", T0_MS + 5, ask(store, "lineage")[0]["from_prompt"])
+    ]
+    assert len(ask(store, "lineage", session_id="session-a")) == 1
+    assert ask(store, "lineage", session_id="session-c") == []
