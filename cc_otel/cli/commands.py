@@ -52,6 +52,7 @@ COMMANDS: Final = tuple(
         ("up", "up:up", RUNNING, "Run everything in one process, on SQLite."),
         ("agent", "agent:agent", RUNNING, "Run the agent alone: from recorded events to OTLP."),
         ("graph-exporter", "graph_exporter:graph_exporter", RUNNING, "Run the graph-exporter alone: OTLP to a graph."),
+        ("mcp", "mcp:mcp", RUNNING, "Let an agent ask what was done before, over MCP."),
         ("demo", "demo.demo:demo", OTHERS, "Play a recorded session through everything; show its tree."),
         ("settings", "settings:settings", OTHERS, "List all settings, their values and what they are for."),
         ("send", "send:send", OTHERS, "Record one event, JSON on standard input."),
