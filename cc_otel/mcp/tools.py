@@ -20,10 +20,13 @@ _JSON_TYPES: Final = {"text": "string", "integer": "integer", "real": "number"}
 _NOT_OFFERED: Final = frozenset({"limit", "now_ms"})
 
 
+OUTLINE: Final = "outline"
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """
-    A tool: the query behind it, when to use it, and what its rows lead to. ``required`` are parameters it needs.
+    A tool: the query behind it, when to use it, and what its rows lead to.
 
     ``more`` are parameters that the server takes beside the query's own.
     """
@@ -32,7 +35,6 @@ class Offer:
     query: str
     when: str
     then: str
-    required: Sequence[str] = ()
     more: Sequence[catalogue.Parameter] = ()
 
     @property
@@ -44,6 +46,13 @@ class Offer:
     def takes_limit(self) -> bool:
         """Whether its query bounds its own rows."""
         return any(it.name == "limit" for it in catalogue.named(self.query).parameters)
+
+    @property
+    def required(self) -> Sequence[str]:
+        """The parameters that it needs; an outline has a default."""
+        if self.name == OUTLINE:
+            return ()
+        return [it.name for it in catalogue.named(self.query).parameters if it.required]
 
     def input_schema(self) -> dict[str, Any]:
         """Return the JSON schema of its arguments."""
@@ -64,8 +73,6 @@ _HELP: Final[Mapping[str, str]] = {
     "session_id": "a session's id, the beginning of it, or `last` for the one that was active last",
     "trace_id": "32 hexadecimal digits: one turn and all that it caused",
 }
-
-OUTLINE: Final = "outline"
 
 OFFERS: Final = (
     Offer(
@@ -92,7 +99,6 @@ OFFERS: Final = (
         "why",
         "Use it to learn what led to a span: the model call that asked for it, and what that had read.",
         "Rows have the span that each step is.",
-        required=("span_id",),
     ),
     Offer(
         "errors",
@@ -105,14 +111,12 @@ OFFERS: Final = (
         "fixes",
         "Use it when you meet an error: what was done about it before, and what made it go away.",
         "A row's session_id leads to `outline`.",
-        required=("error_key",),
     ),
     Offer(
         "file",
         "file",
         "Use it before changing a file that others may have changed: who touched it, under which prompt, what failed.",
         "A row's session_id leads to `outline`.",
-        required=("path",),
     ),
     Offer(
         "loops",

@@ -78,7 +78,7 @@ def test_an_odd_question_is_answered_with_what_to_do(recorded: Person) -> None:
     assert [is_error for is_error, _ in answers] == [True] * 5
     assert [text.split(";")[0][:40] for _, text in answers] == [
         "nothing is known of 'nobody'",
-        "why needs span_id",
+        "why needs trace_id, span_id",
         "limit is a number from 1 to 50",
         answers[3][1].split(";")[0][:40],
         "there is no tool 'forget'",
