@@ -37,6 +37,7 @@ def test_an_agent_asks_what_was_done_before(world: World) -> None:
         {
             "break it": [calls(bash("one", "echo the-zebra-is-missing >&2; exit 3")), says("it broke")],
             "look back": [
+                calls(tool(f"mcp__{SERVER}__find", "find", words="zebra")),
                 calls(tool(f"mcp__{SERVER}__sessions", "list", limit=5)),
                 calls(tool(f"mcp__{SERVER}__outline", "tree", session_id="last")),
                 says("seen"),
@@ -53,10 +54,13 @@ def test_an_agent_asks_what_was_done_before(world: World) -> None:
     assert added.code == 0, added.stderr
     assert (done.code, done.stdout) == (0, "seen\n")
     answers = [json.loads(text_of(it)) for it in results(world) if '"left_out"' in text_of(it)]
-    assert any(row.get("prompt", "").startswith("break it") for row in answers[0]["rows"])
-    assert {"note", "rows", "left_out"} <= answers[1].keys()
+    found, sessions, outline = answers
+    assert any("zebra" in str(row) for row in found["rows"])
+    assert any(row.get("prompt", "").startswith("break it") for row in sessions["rows"])
+    assert {"note", "rows", "left_out"} <= outline.keys()
     asked = [it for it in world.spans() if it["kind"] == "tool" and str(it["tool"]).startswith(f"mcp__{SERVER}")]
     assert [(it["tool"], it["status"]) for it in asked] == [
+        (f"mcp__{SERVER}__find", "UNSET"),
         (f"mcp__{SERVER}__sessions", "UNSET"),
         (f"mcp__{SERVER}__outline", "UNSET"),
     ]
