@@ -17,7 +17,7 @@ from cc_otel.view.trees import TreeSpan
 @with_settings("store", "arango_password_file")
 def mcp(home: Home, settings: Settings) -> None:
     """
-    Let an agent ask what was done before, over the Model Context Protocol.
+    Let an agent ask what was done before, over MCP (the Model Context Protocol).
 
     Speaks on standard input and output, and only reads. Claude Code is told of it with
     `claude mcp add cc-otel -- cc-otel mcp`; the plugin brings it.
