@@ -115,6 +115,7 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "CONTAINS": _contains,
     "FIND_FIRST": lambda value, what: text(value).find(text(what)),
     "FIRST": _first,
+    "LAST": lambda value: value[-1] if isinstance(value, list) and value else None,
     "LENGTH": _length,
     "LOWER": lambda value: text(value).lower(),
     "MAX": lambda values: max((v for v in values if v is not None), key=sort_key, default=None),
@@ -131,6 +132,7 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "TO_STRING": text,
     "TOKENS": lambda value, _: tokens(value),
     "TRIM": lambda value: text(value).strip(),
+    "UNION": lambda *arrays: [value for array in arrays for value in array],
     "UNION_DISTINCT": _union_distinct,
     "UNIQUE": _union_distinct,
 }
