@@ -1,0 +1,1 @@
+"""What takes two spans to say: which call followed, repeated, superseded or mended which (docs/graph.md, "Rules")."""
