@@ -215,6 +215,11 @@ class Home:
         return self.path / "otlp.sock"
 
     @property
+    def settled(self) -> Path:
+        """How far the derived edges of the graph have come."""
+        return self.path / "graph.settled"
+
+    @property
     def dead(self) -> Path:
         """Spans that no receiver or store will ever take."""
         return self.path / "dead"

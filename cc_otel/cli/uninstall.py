@@ -20,7 +20,7 @@ from cc_otel.cli.install import dry_run_option, in_words, scope_options, setting
 from cc_otel.config import Home
 
 OURS: Final = (
-    *("spool", "dead", "journal.db*", "graph.db*", "cache.db*", "config.toml", "ui-token", "off"),
+    *("spool", "dead", "journal.db*", "graph.db*", "graph.settled", "cache.db*", "config.toml", "ui-token", "off"),
     *("otlp.sock", "agent.*", "cc-otel.log*", "graph-exporter.log*"),
 )
 """What a home holds beside what `install` put there. Only these are deleted: a home may be in anybody's folder."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from cc_otel.dead_letter import DeadLetter
+from cc_otel.graph.settle import Settler
 from cc_otel.graph.store import GraphStore
 from cc_otel.graph.writer import GroupWriter, Written
 from cc_otel.otlp.sink import Receiver
@@ -35,13 +36,25 @@ class GraphExporter:
     Writes what its receivers receive to ``store``, which it takes over: `stop` closes it.
 
     What can never be stored goes to ``dead_dir``. Documents expire ``retention_days`` after their spans' end; 0 keeps
-    them.
+    them. What takes two spans is derived beside; ``place`` is the file that keeps how far that has come. Without it
+    nothing is derived.
     """
 
-    def __init__(self, store: GraphStore, receivers: Sequence[Receiver], dead_dir: Path, retention_days: float) -> None:
+    def __init__(
+        self,
+        store: GraphStore,
+        receivers: Sequence[Receiver],
+        dead_dir: Path,
+        retention_days: float,
+        place: Path | None = None,
+    ) -> None:
         self._store = store
         self._receivers = receivers
         self._writer = GroupWriter(store, DeadLetter(dead_dir, time.time), retention_days, self._set_serving)
+        self._settler = None
+        if place:
+            writer = self._writer
+            self._settler = Settler(store, place, lambda: writer.waiting, lambda: writer.written.spans_stored)
         self._address = ""
 
     @property
@@ -58,6 +71,8 @@ class GraphExporter:
         _tune_interpreter()
         self._address = ", ".join(receiver.start(self._writer) for receiver in self._receivers)
         self._writer.start()
+        if self._settler:
+            self._settler.start()
         return self._address
 
     def alive(self) -> bool:
@@ -75,6 +90,8 @@ class GraphExporter:
         """Refuse new requests, finish accepted ones within ``grace_s`` seconds, and close the store."""
         for receiver in self._receivers:
             receiver.stop(grace_s)
+        if self._settler:
+            self._settler.stop(STOP_S)
         self._writer.stop(STOP_S)
         self._store.close()
 

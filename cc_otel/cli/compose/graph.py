@@ -17,7 +17,7 @@ STOP_GRACE_S: Final = 5.0
 def graph_exporter_at_work(home: Home, settings: Settings) -> Iterator[GraphExporter]:
     """Run a graph-exporter until the block ends; it finishes what it accepted."""
     server = TraceServer(graph_address(home, settings), settings.graph_token or None)
-    exporter = GraphExporter(open_store(home, settings), [server], home.dead, settings.retention_days)
+    exporter = GraphExporter(open_store(home, settings), [server], home.dead, settings.retention_days, home.settled)
     exporter.start()
     try:
         yield exporter
