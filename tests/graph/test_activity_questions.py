@@ -269,3 +269,24 @@ def test_which_sessions_go_on_with_which(store: GraphStore) -> None:
     ]
     assert len(ask(store, "lineage", session_id="session-a")) == 1
     assert ask(store, "lineage", session_id="session-c") == []
+
+
+def test_what_derived_edges_are_made_of(store: GraphStore) -> None:
+    """The calls of a session in their order, and the sessions that go on with it or that it goes on with."""
+    link = (Link(TRACE_A1, span_id(1), {"cc_otel.link": "resumed_from"}),)
+    put(
+        store,
+        [
+            turn(1),
+            call(2, "Bash", 9, tool__outcome="failed", error__key="e" * 16),
+            call(3, "Read", 3, files='[{"path": "/a"}]'),
+            turn(4, session="session-b", trace_id=TRACE_B1, start_ms=5, links=link),
+        ],
+    )
+
+    assert column(ask(store, "calls", session_id="session-a"), "span_id", "tool", "outcome", "error_key", "files") == [
+        (span_id(3), "Read", None, None, '[{"path": "/a"}]'),
+        (span_id(2), "Bash", "failed", "e" * 16, None),
+    ]
+    assert ask(store, "session_links", session_id="session-a") == [{"session_id": "session-b", "later": 1}]
+    assert ask(store, "session_links", session_id="session-b") == [{"session_id": "session-a", "later": 0}]
