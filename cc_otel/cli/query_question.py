@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import click
 
-from cc_otel.cli.common import with_settings
+from cc_otel.cli.common import say, with_settings
 from cc_otel.cli.query_options import ROWS_MAX, parameters_of, values_of
 from cc_otel.cli.query_output import (
     COUNTED_MAX,
@@ -18,6 +18,7 @@ from cc_otel.cli.query_output import (
 )
 from cc_otel.cli.query_reading import reading, with_short_ids, with_whole_id
 from cc_otel.config import Home, Settings
+from cc_otel.graph.derived.rules import SENTENCES
 from cc_otel.graph.queries import catalogue
 from cc_otel.graph.queries.catalogue import NamedQuery
 from cc_otel.graph.store import Query
@@ -62,3 +63,6 @@ def _ask(query: NamedQuery, home: Home, settings: Settings, form: str | None, id
         return
     print_table([*map(for_people, shown)], columns_of(query, shown, ids=ids))
     say_if_cut(len(rows), found)
+    for rule in dict.fromkeys(str(row["rule"]) for row in rows if row.get("rule")):
+        if sentence := SENTENCES.get(rule):
+            say(f"{rule}: {sentence}")

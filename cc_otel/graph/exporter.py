@@ -18,6 +18,9 @@ from cc_otel.otlp.sink import Receiver
 COLLECT_EVERY_OBJECTS: Final = 100_000
 SWITCH_INTERVAL_S: Final = 0.0003
 
+SETTLE_S: Final = 3.0
+"""How long what takes two spans may still be derived at the end: a command that flushes leaves a graph that answers."""
+
 STOP_S: Final = 10.0
 """How long the last write may take after no request is open any more."""
 
@@ -93,6 +96,8 @@ class GraphExporter:
         if self._settler:
             self._settler.stop(STOP_S)
         self._writer.stop(STOP_S)
+        if self._settler:
+            self._settler.finish(SETTLE_S)
         self._store.close()
 
     def _set_serving(self, serving: bool) -> None:

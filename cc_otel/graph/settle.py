@@ -197,6 +197,15 @@ class Settler:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
+    def finish(self, time_s: float) -> None:
+        """Settle what is left after `stop`, as far as it takes ``time_s`` seconds: the next start goes on from there."""
+        until_s = self._clock() + time_s
+        with suppress(StoreUnavailable):
+            while self._clock() < until_s and self._look(self._clock()):
+                pass
+            while self._unsettled and self._clock() < until_s:
+                self._settle(next(iter(self._unsettled)))
+
     def step(self) -> bool:
         """Look at the feed or settle one session, if it is time; return whether there was anything to do."""
         now_s = self._clock()

@@ -290,3 +290,18 @@ def test_what_derived_edges_are_made_of(store: GraphStore) -> None:
     ]
     assert ask(store, "session_links", session_id="session-a") == [{"session_id": "session-b", "later": 1}]
     assert ask(store, "session_links", session_id="session-b") == [{"session_id": "session-a", "later": 0}]
+
+
+def test_why_two_calls_belong_together(store: GraphStore) -> None:
+    """An edge by its key, or all edges at a span, with the labels of both calls."""
+    put(store, [call(1, "Bash", 0, tool__outcome="failed"), call(2, "Edit", 5), call(3, "Bash", 9, tool__outcome="ok")])
+    source, target = (f"spans/{TRACE_A1}-{span_id(number)}" for number in (1, 3))
+    fixed = {"label": "resolved by", "session_id": "session-a", "rule": "covering_command", "level": "exact"}
+    key = f"{TRACE_A1}-{span_id(1)}.r"
+    store.replace_derived("session-a", [follows(1, 2), Edge("resolved_by", key, source, target, fixed)])
+
+    assert column(
+        ask(store, "explain", edge=key), "kind", "rule", "level", "source_outcome", "target", "target_id"
+    ) == [("resolved_by", "covering_command", "exact", "failed", "execute_tool Bash", f"{TRACE_A1}-{span_id(3)}")]
+    assert column(ask(store, "explain", edge=f"{TRACE_A1}-{span_id(1)}"), "kind") == [("follows",), ("resolved_by",)]
+    assert ask(store, "explain", edge="nothing") == []

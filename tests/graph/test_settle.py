@@ -131,6 +131,17 @@ def test_what_was_seen_before_an_end_is_settled_after_it(bench: Bench) -> None:
     assert edges(bench.path) == first
 
 
+def test_what_is_left_is_settled_at_the_end(bench: Bench) -> None:
+    """A run that ends at once leaves a settled graph; one without time leaves it to the next."""
+    bench.store.write(mapping.of(recorded("story_fix_loop")))
+    bench.settler.finish(0)
+    early = edges(bench.path)
+    bench.new().finish(60)
+
+    assert early == set()
+    assert edges(bench.path)
+
+
 def test_a_store_that_is_away_is_asked_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A session that could not be settled waits for the store, and is not lost."""
     bench.store.write(mapping.of(recorded("story_fix_loop")))
