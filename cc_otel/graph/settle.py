@@ -198,7 +198,7 @@ class Settler:
         return not self._thread.is_alive()
 
     def finish(self, time_s: float) -> None:
-        """Settle what is left after `stop`, as far as it takes ``time_s`` seconds: the next start goes on from there."""
+        """Settle what is left after `stop`, for at most ``time_s`` seconds; the next start goes on from there."""
         until_s = self._clock() + time_s
         with suppress(StoreUnavailable):
             while self._clock() < until_s and self._look(self._clock()):
