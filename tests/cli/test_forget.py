@@ -29,6 +29,9 @@ def recorded(person: Person) -> Person:
         + event(MINE, "Stop", prompt_id="p1")
         + event(MINE, "UserPromptSubmit", prompt=f"go on with {MARK}", prompt_id="p2")
     )
+    person.home.mkdir(mode=0o700)
+    # No agent may take what is counted.
+    (person.home / "config.toml").write_text('autostart = "off"\n')
     person.done("replay", str(lines))
     person.done("replay", str(SESSIONS / "basic.jsonl"))
     person.done("flush")
