@@ -64,7 +64,7 @@ def test_files_are_known_by_their_place_in_the_repository() -> None:
         {"op": "read"},
     ]
     here = call(cc_otel__files=json.dumps(files))
-    there = made(call(cc_otel__files=json.dumps([{"path": "/tmp/wt/src/a.py"}]), cc_otel__vcs__root="/tmp/wt"))
+    there = made(call(cc_otel__files=json.dumps([{"path": "/srv/other/src/a.py"}]), cc_otel__vcs__root="/srv/other"))
     graph = made(here)
 
     assert [(it["path"], it.get("repository"), it.get("extension")) for it in graph["files"]] == [
