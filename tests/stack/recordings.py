@@ -5,6 +5,7 @@ import re
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -83,8 +84,13 @@ def drawn(name: str) -> list[Place]:
 def drawing(name: str, spans: Iterable[Span]) -> list[Place]:
     """Draw a recording's spans in the same way, without model calls."""
     origin_ns = min(record["t_ns"] for record in loader.records(name))
-    below = _by_parent(spans)
+    below = _by_parent(map(_where_it_was_recorded, spans))
     return _at_one_time([place for root in below[None] for place in _draw(root, below, origin_ns, depth=0)])
+
+
+def _where_it_was_recorded(span: Span) -> Span:
+    """Return the end of a session as the instant that was drawn: its span covers the whole session."""
+    return replace(span, start_ns=span.end_ns - INSTANT_NS) if span.name == "hook SessionEnd" else span
 
 
 def _at_one_time(places: list[Place]) -> list[Place]:
@@ -128,4 +134,6 @@ def _draw(span: Span, below: dict[str | None, list[Span]], origin_ns: int, depth
 
 
 def _error_type(span: Span) -> str | None:
-    return str(span.attributes["error.type"]) if span.status is StatusCode.ERROR else None
+    error_type = str(span.attributes["error.type"]) if span.status is StatusCode.ERROR else None
+    # What a runner's own words say is read by the agent; what was drawn is what the events say.
+    return None if error_type == "runner_summary" else error_type
